@@ -1,0 +1,50 @@
+"""The wavelength grid of a Gaia reflectance spectrum and the names of its columns.
+
+Gaia DR3 gives 16 bands from 374 to 1034 nm in steps of 44 nm, normalised to 1 near 550 nm
+(Galluccio et al. 2022, A&A 674, A35, section 3). The grid is `bands.wavelengths_nm` in params.yaml.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+NORMALISATION_NM = 550  # Galluccio et al. 2022, section 3.1
+
+
+def reflectance_columns(wavelengths_nm: Sequence[int]) -> list[str]:
+    """Names of the reflectance columns, e.g. reflectance_374 (dimensionless)."""
+    return [f"reflectance_{nm}" for nm in wavelengths_nm]
+
+
+def error_columns(wavelengths_nm: Sequence[int]) -> list[str]:
+    """Names of the columns with the reflectance's standard error, e.g. reflectance_err_374."""
+    return [f"reflectance_err_{nm}" for nm in wavelengths_nm]
+
+
+def flag_columns(wavelengths_nm: Sequence[int]) -> list[str]:
+    """Names of the flag columns, e.g. flag_374 (0 good, 1 suspect, 2 bad)."""
+    return [f"flag_{nm}" for nm in wavelengths_nm]
+
+
+def matrix(table: pa.Table, names: Sequence[str]) -> npt.NDArray[np.float32]:
+    """The columns `names` as a float32 array [rows, columns], NaN where null."""
+    out = np.empty((table.num_rows, len(names)), dtype=np.float32)
+    for j, name in enumerate(names):
+        out[:, j] = table.column(name).to_numpy()
+    return out
+
+
+def signal_to_noise(
+    reflectance: npt.NDArray[np.float32], error: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """Median over the bands that are present of reflectance / error, float32 [rows].
+
+    NaN where a spectrum has no band at all.
+    """
+    ratio = reflectance / error
+    out = np.full(len(ratio), np.nan, dtype=np.float32)
+    some = ~np.isnan(ratio).all(axis=1)
+    out[some] = np.nanmedian(ratio[some], axis=1)
+    return out

@@ -1,0 +1,127 @@
+"""Reading and writing the pipeline's files: atomically, with the same bytes for the same content."""
+
+import csv
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from stages.cli import PipelineError
+
+PARAMS = Path("params.yaml")
+
+
+def load_params(keys: Sequence[str], path: Path = PARAMS) -> dict[str, Any]:
+    """Read the top-level blocks `keys` of params.yaml, and only those.
+
+    A stage sees what dvc.yaml says it depends on and nothing else (tests/test_repository.py
+    compares the two lists).
+
+    Raises
+    ------
+    PipelineError
+        The file is missing, is not YAML, or lacks a block.
+    """
+    try:
+        params = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise PipelineError(
+            f"{path} was expected in {Path.cwd()}; run the stage from the project's top folder"
+        ) from None
+    except yaml.YAMLError as error:
+        raise PipelineError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    missing = [key for key in keys if key not in (params or {})]
+    if missing:
+        raise PipelineError(
+            f"{path} has no {', '.join(missing)}; restore it with `git checkout -- {path}`"
+        )
+    return {key: params[key] for key in keys}
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; rename it into place only if the block succeeds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_parquet(table: pa.Table, path: Path, metadata: Mapping[str, Any]) -> None:
+    """Write `table` with `metadata` (values other than text as JSON) in its schema.
+
+    The same table gives the same bytes: writer options are fixed here, and nothing that changes
+    from run to run (time, host) is stored.
+    """
+    text = {k: v if isinstance(v, str) else json.dumps(v) for k, v in metadata.items()}
+    with atomic(path) as part:
+        pq.write_table(
+            table.replace_schema_metadata(text), part, compression="zstd", version="2.6",
+            row_group_size=1 << 20, use_dictionary=True, write_statistics=True,
+        )
+
+
+def read_parquet(path: Path, schema: pa.Schema, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a Parquet file and check that it has the columns and types of `schema`.
+
+    Files come from a cache that many people write to: a file that another version of the
+    pipeline wrote, or a damaged one, must stop the stage with a sentence.
+
+    Raises
+    ------
+    PipelineError
+        No such file, not Parquet, or a column missing or of another type.
+    """
+    redo = f"run `dvc repro` to make it anew, or `dvc pull` to fetch it ({path})"
+    try:
+        found = pq.read_schema(path)
+    except FileNotFoundError:
+        raise PipelineError(f"{path} does not exist; {redo}") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise PipelineError(f"{path} is not a readable Parquet file ({error}); {redo}") from None
+    for field in schema:
+        index = found.get_field_index(field.name)
+        if index < 0:
+            raise PipelineError(f"{path} has no column {field.name}; {redo}")
+        if found.field(index).type != field.type:
+            raise PipelineError(
+                f"column {field.name} of {path} is {found.field(index).type}, "
+                f"expected {field.type}; {redo}"
+            )
+    try:
+        return pq.read_table(path, columns=list(columns) if columns else None)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise PipelineError(f"{path} is damaged ({error}); {redo}") from None
+
+
+def write_json(content: Mapping[str, Any], path: Path) -> None:
+    """Write a metrics file: keys in the order given, floats rounded to four digits."""
+    rounded = {k: round(v, 4) if isinstance(v, float) else v for k, v in content.items()}
+    with atomic(path) as part:
+        part.write_text(json.dumps(rounded, indent=2) + "\n", encoding="utf-8", newline="\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a metrics file written by `write_json`."""
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise PipelineError(f"{path} does not exist; run `dvc repro` to make it") from None
+    return content
+
+
+def write_csv(header: Sequence[str], rows: Iterable[Sequence[Any]], path: Path) -> None:
+    """Write the data of a plot or a short table as CSV with LF line ends."""
+    with atomic(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
