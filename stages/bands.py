@@ -1,7 +1,7 @@
 """The wavelength grid of a Gaia reflectance spectrum and the names of its columns.
 
 Gaia DR3 gives 16 bands from 374 to 1034 nm in steps of 44 nm, normalised to 1 near 550 nm
-(Galluccio et al. 2022, A&A 674, A35, section 3). The grid is `bands.wavelengths_nm` in params.yaml.
+(Galluccio et al. 2022, A&A 674, A35). The grid is `bands.wavelengths_nm` in params.yaml.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-NORMALISATION_NM = 550  # Galluccio et al. 2022, section 3.1
+NORMALISATION_NM = 550  # Galluccio et al. 2022
 
 
 def reflectance_columns(wavelengths_nm: Sequence[int]) -> list[str]:

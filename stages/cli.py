@@ -64,7 +64,8 @@ class Progress:
         self.last_line = self.started
         self.bar = None
         if sys.stderr.isatty() and not os.environ.get("CI"):
-            self.bar = tqdm(total=total, desc=label, unit=f" {unit}s", unit_scale=True, leave=False)
+            self.bar = tqdm(total=total, desc=label, unit=f" {unit}s", unit_scale=True,
+                            leave=False)
 
     def __enter__(self) -> "Progress":
         return self

@@ -1,4 +1,4 @@
-"""Reading and writing the pipeline's files: atomically, with the same bytes for the same content."""
+"""Reading and writing the pipeline's files: atomically, the same bytes for the same content."""
 
 import csv
 import json

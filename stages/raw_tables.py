@@ -1,8 +1,7 @@
 """The three raw tables: their columns as the archives name them, and what must hold for the rows.
 
 Column names, types and units of the Gaia tables are those of the Gaia DR3 data model
-(gaia_source documentation, sections 20.5.1 sso_source and 20.5.3 sso_reflectance_spectrum); of the
-label table only "Number" and "class" are known for certain (VizieR J/A+A/665/A26/asteroid).
+(sso_source and sso_reflectance_spectrum in the Gaia DR3 documentation); of the label table only "Number" and "class" are known for certain (VizieR J/A+A/665/A26/asteroid).
 """
 
 from collections.abc import Callable, Sequence
@@ -232,10 +231,10 @@ def check_spectra(rows: pa.Table, wavelengths_nm: Sequence[int], bounds: Sequenc
            f"is not one of {wavelengths_nm[0]} ... {wavelengths_nm[-1]} nm")
     pairs = rows.select(["source_id", "wavelength"]).group_by(["source_id"], use_threads=False)
     counted = pairs.aggregate([("wavelength", "count"), ("wavelength", "count_distinct")])
-    refuse(counted, pc.not_equal(counted["wavelength_count"], counted["wavelength_count_distinct"]),
-           title, "wavelength", "comes twice")
-    refuse(counted, pc.not_equal(counted["wavelength_count"], len(wavelengths_nm)), title,
-           "wavelength", f"has not exactly {len(wavelengths_nm)} values")
+    count, distinct = counted["wavelength_count"], counted["wavelength_count_distinct"]
+    refuse(counted, pc.not_equal(count, distinct), title, "wavelength", "comes twice")
+    refuse(counted, pc.not_equal(count, len(wavelengths_nm)), title, "wavelength",
+           f"has not exactly {len(wavelengths_nm)} values")
     low, high = bounds
     for name in ("reflectance_spectrum", "reflectance_spectrum_err"):
         value = rows.column(name)

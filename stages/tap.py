@@ -294,8 +294,8 @@ def _count(connection: _Connection, query: Query, folder: Path) -> int:
     schema = pa.schema([("n_rows", pa.int64())])
     table = _query(connection, query.count, schema, 10, folder)
     if table.num_rows != 1 or table.column(0).null_count:
-        raise TapError(f"{connection.archive} answered {query.count!r} with {table.num_rows} rows, "
-                       "expected one number")
+        raise TapError(f"{connection.archive} answered {query.count!r} with {table.num_rows} "
+                       "rows, expected one number; check that it speaks ADQL")
     return int(table.column(0)[0].as_py())
 
 

@@ -62,8 +62,8 @@ def open_body(path: Path, length_known: bool, source: str) -> Iterator[IO[bytes]
                 raise PipelineError(f"the answer of {source} ends inside a line after "
                                     f"{path.stat().st_size:,} bytes: it was cut off; run it again")
     try:
-        with gzip.open(path) if zipped else path.open("rb") as stream:
-            yield stream
+        with path.open("rb") as file:
+            yield gzip.GzipFile(fileobj=file) if zipped else file  # type: ignore[misc]
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise PipelineError(f"the compressed answer of {source} is cut off or damaged ({error}); "
                             "run it again") from None

@@ -1,9 +1,10 @@
 """From a class of the Mahlke 2022 taxonomy to a taxonomic complex.
 
 The classes are those of Mahlke, Carry & Mattei 2022 (A&A 665, A26): A B C Ch D E K L M O P Q R S
-V X Z. The lower-case letters e, h, k behind a class are feature flags: a band seen at 0.5, 0.7 or
-0.9 micron (section 4.3 there); they refine a class and do not change it, so Mk is an M. Ch is a class of
-its own and stays. Which classes make up a complex stands in params.yaml.
+V X Z. The lower-case letters e, h, k behind a class are feature flags: an absorption near 0.5, 0.7
+or 0.9 micron was seen in one spectrum at least (their table gives the class without flags as
+class_sf: M for Mk). They refine a class and do not change it. Ch is a class of its own and stays.
+Which classes make up a complex stands in params.yaml.
 """
 
 from collections import Counter
@@ -48,7 +49,8 @@ def complexes(
     }
     unknown = Counter(label for label in labels if label is not None and known[label] is None)
     if unknown:
-        listed = ", ".join(f"{c} ({n} asteroid{'s' * (n > 1)})" for c, n in sorted(unknown.items()))
+        listed = ", ".join(f"{c} ({n} asteroid{'s' * (n > 1)})"
+                           for c, n in sorted(unknown.items()))
         raise PipelineError(
             f"taxonomy.complexes in params.yaml knows the classes {', '.join(sorted(of_class))}, "
             f"but the label table also has {listed}; add each to the complex it belongs to"
