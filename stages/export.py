@@ -1,0 +1,109 @@
+"""Export the trained model as one plain ONNX graph.
+
+Reads   models/asteroid_taxonomy.skops, data/asteroids.parquet (its metadata)
+Writes  models/asteroid_taxonomy.onnx (the contract is in onnx_contract.py)
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import onnx
+from onnx import TensorProto, helper
+from skl2onnx import convert_sklearn
+from skl2onnx.common.data_types import FloatTensorType
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from stages.asteroids import ASTEROIDS_PATH
+from stages.cli import run
+from stages.files import atomic, load_params, read_metadata
+from stages.model_file import load_model
+from stages.onnx_contract import (
+    CLASSES_KEY,
+    INPUT_NAME,
+    ONNX_PATH,
+    OUTPUT_NAME,
+    USED_BANDS_KEY,
+    WAVELENGTHS_KEY,
+)
+from stages.training_set import used_band_numbers
+
+PARAMS = ("bands", "train", "export")
+USED = "used_bands"
+# probabilities as one tensor, and the scaler as a division: a multiplication by the reciprocal
+# differs from scikit-learn in the last bit
+OPTIONS = {MLPClassifier: {"zipmap": False}, StandardScaler: {"div": "div"}}
+
+
+def to_onnx(
+    model: Pipeline, bands: int, used: list[int], opset: int, ir_version: int
+) -> onnx.ModelProto:
+    """Convert the pipeline to a graph from all bands to probabilities.
+
+    Parameters
+    ----------
+    model : Pipeline
+        Fitted; steps bands, scaler, classifier.
+    bands : int
+        Number of bands of the input.
+    used : list of int
+        The columns that the model uses. The graph gathers them first, so that a NaN in another
+        band never meets a weight.
+    opset, ir_version : int
+        Of the ai.onnx domain; of the file.
+    """
+    initial = [(USED, FloatTensorType([None, len(used)]))]
+    # a name, because the default one is random and the file's bytes would change
+    converted = convert_sklearn(model[1:], "asteroid_taxonomy", initial, options=OPTIONS,
+                                target_opset={"": opset, "ai.onnx.ml": 3})
+    # the label output drags operators of ai.onnx.ml along: keep what leads to the probabilities
+    graph = onnx.utils.Extractor(converted).extract_model([USED], [OUTPUT_NAME]).graph
+    gather = helper.make_node("Gather", [INPUT_NAME, "used_band_numbers"], [USED], axis=1,
+                              name="pick_used_bands")
+    numbers = helper.make_tensor("used_band_numbers", TensorProto.INT64, [len(used)], used)
+    classes = len(model.classes_)
+    whole = helper.make_graph(
+        [gather, *graph.node], "asteroid_taxonomy",
+        [helper.make_tensor_value_info(INPUT_NAME, TensorProto.FLOAT, ["batch", bands])],
+        [helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, ["batch", classes])],
+        [numbers, *graph.initializer],
+    )
+    return helper.make_model(
+        whole, opset_imports=[helper.make_opsetid("", opset)], ir_version=ir_version,
+        producer_name="asteroid-taxonomy",
+    )
+
+
+def describe(model: onnx.ModelProto, metadata: Mapping[str, Any]) -> None:
+    """Store `metadata` (lists joined by commas) in the file, in the order given."""
+    helper.set_model_props(model, {
+        key: ",".join(map(str, value)) if isinstance(value, list) else str(value)
+        for key, value in metadata.items()
+    })
+
+
+def main() -> None:
+    """Run the stage."""
+    params = load_params(PARAMS)
+    wavelengths_nm = params["bands"]["wavelengths_nm"]
+    used_nm = params["train"]["used_bands_nm"]
+    model = load_model()
+    exported = to_onnx(model, len(wavelengths_nm), used_band_numbers(wavelengths_nm, used_nm),
+                       params["export"]["opset"], params["export"]["ir_version"])
+    describe(exported, {
+        CLASSES_KEY: list(model.classes_),
+        WAVELENGTHS_KEY: wavelengths_nm,
+        USED_BANDS_KEY: used_nm,
+        "taxonomy": "complexes of the Mahlke 2022 taxonomy (A&A 665, A26)",
+        "survey": read_metadata(ASTEROIDS_PATH)["survey"],
+    })
+    onnx.checker.check_model(exported, full_check=True)
+    with atomic(ONNX_PATH) as part:
+        part.write_bytes(exported.SerializeToString(deterministic=True))
+    operators = ", ".join(sorted({node.op_type for node in exported.graph.node}))
+    print(f"wrote {ONNX_PATH}: {ONNX_PATH.stat().st_size:,} bytes, operators {operators}")
+
+
+if __name__ == "__main__":
+    run(main)

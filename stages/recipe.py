@@ -1,0 +1,65 @@
+"""Run a recipe: a file of params that differ from params.yaml, as one DVC experiment.
+
+    python -m stages.recipe experiments/published.yaml [options of `dvc exp run`]
+
+The experiment runs in a temporary copy (`dvc exp run --temp`) and is named after the file; compare
+it with `dvc exp show`. The workspace stays as it is.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stages.cli import PipelineError, run
+from stages.files import PARAMS
+
+
+def flat(params: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield dotted keys and values of nested params: train.mlp.alpha, 1.0."""
+    for key, value in params.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def merged(params: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay a recipe over params, key by key.
+
+    Raises
+    ------
+    PipelineError
+        A key that params does not have: a typo would change nothing, without a word.
+    """
+    out = dict(params)
+    for key, value in recipe.items():
+        if key not in params:
+            raise PipelineError(f"the recipe sets {key}, which {PARAMS} does not have; "
+                                f"it has {', '.join(params)}")
+        nested = isinstance(value, Mapping) and isinstance(params[key], Mapping)
+        out[key] = merged(params[key], value) if nested else value
+    return out
+
+
+def main() -> None:
+    """Run the experiment that the command line names."""
+    if len(sys.argv) < 2 or not Path(sys.argv[1]).is_file():
+        raise PipelineError("usage: python -m stages.recipe experiments/<name>.yaml "
+                            "[options of dvc exp run]; the recipes are the files in experiments/")
+    path, options = Path(sys.argv[1]), sys.argv[2:]
+    recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
+    merged(yaml.safe_load(PARAMS.read_text(encoding="utf-8")), recipe)
+    settings = [part for key, value in flat(recipe)
+                for part in ("--set-param", f"{key}={json.dumps(value)}")]
+    where = [] if "--queue" in options else ["--temp"]
+    done = subprocess.run(["dvc", "exp", "run", *where, "--name", path.stem, *settings, *options])
+    sys.exit(done.returncode)
+
+
+if __name__ == "__main__":
+    run(main)
