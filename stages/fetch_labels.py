@@ -11,7 +11,7 @@ from stages import simulated_survey
 from stages.cli import run
 from stages.files import load_params
 from stages.raw_tables import LABELS, LABELS_PATH, Source, acquire
-from stages.tap import Archive
+from stages.tap_connection import Archive
 
 PARAMS = ("survey", "tap", "fetch_labels")
 

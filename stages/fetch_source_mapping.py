@@ -9,7 +9,7 @@ from stages import simulated_survey
 from stages.cli import run
 from stages.files import load_params
 from stages.raw_tables import SOURCE_MAPPING, SOURCE_MAPPING_PATH, Source, acquire
-from stages.tap import Archive
+from stages.tap_connection import Archive
 
 PARAMS = ("survey", "tap", "fetch_source_mapping")
 

@@ -9,7 +9,7 @@ from stages import simulated_survey
 from stages.cli import run
 from stages.files import load_params
 from stages.raw_tables import SPECTRA, SPECTRA_PATH, Source, acquire, check_spectra
-from stages.tap import Archive
+from stages.tap_connection import Archive
 
 PARAMS = ("survey", "tap", "bands", "fetch_spectra")
 

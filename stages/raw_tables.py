@@ -1,43 +1,45 @@
 """The three raw tables: their columns as the archives name them, and what must hold for the rows.
 
 Column names, types and units of the Gaia tables are those of the Gaia DR3 data model
-(sso_source and sso_reflectance_spectrum in the Gaia DR3 documentation); of the label table only "Number" and "class" are known for certain (VizieR J/A+A/665/A26/asteroid).
+(sso_source and sso_reflectance_spectrum in the Gaia DR3 documentation); of the label table only
+"Number" and "class" are known for certain (VizieR J/A+A/665/A26/asteroid).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from astropy.units import Unit
 
 from stages.cli import PipelineError
 from stages.files import write_parquet
-from stages.tap import Archive, Limits, Query, fetch, listed_columns
+from stages.tap import Query, fetch, listed_columns
 from stages.tap_answer import EXAMPLES
+from stages.tap_connection import Archive, Limits
 
 SPECTRA_PATH = Path("data/raw/spectra.parquet")
 SOURCE_MAPPING_PATH = Path("data/raw/source_mapping.parquet")
 LABELS_PATH = Path("data/raw/labels.parquet")
 SURVEYS = ("gaia_dr3", "simulated")
 SIMULATED = "SIMULATED (drawn from statistics of Gaia DR3, not observed)"
+NO_UNIT = {"", "-", "---", "none", "dimensionless", "unitless"}  # how services write it
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: name in the archive, Arrow type, unit ("" is dimensionless), may it be null."""
+    """One column: name in the archive, Arrow type, unit, may it be null, is its case significant.
+
+    The unit "" is dimensionless; None is for what has none (identifiers, names, counts, flags).
+    """
 
     name: str
     type: pa.DataType
-    unit: str = ""
+    unit: str | None = None
     nullable: bool = False
     quoted: bool = False
-
-    @property
-    def adql(self) -> str:
-        """The name as ADQL writes it."""
-        return f'"{self.name}"' if self.quoted else self.name
 
 
 @dataclass(frozen=True)
@@ -69,9 +71,14 @@ class Source:
     table: str
     where: str = ""
 
-    def query(self, raw: RawTable, table: str) -> Query:
-        """The query for the columns of `raw`, as ADQL."""
-        return Query(tuple(c.adql for c in raw.columns), f"FROM {table} {self.where}".strip())
+    def query(self, raw: RawTable, table: str, spelled: Mapping[str, str]) -> Query:
+        """The query for the columns of `raw`, as ADQL.
+
+        `spelled` gives the service's own spelling of a column by its name in lower case.
+        """
+        columns = tuple(f'"{spelled.get(c.name.lower(), c.name)}"' if c.quoted else c.name
+                        for c in raw.columns)
+        return Query(columns, f"FROM {table} {self.where}".strip())
 
 
 GALLUCCIO_2022 = "Galluccio et al. 2022, A&A 674, A35 (Gaia DR3 reflectance spectra)"
@@ -84,8 +91,8 @@ SPECTRA = RawTable("reflectance spectra", (
     Column("denomination", pa.string(), nullable=True),
     Column("num_of_spectra", pa.int32()),
     Column("wavelength", pa.float32(), unit="nm"),
-    Column("reflectance_spectrum", pa.float32(), nullable=True),
-    Column("reflectance_spectrum_err", pa.float32(), nullable=True),
+    Column("reflectance_spectrum", pa.float32(), unit="", nullable=True),
+    Column("reflectance_spectrum_err", pa.float32(), unit="", nullable=True),
     Column("reflectance_spectrum_flag", pa.int8()),
 ), ("source_id", "wavelength"), GALLUCCIO_2022)
 
@@ -143,7 +150,7 @@ def acquire(
     if params["survey"] == "gaia_dr3":
         raw, rows = _from_archive(raw, source, Limits(**params["tap"]), path.parent, optional)
         came_from = {"survey": source.release, "archive": source.archive.published_url,
-                     "adql": str(source.query(raw, source.published_table))}
+                     "adql": str(source.query(raw, source.published_table, {}))}
     elif params["survey"] == "simulated":
         rows = draw()
         if "class_A" in rows.column_names:
@@ -153,12 +160,15 @@ def acquire(
     else:
         raise PipelineError(f"survey in params.yaml is {params['survey']!r}, expected one of "
                             f"{', '.join(SURVEYS)}; set it to one of these")
-    for column in raw.columns:
-        if not column.nullable:
-            refuse(rows, pc.is_null(rows.column(column.name)), raw.title, column.name, "is null")
-    check(rows)
     # the order of rows is the service's own affair; ours makes the bytes the same everywhere
     rows = rows.sort_by([(name, "ascending") for name in raw.sort_by])
+    for column in raw.columns:
+        values = rows.column(column.name)
+        if not column.nullable:
+            refuse(rows, pc.is_null(values), raw.title, column.name, "is null")
+        if pa.types.is_floating(column.type):
+            refuse(rows, pc.is_inf(values), raw.title, column.name, "is infinite")
+    check(rows)
     write_parquet(rows, path, {
         **came_from,
         "rows": str(rows.num_rows),
@@ -171,40 +181,44 @@ def acquire(
 def _from_archive(
     raw: RawTable, source: Source, limits: Limits, folder: Path, optional: Sequence[str]
 ) -> tuple[RawTable, pa.Table]:
-    listed = listed_columns(source.archive, source.table, limits, folder)
-    _check_units(raw, listed, source.archive)
+    archive = source.archive
+    listed = listed_columns(archive, source.table, limits, folder)
+    _check_units(raw, {name: unit for name, (_, unit) in listed.items()}, archive)
     found = [name for name in optional if name.lower() in listed]
     if len(found) < len(optional):
         absent = ", ".join(name for name in optional if name not in found)
-        print(f"{source.archive} does not list the optional columns {absent} of {source.table}; "
+        print(f"{archive} does not list the optional columns {absent} of {source.table}; "
               "going on without them")
     raw = with_optional(raw, found)
-    rows = fetch(source.archive, source.query(raw, source.table), raw.schema, limits, folder,
-                 raw.title)
-    return raw, rows
+    query = source.query(raw, source.table, {name: as_is for name, (as_is, _) in listed.items()})
+    return raw, fetch(archive, query, raw.schema, limits, folder, raw.title)
 
 
-def _check_units(raw: RawTable, listed: dict[str, str], archive: Archive) -> None:
-    from astropy.units import Unit
-
+def _check_units(raw: RawTable, stated: Mapping[str, str], archive: Archive) -> None:
     for column in raw.columns:
-        stated = listed.get(column.name.lower(), "")
-        if stated and Unit(stated, parse_strict="silent") != Unit(column.unit):
+        unit = stated.get(column.name.lower(), "").strip()
+        if column.unit is None or unit in {"", column.unit} or unit.lower() in NO_UNIT:
+            continue
+        if Unit(unit, parse_strict="silent") != Unit(column.unit):
             raise PipelineError(
-                f"{archive} states the unit {stated!r} for column {column.name}, expected "
-                f"{column.unit or 'none'!r}; the pipeline must be taught the new unit"
+                f"{archive} states the unit {unit!r} for column {column.name}, expected "
+                f"{column.unit or 'none'}; nothing was stored; the pipeline must be taught the "
+                "new unit"
             )
 
 
-def refuse(rows: pa.Table, bad: pa.ChunkedArray, title: str, column: str, what: str) -> None:
+def refuse(
+    rows: pa.Table, bad: pa.ChunkedArray, title: str, column: str, what: str, of: str = "rows"
+) -> None:
     """Raise PipelineError where any row is `bad`: table, column, count, up to three keys."""
     count = pc.sum(bad).as_py() or 0
     if count:
         key = rows.column_names[0]
         examples = rows.column(key).filter(bad).slice(0, EXAMPLES).to_pylist()
         raise PipelineError(
-            f"{title}: column {column} {what} in {count:,} of {rows.num_rows:,} rows, e.g. "
-            f"{key} {', '.join(map(str, examples))}; nothing was stored"
+            f"{title}: column {column} {what} in {count:,} of {rows.num_rows:,} {of}, e.g. "
+            f"{key} {', '.join(map(str, examples))}; nothing was stored; check the table name, "
+            "or name another mirror"
         )
 
 
@@ -214,36 +228,38 @@ def check_spectra(rows: pa.Table, wavelengths_nm: Sequence[int], bounds: Sequenc
     Parameters
     ----------
     rows : pyarrow.Table
-        Columns of SPECTRA.
+        Columns of SPECTRA, sorted by source_id and wavelength.
     wavelengths_nm : sequence of int
         The grid, in nm.
     bounds : (float, float)
-        Lowest and highest reflectance that is believed; null is allowed, infinite is not.
+        Lowest and highest reflectance that is believed; null is allowed.
 
     Raises
     ------
     PipelineError
         Names the column, the count of rows and up to three source_ids.
     """
-    title = SPECTRA.title
-    grid = pa.array(wavelengths_nm, pa.float32())
-    refuse(rows, pc.invert(pc.is_in(rows.column("wavelength"), grid)), title, "wavelength",
-           f"is not one of {wavelengths_nm[0]} ... {wavelengths_nm[-1]} nm")
-    pairs = rows.select(["source_id", "wavelength"]).group_by(["source_id"], use_threads=False)
-    counted = pairs.aggregate([("wavelength", "count"), ("wavelength", "count_distinct")])
-    count, distinct = counted["wavelength_count"], counted["wavelength_count_distinct"]
-    refuse(counted, pc.not_equal(count, distinct), title, "wavelength", "comes twice")
-    refuse(counted, pc.not_equal(count, len(wavelengths_nm)), title, "wavelength",
-           f"has not exactly {len(wavelengths_nm)} values")
-    low, high = bounds
-    for name in ("reflectance_spectrum", "reflectance_spectrum_err"):
-        value = rows.column(name)
-        lowest = low if name == "reflectance_spectrum" else 0.0
-        outside = pc.or_(pc.less(value, lowest), pc.greater(value, high))
-        refuse(rows, pc.fill_null(outside, False), title, name,
-               f"is outside {lowest:g} ... {high:g}")
+    title, n = SPECTRA.title, len(wavelengths_nm)
+    refuse(rows, pc.invert(pc.is_in(rows["wavelength"], pa.array(wavelengths_nm, pa.float32()))),
+           title, "wavelength", f"is not one of {wavelengths_nm[0]} ... {wavelengths_nm[-1]} nm")
+    # rows are sorted, so what belongs together stands together
+    later, same_source = rows.slice(1), pc.invert(_changes(rows["source_id"]))
+    refuse(later, pc.and_not(same_source, _changes(rows["wavelength"])), title, "wavelength",
+           "comes twice")
+    bands = pa.table(pc.value_counts(rows["source_id"]).flatten(), ["source_id", "bands"])
+    refuse(bands, pc.not_equal(bands["bands"], n), title, "wavelength",
+           f"has not exactly {n} values", of="sources")
     for name in ("number_mp", "denomination", "num_of_spectra"):
-        per_source = rows.select(["source_id", name]).group_by(["source_id"], use_threads=False)
-        distinct = per_source.aggregate([(name, "count_distinct")])
-        refuse(distinct, pc.greater(distinct[f"{name}_count_distinct"], 1), title, name,
+        refuse(later, pc.and_(same_source, _changes(rows[name])), title, name,
                "differs between the bands of one source")
+    low, high = bounds
+    for name, lowest in (("reflectance_spectrum", low), ("reflectance_spectrum_err", 0.0)):
+        outside = pc.or_(pc.less(rows[name], lowest), pc.greater(rows[name], high))
+        refuse(rows, outside, title, name, f"is outside {lowest:g} ... {high:g}")
+
+
+def _changes(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Whether each value differs from the one above (null from a number too), bool [rows - 1]."""
+    above, below = column.slice(0, len(column) - 1), column.slice(1)
+    differs = pc.fill_null(pc.not_equal(above, below), False)
+    return pc.or_(differs, pc.xor(pc.is_null(above), pc.is_null(below)))
