@@ -1,4 +1,4 @@
-"""How far do the metrics move when another processor's matrix kernels train the model?
+"""Show how far the metrics move when another processor's matrix kernels train the model.
 
     python -m benchmarks.kernels
 

@@ -17,8 +17,8 @@ def schema(wavelengths_nm: Sequence[int]) -> pa.Schema:
     source_id int64 (Gaia), number int64 (minor-planet number, null for unnumbered), name,
     reflectance_<nm> and reflectance_err_<nm> float32, flag_<nm> int8 (0 good, 1 suspect, 2 bad),
     num_of_spectra int32, snr float32 (median over the bands of reflectance / error), class (as the
-    label table gives it, null without a label), label_probability float32 (of that class, where the
-    label table gives it), complex (null without a label), complete (all bands present).
+    label table gives it, null without a label), label_probability float32 (of that class, where
+    the label table gives it), complex (null without a label), complete (all bands present).
     """
     return pa.schema([
         ("source_id", pa.int64()), ("number", pa.int64()), ("name", pa.string()),

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from stages.cli import PipelineError
+
 NORMALISATION_NM = 550  # Galluccio et al. 2022
 
 
@@ -26,6 +28,23 @@ def error_columns(wavelengths_nm: Sequence[int]) -> list[str]:
 def flag_columns(wavelengths_nm: Sequence[int]) -> list[str]:
     """Names of the flag columns, e.g. flag_374 (0 good, 1 suspect, 2 bad)."""
     return [f"flag_{nm}" for nm in wavelengths_nm]
+
+
+def used_band_numbers(wavelengths_nm: Sequence[int], used_nm: Sequence[int]) -> list[int]:
+    """Column numbers of the bands a model uses.
+
+    Raises
+    ------
+    PipelineError
+        A wavelength that the grid does not have.
+    """
+    unknown = [nm for nm in used_nm if nm not in wavelengths_nm]
+    if unknown or not used_nm:
+        raise PipelineError(
+            f"train.used_bands_nm should name bands of {list(wavelengths_nm)} nm, but has "
+            f"{unknown or 'none'}; correct it in params.yaml"
+        )
+    return [list(wavelengths_nm).index(nm) for nm in used_nm]
 
 
 def matrix(table: pa.Table, names: Sequence[str]) -> npt.NDArray[np.float32]:

@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from tqdm import tqdm
 
+EXAMPLES = 3  # keys that an error names when rows are at fault
 PLAIN_LINE_EVERY_S = 5.0  # where stderr is not a terminal (CI logs), one line this often
 
 
@@ -28,10 +29,12 @@ def run(main: Callable[[], None]) -> NoReturn:
     ------
     SystemExit
         0 after success, 1 after a PipelineError or a failing disk, 130 after Ctrl-C, 143 after
-        SIGTERM.
+        SIGTERM, 129 when the terminal goes away.
     """
     warnings.filterwarnings("ignore", category=DeprecationWarning)
-    signal.signal(signal.SIGTERM, _unwind)
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(signum) != signal.SIG_IGN:  # nohup
+            signal.signal(signum, _unwind)
     try:
         main()
     except PipelineError as error:
@@ -43,11 +46,17 @@ def run(main: Callable[[], None]) -> NoReturn:
                       "space or check the folder's permissions, then run it again", 1))
     except KeyboardInterrupt:
         sys.exit(_say("interrupted: nothing was written", 130))
+    except _Terminated as stop:
+        sys.exit(_say("terminated: nothing was written", 128 + stop.args[0]))
     sys.exit(0)
 
 
+class _Terminated(BaseException):
+    """Unwinds the stack like KeyboardInterrupt; a handler that prints could interrupt a print."""
+
+
 def _unwind(signum: int, frame: object) -> NoReturn:
-    sys.exit(_say("terminated: nothing was written", 128 + signum))
+    raise _Terminated(signum)
 
 
 def _say(sentence: str, code: int) -> int:

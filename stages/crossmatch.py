@@ -91,7 +91,8 @@ def number_asteroids(
     number = usable.set_index("source_id")["number_mp"].reindex(asteroids["source_id"])
     number = number.reset_index(drop=True)
     zero = number.eq(0).fillna(False)
-    null = number.isna() & asteroids["source_id"].isin(usable["source_id"])
+    mapped = asteroids["source_id"].isin(usable["source_id"])
+    null = number.isna() & mapped
     number = number.mask(zero)
     shared = number.notna() & number.duplicated(keep=False)
     disagree = (number != asteroids["spectra_number"]).fillna(False)
@@ -99,7 +100,7 @@ def number_asteroids(
         "mapping_rows": len(mapping),
         "mapping_source_id_twice": int(twice.sum()),
         "mapping_without_spectrum": int((~usable["source_id"].isin(asteroids["source_id"])).sum()),
-        "asteroids_without_mapping": int((~asteroids["source_id"].isin(usable["source_id"])).sum()),
+        "asteroids_without_mapping": int((~mapped).sum()),
         "asteroids_number_zero": int(zero.sum()),
         "asteroids_number_null": int(null.sum()),
         "asteroids_number_shared": int(shared.sum()),

@@ -67,7 +67,7 @@ def main() -> None:
     classes = list(model.classes_)
     probabilities = model.predict_proba(data.reflectance[data.test])
     actual = data.complex[data.test]
-    found = metrics(actual, probabilities, classes)
+    found = {"survey": model.survey_, **metrics(actual, probabilities, classes)}
     held_out = data.asteroids.take(data.test)
     predicted = np.asarray(classes)[probabilities.argmax(axis=1)]
     header = ["source_id", "number", "name", "actual", "predicted",

@@ -1,6 +1,6 @@
 """Export the trained model as one plain ONNX graph.
 
-Reads   models/asteroid_taxonomy.skops, data/asteroids.parquet (its metadata)
+Reads   models/asteroid_taxonomy.skops
 Writes  models/asteroid_taxonomy.onnx (the contract is in onnx_contract.py)
 """
 
@@ -15,9 +15,9 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from stages.asteroids import ASTEROIDS_PATH
+from stages.bands import used_band_numbers
 from stages.cli import run
-from stages.files import atomic, load_params, read_metadata
+from stages.files import atomic, load_params
 from stages.model_file import load_model
 from stages.onnx_contract import (
     CLASSES_KEY,
@@ -27,7 +27,6 @@ from stages.onnx_contract import (
     USED_BANDS_KEY,
     WAVELENGTHS_KEY,
 )
-from stages.training_set import used_band_numbers
 
 PARAMS = ("bands", "train", "export")
 USED = "used_bands"
@@ -96,7 +95,7 @@ def main() -> None:
         WAVELENGTHS_KEY: wavelengths_nm,
         USED_BANDS_KEY: used_nm,
         "taxonomy": "complexes of the Mahlke 2022 taxonomy (A&A 665, A26)",
-        "survey": read_metadata(ASTEROIDS_PATH)["survey"],
+        "survey": model.survey_,
     })
     onnx.checker.check_model(exported, full_check=True)
     with atomic(ONNX_PATH) as part:

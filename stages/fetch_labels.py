@@ -8,9 +8,10 @@ Source  Mahlke, Carry & Mattei 2022, A&A 665, A26; VizieR J/A+A/665/A26/asteroid
 import os
 
 from stages import simulated_survey
+from stages.acquire import Source, acquire
 from stages.cli import run
 from stages.files import load_params
-from stages.raw_tables import LABELS, LABELS_PATH, Source, acquire
+from stages.raw_tables import LABELS, LABELS_PATH
 from stages.tap_connection import Archive
 
 PARAMS = ("survey", "tap", "fetch_labels")

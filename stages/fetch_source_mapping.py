@@ -6,9 +6,10 @@ Source  Tanga et al. 2023, A&A 674, A12
 """
 
 from stages import simulated_survey
+from stages.acquire import Source, acquire
 from stages.cli import run
 from stages.files import load_params
-from stages.raw_tables import SOURCE_MAPPING, SOURCE_MAPPING_PATH, Source, acquire
+from stages.raw_tables import SOURCE_MAPPING, SOURCE_MAPPING_PATH
 from stages.tap_connection import Archive
 
 PARAMS = ("survey", "tap", "fetch_source_mapping")

@@ -6,9 +6,10 @@ Source  Galluccio et al. 2022, A&A 674, A35
 """
 
 from stages import simulated_survey
+from stages.acquire import Source, acquire
 from stages.cli import run
 from stages.files import load_params
-from stages.raw_tables import SPECTRA, SPECTRA_PATH, Source, acquire, check_spectra
+from stages.raw_tables import SPECTRA, SPECTRA_PATH, check_spectra
 from stages.tap_connection import Archive
 
 PARAMS = ("survey", "tap", "bands", "fetch_spectra")

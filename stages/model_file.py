@@ -7,14 +7,15 @@ both are replaced here before the file is written.
 """
 
 import io
+import itertools
 import json
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import skops.io
-from skops.io.exceptions import UntrustedTypesFoundException
 from sklearn.pipeline import Pipeline
+from skops.io.exceptions import UntrustedTypesFoundException
 
 from stages.cli import PipelineError
 from stages.files import atomic
@@ -67,18 +68,17 @@ def _entry(name: str) -> zipfile.ZipInfo:
 
 def _rename(schema: dict[str, Any]) -> dict[str, str]:
     """Number the nodes of a skops schema in place; return the new name of each file in it."""
-    numbers: dict[int, int] = {}
+    numbers: dict[int | None, int] = {}
     names: dict[str, str] = {}
-    fresh = iter(range(1, 1 << 62))
+    fresh = itertools.count(1)
 
     def visit(node: Any) -> None:
         if isinstance(node, dict):
             if "__id__" in node:
                 # whether two equal texts are one object differs between Python versions
-                plain = node.get("__loader__") == "JsonNode"
-                old = node["__id__"]
-                node["__id__"] = next(fresh) if plain else numbers.setdefault(old, 0) or next(fresh)
-                if not plain:
+                old = None if node.get("__loader__") == "JsonNode" else node["__id__"]
+                node["__id__"] = numbers[old] if old in numbers else next(fresh)
+                if old is not None:
                     numbers[old] = node["__id__"]
             if "file" in node and "__loader__" in node:
                 old_name = node["file"]

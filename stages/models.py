@@ -1,7 +1,8 @@
 """The models that `train.model` in params.yaml can name.
 
-Each takes float32 spectra [n, bands] with all bands of the grid, picks the bands it uses, and gives
-probabilities of the complexes in alphabetical order. A new one is a function and a line in MODELS.
+Each takes float32 spectra [n, bands] with all bands of the grid, picks the bands it uses, and
+gives probabilities of the complexes in alphabetical order. A new one is a function and a line in
+MODELS.
 """
 
 from collections.abc import Callable, Sequence

@@ -15,10 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as pa_csv
 
-from stages.cli import PipelineError
+from stages.cli import EXAMPLES, PipelineError
 
 NULLS = ["", "null", "NULL", "NaN", "nan"]
-EXAMPLES = 3
 HEAD_BYTES = 1 << 16
 BLOCK_BYTES = 1 << 20
 GZIP_MAGIC = b"\x1f\x8b"

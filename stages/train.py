@@ -10,11 +10,13 @@ import warnings
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from stages.asteroids import ASTEROIDS_PATH
+from stages.bands import used_band_numbers
 from stages.cli import PipelineError, run
-from stages.files import load_params
+from stages.files import load_params, read_metadata
 from stages.model_file import MODEL_PATH, save_model
 from stages.models import make_model
-from stages.training_set import load_training_set, used_band_numbers
+from stages.training_set import load_training_set
 
 PARAMS = ("bands", "split", "train")
 
@@ -39,6 +41,7 @@ def main() -> None:
                 f"train.{train['model']} in params.yaml was refused by scikit-learn: "
                 f"{' '.join(str(error).split())}; correct that hyperparameter"
             ) from None
+    model.survey_ = read_metadata(ASTEROIDS_PATH)["survey"]  # so that the file says what it saw
     save_model(model)
     print(f"wrote {MODEL_PATH}: {train['model']} on {len(data.train):,} asteroids, "
           f"{len(train['used_bands_nm'])} bands, {time.monotonic() - started:.1f} s")

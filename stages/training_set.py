@@ -11,8 +11,7 @@ import pyarrow.compute as pc
 from sklearn.model_selection import train_test_split
 
 from stages.asteroids import read_asteroids
-from stages.bands import matrix, reflectance_columns
-from stages.cli import PipelineError
+from stages.bands import matrix, reflectance_columns, used_band_numbers
 
 FACTS = ("source_id", "number", "name", "snr", "class", "label_probability", "complex")
 
@@ -21,8 +20,9 @@ FACTS = ("source_id", "number", "name", "snr", "class", "label_probability", "co
 class TrainingSet:
     """Labelled asteroids that have every band the model uses, ordered by source_id.
 
-    asteroids : pyarrow.Table [n], columns FACTS and the bands; reflectance : float32 [n, bands], NaN only in bands the model
-    does not use; complex : str [n]; train, test : int64 row numbers of the two parts.
+    asteroids : pyarrow.Table [n], columns FACTS and the bands; reflectance : float32 [n, bands],
+    NaN only in bands the model does not use; complex : str [n]; train, test : int64 row numbers of
+    the two parts.
     """
 
     asteroids: pa.Table
@@ -30,23 +30,6 @@ class TrainingSet:
     complex: npt.NDArray[np.str_]
     train: npt.NDArray[np.int64]
     test: npt.NDArray[np.int64]
-
-
-def used_band_numbers(wavelengths_nm: Sequence[int], used_nm: Sequence[int]) -> list[int]:
-    """Column numbers of the bands a model uses.
-
-    Raises
-    ------
-    PipelineError
-        A wavelength that the grid does not have.
-    """
-    unknown = [nm for nm in used_nm if nm not in wavelengths_nm]
-    if unknown or not used_nm:
-        raise PipelineError(
-            f"train.used_bands_nm should name bands of {list(wavelengths_nm)} nm, but has "
-            f"{unknown or 'none'}; correct it in params.yaml"
-        )
-    return [list(wavelengths_nm).index(nm) for nm in used_nm]
 
 
 def load_training_set(

@@ -5,6 +5,7 @@ Writes  reports/verify.json
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ import onnxruntime
 import pyarrow as pa
 
 from stages.asteroids import read_asteroids
-from stages.bands import matrix, reflectance_columns
+from stages.bands import matrix, reflectance_columns, used_band_numbers
 from stages.cli import PipelineError, run
 from stages.files import load_params, write_json
 from stages.model_file import load_model
@@ -24,7 +25,7 @@ from stages.onnx_contract import (
     USED_BANDS_KEY,
     WAVELENGTHS_KEY,
 )
-from stages.training_set import load_training_set, used_band_numbers
+from stages.training_set import load_training_set
 
 PARAMS = ("bands", "split", "train", "verify")
 VERIFY_PATH = Path("reports/verify.json")
@@ -135,7 +136,7 @@ def main() -> None:
         "held_out": data.reflectance[data.test],
         "all_classifiable": population[~np.isnan(population[:, used]).any(axis=1)],
     }
-    found: dict[str, float] = {}
+    found: dict[str, Any] = {"survey": model.survey_}
     exported = {}
     for name, batch in spectra.items():
         exported[name] = session.run([OUTPUT_NAME], {INPUT_NAME: batch})[0]

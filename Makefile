@@ -1,0 +1,27 @@
+# Two targets do everything: `make demo` and `make test`. README.md gives both without make.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint lock
+
+demo: $(VENV)/installed
+	$(BIN)/python -m stages.demo
+
+test: $(VENV)/installed
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+# Pins what pyproject.toml asks for, for every platform and Python it allows; no URLs
+lock:
+	$(PYTHON) -m pip install --quiet uv
+	$(PYTHON) -m uv pip compile pyproject.toml --universal --all-extras --no-emit-index-url \
+	    --no-emit-find-links --upgrade --quiet --output-file requirements.lock
+
+$(VENV)/installed: requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	touch $@

@@ -1,0 +1,89 @@
+import ast
+import importlib
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stages import readme
+
+STAGES = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
+INFRASTRUCTURE = {"stages/cli.py", "stages/files.py"}  # dvc.yaml says why these are left out
+
+
+def tracked_text():
+    """Name and text of every tracked text file."""
+    listed = subprocess.run(["git", "ls-files", "-z"], capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    for name in filter(None, listed.stdout.split("\0")):
+        path = Path(name)
+        if path.is_file() and path.suffix not in {".onnx", ".png", ".gz", ".parquet"}:
+            yield name, path.read_text(encoding="utf-8")
+
+
+def imported(path):
+    """The modules of the package that `path` imports, its own imports' imports included."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = []
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "stages":
+            names = ([node.module.split(".")[1]] if "." in node.module
+                     else [alias.name for alias in node.names])
+        for name in names:
+            module = Path(f"stages/{name}.py")
+            if module.as_posix() not in INFRASTRUCTURE:
+                found |= {module.as_posix()} | imported(module)
+    return found
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_reads_the_params_that_dvc_yaml_declares_and_no_other(stage):
+    module = importlib.import_module(f"stages.{stage}")
+    assert list(module.PARAMS) == STAGES[stage]["params"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_the_code_it_imports(stage):
+    code = {dep for dep in STAGES[stage]["deps"] if dep.endswith(".py")}
+    module = Path(f"stages/{stage}.py")
+    assert code == {module.as_posix()} | imported(module)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_is_one_file_of_the_same_name_run_the_same_way_everywhere(stage):
+    assert STAGES[stage]["cmd"] == f"python -m stages.{stage}"
+
+
+def test_no_file_names_a_package_registry_an_absolute_path_or_a_secret():
+    registries = [".".join(parts) for parts in (
+        ("pypi", "org"), ("pythonhosted", "org"), ("registry", "npmjs"), ("deb", "debian"))]
+    forbidden = re.compile("|".join([
+        *map(re.escape, registries), r"(?<![\w.~])/(?:home|root|Users|work)/\w",
+        r"AKIA[0-9A-Z]{16}", r"BEGIN [A-Z ]*PRIVATE KEY",
+    ]))
+    hits = [f"{name}: {found[0]}" for name, text in tracked_text()
+            for found in forbidden.finditer(text) if name != "tests/test_repository.py"]
+    assert hits == []
+
+
+def test_text_files_end_their_lines_with_lf():
+    assert [name for name, text in tracked_text() if "\r" in text] == []
+
+
+def test_the_lock_pins_every_package_without_urls():
+    lines = Path("requirements.lock").read_text(encoding="utf-8").splitlines()
+    pins = [line for line in lines if line and not line.lstrip().startswith("#")]
+    assert pins and all(re.match(r"[\w.\-\[\]]+==[\w.!+]+( ; .*)?$", pin) for pin in pins)
+
+
+def test_the_readme_table_is_that_of_the_committed_metrics():
+    assert readme.results() in Path("README.md").read_text(encoding="utf-8")
+
+
+def test_no_stage_can_write_a_pickle():
+    for path in Path("stages").glob("*.py"):
+        assert not re.search(r"^\s*(import|from) (pickle|joblib|cloudpickle)",
+                             path.read_text(encoding="utf-8"), re.MULTILINE), path
