@@ -1,6 +1,7 @@
 """Reading and writing the pipeline's files: atomically, the same bytes for the same content."""
 
 import csv
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -125,6 +126,12 @@ def read_json(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise PipelineError(f"{path} does not exist; run `dvc repro` to make it") from None
     return content
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_csv(header: Sequence[str], rows: Iterable[Sequence[Any]], path: Path) -> None:

@@ -10,6 +10,7 @@ import yaml
 
 from stages import (
     crossmatch,
+    evaluate,
     export,
     fetch_labels,
     fetch_source_mapping,
@@ -40,7 +41,7 @@ def simulated_run(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for stage in (fetch_spectra, fetch_source_mapping, fetch_labels, crossmatch, train,
-                      export):
+                      evaluate, export):
             stage.main()
     return folder
 
