@@ -65,7 +65,7 @@ def flowgraph(model: onnx.ModelProto, chosen: pa.Table, handover: dict[str, Any]
         f"Taxonomic complexes of asteroids from reflectance spectra of {about['survey']}: "
         f"{chosen.num_rows} asteroids from {ends[0]} to {ends[1]}, {batch} in a batch. The plot "
         f"has {classes} points, the complexes {', '.join(names)} from left to right, and shows "
-        f"2 x mean probability - 1 over the batch: -1 for none of the {batch} asteroids, 1 for all."
+        "2 x mean probability - 1 over the batch: -1 for none of its asteroids, 1 for all."
     )
     chain: list[tuple[str, str, str, dict[str, Any]]] = [
         # block, its input port, its output port, its settings
@@ -84,7 +84,8 @@ def flowgraph(model: onnx.ModelProto, chosen: pa.Table, handover: dict[str, Any]
     for block, (module, enters, leaves, config) in enumerate(chain):
         graph.append({
             "name": module, "module": module, "device": "cpu", "runtime": "native",
-            "provider": "generic", "config": config,
+            "provider": "generic",
+            **({"config": config} if config else {}),
             **({"input": {enters: source}} if enters else {}),
             "meta": {"node": {"x": 80 + 320 * block, "y": 120, "width": 240, "height": 0}},
         })

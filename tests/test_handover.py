@@ -52,7 +52,7 @@ def test_every_link_leads_from_a_port_that_exists_to_one_that_exists(handed_over
                                                                           "generic")
         inputs, _, settings = ports(block, model)
         assert sorted(block.get("input", {})) == inputs
-        assert set(block["config"]) <= settings
+        assert set(block.get("config", {})) <= settings
         for link in block.get("input", {}).values():
             name, port = re.fullmatch(r"\$\{graph\.(\w+)\.output\.(\w+)\}", link).groups()
             assert port in ports(blocks[name], model)[1]
@@ -62,7 +62,7 @@ def test_every_link_leads_from_a_port_that_exists_to_one_that_exists(handed_over
 
 def test_shapes_agree_with_the_model_and_with_the_sample(handed_over):
     model, flowgraph, _ = handed_over
-    config = {block["module"]: block["config"] for block in flowgraph["graph"]}
+    config = {block["module"]: block.get("config") for block in flowgraph["graph"]}
     batch, bands = yaml.safe_load(config["reshape"]["shape"])
     assert bands == model.graph.input[0].type.tensor_type.shape.dim[1].dim_value
     assert config["file_reader"]["batchSize"] == batch * bands == 512
