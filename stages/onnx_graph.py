@@ -11,10 +11,10 @@ import onnx
 from onnx import TensorProto, helper, shape_inference
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType
-from sklearn.ensemble import VotingClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
+from stages.model_file import steps
 from stages.onnx_contract import INPUT_NAME, OUTPUT_NAME
 
 USED, RAW = "used_bands", "network_probabilities"
@@ -29,7 +29,7 @@ def to_onnx(
     Parameters
     ----------
     model : Pipeline
-        Fitted; steps bands, scaler, classifier. A VotingClassifier becomes one graph too.
+        Fitted; its first step picks the bands. An ensemble becomes one graph too.
     bands : int
         Number of bands of the input.
     used : list of int
@@ -37,13 +37,9 @@ def to_onnx(
     opset, ir_version : int
         Of the ai.onnx domain; of the file.
     """
-    classifier = model[-1]
-    if isinstance(classifier, VotingClassifier):
-        # skl2onnx refuses the default, which shapes transform() and not the probabilities
-        classifier.set_params(flatten_transform=False)
     # probabilities as one tensor, and the scaler as a division: a multiplication by the reciprocal
     # differs from scikit-learn in the last bit
-    options = {type(classifier): {"zipmap": False}, StandardScaler: {"div": "div"}}
+    options = {id(steps(model)[-1]): {"zipmap": False}, StandardScaler: {"div": "div"}}
     # a name, because the default one is random and the file's bytes would change
     converted = convert_sklearn(model[1:], "asteroid_taxonomy",
                                 [(USED, FloatTensorType([None, len(used)]))], options=options,

@@ -30,7 +30,8 @@ def mlp(seed, sizes=(64, 32)):
 @pytest.fixture
 def ensemble(simulated_spectra):
     members = [(f"seed_{seed}", mlp(seed)) for seed in range(5)]
-    return pipeline(VotingClassifier(members, voting="soft"), simulated_spectra)
+    return pipeline(VotingClassifier(members, voting="soft", flatten_transform=False),
+                    simulated_spectra)
 
 
 def predict(exported, spectra):
