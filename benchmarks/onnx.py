@@ -5,8 +5,9 @@
 Batch 1 (microseconds a call) and batch 4,096 (microseconds a spectrum and network), best of rounds
 in which all take turns, so that what else the machine does hits all alike; then the whole survey,
 from loading the file to the last probability. The floor: the multiply-adds of the weights over the
-rate of a float32 matrix product. `other.onnx` is for a file to compare with, such as that of the
-published script. Writes benchmarks/results/onnx.json. Needs data/asteroids.parquet.
+rate of a float32 matrix product, with the kernel that NumPy picks for this processor: it is loaded
+here before the package `stages` pins another. `other.onnx` is for a file to compare with, such as
+that of the published script. Writes benchmarks/results/onnx.json. Needs data/asteroids.parquet.
 """
 
 import sys
