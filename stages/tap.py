@@ -160,7 +160,7 @@ def _run_job(
 def _wait(connection: Connection, job: Any) -> None:
     pause = 0.1
     while True:
-        phase = job.get_phase(update=True).strip().upper()
+        phase = job.get_phase(update=True).strip()
         if phase not in RUNNING:
             break
         connection.progress.update(note=phase)
