@@ -81,13 +81,7 @@ def read_parquet(path: Path, schema: pa.Schema, columns: Sequence[str] | None = 
     PipelineError
         No such file, not Parquet, or a column missing or of another type.
     """
-    redo = f"run `dvc repro` to make it anew, or `dvc pull` to fetch it ({path})"
-    try:
-        found = pq.read_schema(path)
-    except FileNotFoundError:
-        raise PipelineError(f"{path} does not exist; {redo}") from None
-    except (pa.ArrowInvalid, OSError) as error:
-        raise PipelineError(f"{path} is not a readable Parquet file ({error}); {redo}") from None
+    redo, found = _redo(path), _stored_schema(path)
     for field in schema:
         index = found.get_field_index(field.name)
         if index < 0:
@@ -106,8 +100,23 @@ def read_parquet(path: Path, schema: pa.Schema, columns: Sequence[str] | None = 
 
 def read_metadata(path: Path) -> dict[str, str]:
     """Read the metadata that `write_parquet` stored, as text by name."""
-    stored = pq.read_schema(path).metadata or {}
+    stored = _stored_schema(path).metadata or {}
     return {key.decode(): value.decode() for key, value in stored.items()}
+
+
+def _stored_schema(path: Path) -> pa.Schema:
+    try:
+        return pq.read_schema(path)
+    except FileNotFoundError:
+        raise PipelineError(f"{path} does not exist; {_redo(path)}") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise PipelineError(
+            f"{path} is not a readable Parquet file ({error}); {_redo(path)}"
+        ) from None
+
+
+def _redo(path: Path) -> str:
+    return f"run `dvc repro` to make it anew, or `dvc pull` to fetch it ({path})"
 
 
 def write_json(content: Mapping[str, Any], path: Path, digits: int | None = 5) -> None:
