@@ -1,9 +1,9 @@
-"""Write the results of the committed metrics into README.md, between its markers.
+"""Write the figures of the committed runs into README.md, between its markers.
 
     python -m stages.readme
 
-Not a stage: README.md is prose that carries a table. tests/test_repository.py fails where the
-table is not that of the committed metrics.
+Not a stage: README.md is prose that carries tables. tests/test_repository.py fails where the
+figures are not those of the committed runs.
 """
 
 import re
@@ -13,7 +13,6 @@ from stages.cli import PipelineError, run
 from stages.files import atomic, read_json
 
 README = Path("README.md")
-BEGIN, END = "<!-- results: python -m stages.readme -->", "<!-- /results -->"
 
 
 def results() -> str:
@@ -41,16 +40,44 @@ def results() -> str:
     return head + "\n".join(f"| {name} | {value} |" for name, value in rows)
 
 
+def cost() -> str:
+    """The table, in Markdown, from benchmarks/results/pipeline.json."""
+    run_ = read_json(Path("benchmarks/results/pipeline.json"))
+    rows = {"published": "published script", "cold": "`dvc repro verify`, cold",
+            "rerun": "`dvc repro verify` after a hyperparameter"}
+    lines = ["| | wall time | against the script | peak memory | against the script |",
+             "|---|---|---|---|---|"]
+    for key, title in rows.items():
+        ratios = [f"{run_[f'{key}_{f}_ratio']:.2f}" if key != "published" else "1"
+                  for f in ("wall_s", "peak_mb")]
+        lines.append(f"| {title} | {run_[f'{key}_wall_s']:.1f} s | {ratios[0]} "
+                     f"| {run_[f'{key}_peak_mb']:.0f} MB | {ratios[1]} |")
+    return "\n".join(lines) + f"\n\nMedians of {run_['rounds']} rounds."
+
+
+BLOCKS = {
+    ("<!-- results: python -m stages.readme -->", "<!-- /results -->"): results,
+    ("<!-- cost: python -m benchmarks.pipeline -->", "<!-- /cost -->"): cost,
+}
+
+
+def fresh(text: str) -> str:
+    """`text` with each block between its markers made anew."""
+    for (begin, end), make in BLOCKS.items():
+        pattern = re.compile(f"{re.escape(begin)}.*{re.escape(end)}", re.DOTALL)
+        if not pattern.search(text):
+            raise PipelineError(f"{README} should have the lines {begin} and {end}; put them back")
+        block = f"{begin}\n{make()}\n{end}"
+        text = pattern.sub(lambda _, block=block: block, text)  # type: ignore[misc]
+    return text
+
+
 def main() -> None:
     """Replace what stands between the markers."""
-    text = README.read_text(encoding="utf-8")
-    pattern = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
-    if not pattern.search(text):
-        raise PipelineError(f"{README} should have the lines {BEGIN} and {END}; put them back")
-    fresh = pattern.sub(lambda _: f"{BEGIN}\n{results()}\n{END}", text)
+    text = fresh(README.read_text(encoding="utf-8"))
     with atomic(README) as part:
-        part.write_text(fresh, encoding="utf-8", newline="\n")
-    print(f"wrote {README}: results of the committed metrics")
+        part.write_text(text, encoding="utf-8", newline="\n")
+    print(f"wrote {README}: figures of the committed runs")
 
 
 if __name__ == "__main__":
