@@ -4,6 +4,7 @@ Reads   models/asteroid_taxonomy.skops
 Writes  models/asteroid_taxonomy.onnx (the contract is in onnx_contract.py)
 """
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -58,8 +59,11 @@ def to_onnx(
     # a name, because the default one is random and the file's bytes would change
     last = model[-1][-1] if isinstance(model[-1], Pipeline) else model[-1]
     options = {StandardScaler: SCALER_OPTIONS, id(last): {"zipmap": False}}  # one tensor out
-    converted = convert_sklearn(model[1:], "asteroid_taxonomy", initial, options=options,
-                                target_opset={"": opset, ML_DOMAIN: ML_OPSET})
+    with warnings.catch_warnings():
+        # skl2onnx 1.20 looks at an attribute of SVC that scikit-learn 1.9 wants to drop
+        warnings.filterwarnings("ignore", "Attribute `prob[AB]_`", FutureWarning)
+        converted = convert_sklearn(model[1:], "asteroid_taxonomy", initial, options=options,
+                                    target_opset={"": opset, ML_DOMAIN: ML_OPSET})
     # the label output drags operators of ai.onnx.ml along: keep what leads to the probabilities,
     # and import that domain where trees or kernels are left
     graph = onnx.utils.Extractor(converted).extract_model([USED], [OUTPUT_NAME]).graph
