@@ -24,6 +24,7 @@ from stages.model_file import MODEL_PATH, load_model
 from stages.onnx_contract import (
     CLASSES_KEY,
     ONNX_PATH,
+    THRESHOLD_KEY,
     USED_BANDS_KEY,
     WAVELENGTHS_KEY,
 )
@@ -51,8 +52,8 @@ def facts(params: Mapping[str, Any], model: Pipeline, data: TrainingSet) -> dict
         "input": f"reflectance, 1 at {NORMALISATION_NM} nm, one column per wavelength",
         "missing_values": "NaN in a band that used_bands_nm lists makes every probability NaN: "
                           "no class; in another band it changes nothing",
-        "abstention_threshold": "none" if threshold is None else threshold,
-        "taxonomy": "complexes of the Mahlke 2022 taxonomy",
+        THRESHOLD_KEY: "none" if threshold is None else threshold,
+        "taxonomy": f"{model.target_} of the Mahlke 2022 taxonomy",
         **{f"complex_{name}": members for name, members in taxonomy["complexes"].items()},
         "feature_flags": f"the letters {', '.join(flags)} behind {carriers} are left out"
                          if flags else "none are left out",
@@ -60,8 +61,8 @@ def facts(params: Mapping[str, Any], model: Pipeline, data: TrainingSet) -> dict
         **{f"rows_{name}": counts[f"{name}_rows"] for name in ("spectra", "mapping", "labels")},
         "rows_asteroids": counts["asteroids"],
         **{f"sha256_{path.name}": sha256(path) for path in (ASTEROIDS_PATH, MODEL_PATH)},
-        "trained_on": by_complex(data.complex[data.train]),
-        "held_out": by_complex(data.complex[data.test]),
+        "trained_on": by_target(data.target[data.train]),
+        "held_out": by_target(data.target[data.test]),
         "split": f"{split['test_fraction']} of the labelled asteroids held out, stratified by "
                  f"complex, seed {split['seed']}",
         **{f"held_out_{name}": value for name, value in held_out.items()
@@ -72,7 +73,7 @@ def facts(params: Mapping[str, Any], model: Pipeline, data: TrainingSet) -> dict
     }
 
 
-def by_complex(names: npt.NDArray[np.str_]) -> str:
+def by_target(names: npt.NDArray[np.str_]) -> str:
     """How many there are, in all and of each: 2285 (C 577, O 267, ...)."""
     counted = zip(*np.unique(names, return_counts=True), strict=True)
     return f"{len(names)} ({', '.join(f'{name} {n}' for name, n in counted)})"

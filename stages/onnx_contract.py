@@ -1,8 +1,9 @@
 """What the ONNX file promises to whoever loads it; export writes it so, verify checks it.
 
 One input, float32 [batch, bands of the grid in ascending wavelength]; one output, float32
-[batch, classes]; operators of the default domain only, which every ONNX runtime has; float32
-throughout. The names of classes and bands are in the file's metadata.
+[batch, classes]; operators of the default domain only, which every ONNX runtime has, unless the
+model is one of ML_MODELS; float32 throughout. The names of classes and bands are in the file's
+metadata.
 """
 
 from collections.abc import Sequence
@@ -22,6 +23,9 @@ ONNX_PATH = Path("models/asteroid_taxonomy.onnx")
 CLASSES_KEY = "classes"
 WAVELENGTHS_KEY = "wavelengths_nm"
 USED_BANDS_KEY = "used_bands_nm"
+THRESHOLD_KEY = "abstention_threshold"
+ML_DOMAIN = "ai.onnx.ml"  # operators of linear models, trees and kernels
+ML_MODELS = ("logistic_regression", "random_forest", "extra_trees", "svc", "blend")
 REDO = "run `dvc repro export`"
 
 

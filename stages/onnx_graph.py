@@ -7,6 +7,8 @@ stay apart, in scikit-learn's order of operations: folding the scaler into the f
 time that could be measured and triples the difference to scikit-learn.
 """
 
+import warnings
+
 import onnx
 from onnx import TensorProto, helper, shape_inference
 from skl2onnx import convert_sklearn
@@ -15,10 +17,10 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from stages.model_file import steps
-from stages.onnx_contract import INPUT_NAME, OUTPUT_NAME
+from stages.onnx_contract import INPUT_NAME, ML_DOMAIN, OUTPUT_NAME
 
 USED, RAW = "used_bands", "network_probabilities"
-ML = "ai.onnx.ml"  # operators for trees and support vectors; a neural network needs none of them
+ML_OPSET = 3  # what onnxruntime 1.14 knows of ML_DOMAIN
 
 
 def to_onnx(
@@ -41,14 +43,16 @@ def to_onnx(
     # differs from scikit-learn in the last bit
     options = {id(steps(model)[-1]): {"zipmap": False}, StandardScaler: {"div": "div"}}
     # a name, because the default one is random and the file's bytes would change
-    converted = convert_sklearn(model[1:], "asteroid_taxonomy",
-                                [(USED, FloatTensorType([None, len(used)]))], options=options,
-                                target_opset={"": opset, ML: 3})
+    with warnings.catch_warnings():
+        # skl2onnx 1.20 looks at an attribute of SVC that scikit-learn 1.9 wants to drop
+        warnings.filterwarnings("ignore", "Attribute `prob[AB]_`", FutureWarning)
+        converted = convert_sklearn(model[1:], "asteroid_taxonomy",
+                                    [(USED, FloatTensorType([None, len(used)]))], options=options,
+                                    target_opset={"": opset, ML_DOMAIN: ML_OPSET})
     # the label output drags operators of ai.onnx.ml along: keep what leads to the probabilities
     network = simplify(onnx.utils.Extractor(converted).extract_model([USED], [OUTPUT_NAME]))
     classes = len(model.classes_)
     picking, numbers = pick_bands(used)
-    # (a calibration of the probabilities would stand here, between the network and the last step)
     carrying, zeros = carry_nan(len(used), classes)
     graph = helper.make_graph(
         [*picking, *network.node, *carrying], "asteroid_taxonomy",
@@ -56,7 +60,8 @@ def to_onnx(
         [helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, ["batch", classes])],
         [*numbers, *network.initializer, zeros],
     )
-    opsets = {"": opset, ML: 3} if any(n.domain == ML for n in network.node) else {"": opset}
+    needs_ml = any(node.domain == ML_DOMAIN for node in network.node)
+    opsets = {"": opset, ML_DOMAIN: ML_OPSET} if needs_ml else {"": opset}
     return helper.make_model(
         graph, opset_imports=[helper.make_opsetid(*domain) for domain in opsets.items()],
         ir_version=ir_version, producer_name="asteroid-taxonomy",

@@ -32,6 +32,8 @@ def read(body, schema=SCHEMA, sized=True):
 
 def served(rows, names=None, null=lambda: "", quoting=csv.QUOTE_MINIMAL, line_end="\n"):
     text = io.StringIO()
+    if any("\r" in value for row in rows for value in row if isinstance(value, str)):
+        quoting = csv.QUOTE_ALL  # the writer leaves a lone CR bare, which RFC 4180 forbids
     writer = csv.writer(text, quoting=quoting, lineterminator=line_end)
     writer.writerow(names or SCHEMA.names)
     for row in rows:

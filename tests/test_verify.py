@@ -81,7 +81,7 @@ def take_weights_of_another_seed(model):
                         if name.endswith(("random_state", "max_iter"))})
     params = simulated_params()
     data = verify.load_training_set(BANDS, params["train"]["used_bands_nm"], params["split"])
-    other.fit(data.reflectance[data.train], data.complex[data.train])
+    other.fit(data.reflectance[data.train], data.target[data.train])
     fresh = to_onnx(other, len(BANDS), USED, 17, 8)
     fresh.metadata_props.extend(model.metadata_props)
     model.CopyFrom(fresh)
