@@ -5,9 +5,8 @@
 Batch 1 (microseconds a call) and batch 4,096 (microseconds a spectrum and network), best of rounds
 in which all take turns, so that what else the machine does hits all alike; then the whole survey,
 from loading the file to the last probability. The floor: the multiply-adds of the weights over the
-rate of a float32 matrix product, with the kernel that NumPy picks for this processor: it is loaded
-here before the package `stages` pins another. `other.onnx` is for a file to compare with, such as
-that of the published script. Writes benchmarks/results/onnx.json. Needs data/asteroids.parquet.
+rate of NumPy's float32 matrix product. `other.onnx` is for a file to compare with, such as that of
+the published script. Writes benchmarks/results/onnx.json. Needs data/asteroids.parquet.
 """
 
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime
+from threadpoolctl import threadpool_limits
 
 from stages.asteroids import read_asteroids
 from stages.bands import matrix, reflectance_columns
@@ -86,7 +86,8 @@ def main() -> None:
         contenders["other"], counts["other"] = session(Path(sys.argv[1])), shape(sys.argv[1])[0]
     square = np.random.default_rng(0).random((SIDE, SIDE), dtype=np.float32)
     timed = {**contenders, "product": lambda _: square @ square}
-    single, batch = best(contenders, complete[:1]), best(timed, complete)
+    with threadpool_limits(1):  # NumPy's matrix products
+        single, batch = best(contenders, complete[:1]), best(timed, complete)
     floor = adds / networks * batch["product"] / SIDE**3
     found = {"networks": networks, "multiply_adds": adds,
              "multiply_adds_per_us": SIDE**3 / batch["product"] / 1e6}
