@@ -61,10 +61,10 @@ def facts(params: Mapping[str, Any], model: Pipeline, data: TrainingSet) -> dict
         **{f"rows_{name}": counts[f"{name}_rows"] for name in ("spectra", "mapping", "labels")},
         "rows_asteroids": counts["asteroids"],
         **{f"sha256_{path.name}": sha256(path) for path in (ASTEROIDS_PATH, MODEL_PATH)},
-        "trained_on": by_target(data.target[data.train]),
-        "held_out": by_target(data.target[data.test]),
+        "trained_on": by_class(data.target[data.train]),
+        "held_out": by_class(data.target[data.test]),
         "split": f"{split['test_fraction']} of the labelled asteroids held out, stratified by "
-                 f"complex, seed {split['seed']}",
+                 f"{model.target_}, seed {split['seed']}",
         **{f"held_out_{name}": value for name, value in held_out.items()
            if isinstance(value, float)},
         "versions": [f"{name} {version(name)}" for name in LIBRARIES],
@@ -73,7 +73,7 @@ def facts(params: Mapping[str, Any], model: Pipeline, data: TrainingSet) -> dict
     }
 
 
-def by_target(names: npt.NDArray[np.str_]) -> str:
+def by_class(names: npt.NDArray[np.str_]) -> str:
     """How many there are, in all and of each: 2285 (C 577, O 267, ...)."""
     counted = zip(*np.unique(names, return_counts=True), strict=True)
     return f"{len(names)} ({', '.join(f'{name} {n}' for name, n in counted)})"

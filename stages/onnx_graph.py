@@ -20,7 +20,6 @@ from stages.model_file import steps
 from stages.onnx_contract import INPUT_NAME, ML_DOMAIN, OUTPUT_NAME
 
 USED, RAW = "used_bands", "network_probabilities"
-ML_OPSET = 3  # what onnxruntime 1.14 knows of ML_DOMAIN
 
 
 def to_onnx(
@@ -42,13 +41,14 @@ def to_onnx(
     # probabilities as one tensor, and the scaler as a division: a multiplication by the reciprocal
     # differs from scikit-learn in the last bit
     options = {id(steps(model)[-1]): {"zipmap": False}, StandardScaler: {"div": "div"}}
-    # a name, because the default one is random and the file's bytes would change
+    opsets = {"": opset, ML_DOMAIN: 3}
     with warnings.catch_warnings():
         # skl2onnx 1.20 looks at an attribute of SVC that scikit-learn 1.9 wants to drop
         warnings.filterwarnings("ignore", "Attribute `prob[AB]_`", FutureWarning)
+        # a name, because the default one is random and the file's bytes would change
         converted = convert_sklearn(model[1:], "asteroid_taxonomy",
-                                    [(USED, FloatTensorType([None, len(used)]))], options=options,
-                                    target_opset={"": opset, ML_DOMAIN: ML_OPSET})
+                                    [(USED, FloatTensorType([None, len(used)]))],
+                                    options=options, target_opset=opsets)
     # the label output drags operators of ai.onnx.ml along: keep what leads to the probabilities
     network = simplify(onnx.utils.Extractor(converted).extract_model([USED], [OUTPUT_NAME]))
     classes = len(model.classes_)
@@ -60,10 +60,10 @@ def to_onnx(
         [helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, ["batch", classes])],
         [*numbers, *network.initializer, zeros],
     )
-    needs_ml = any(node.domain == ML_DOMAIN for node in network.node)
-    opsets = {"": opset, ML_DOMAIN: ML_OPSET} if needs_ml else {"": opset}
+    needed = {"", *(node.domain for node in network.node)}
     return helper.make_model(
-        graph, opset_imports=[helper.make_opsetid(*domain) for domain in opsets.items()],
+        graph, opset_imports=[helper.make_opsetid(domain, number)
+                              for domain, number in opsets.items() if domain in needed],
         ir_version=ir_version, producer_name="asteroid-taxonomy",
         doc_string="Probabilities of taxonomic complexes from an asteroid's reflectance spectrum",
     )

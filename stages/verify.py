@@ -14,14 +14,7 @@ from stages.bands import matrix, reflectance_columns, used_band_numbers
 from stages.cli import run
 from stages.files import load_params, write_json
 from stages.model_file import load_model
-from stages.onnx_contract import (
-    ML_DOMAIN,
-    ML_MODELS,
-    ONNX_PATH,
-    Contract,
-    check_contract,
-    read_onnx,
-)
+from stages.onnx_contract import ONNX_PATH, Contract, check_contract, read_onnx
 from stages.parity import (
     LEVELS,
     Probabilities,
@@ -69,11 +62,10 @@ def main() -> None:
     tolerance = params["verify"]["max_difference"]
     model = load_model()
     classes = list(model.classes_)
-    ml = params["train"]["model"] in ML_MODELS
     check_contract(read_onnx(ONNX_PATH), ONNX_PATH.stat().st_size, Contract(
         classes, wavelengths_nm, used_nm, params["export"]["opset"],
         params["export"]["ir_version"], params["verify"]["max_bytes"],
-        [*params["verify"]["domains"], *([ML_DOMAIN] if ml else [])]))
+        params["train"]["model"]))
 
     data = load_training_set(wavelengths_nm, used_nm, params["split"])
     columns, used = reflectance_columns(wavelengths_nm), used_band_numbers(wavelengths_nm, used_nm)

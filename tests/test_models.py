@@ -20,7 +20,6 @@ def choose(simulated_project):
         for block, values in SMALL.items():
             params["train"][block] |= values
         params["train"]["model"] = name
-        params["verify"]["max_bytes"] = 1_000_000  # trees are larger than the default model may be
         (simulated_project / "params.yaml").write_text(yaml.safe_dump(params))
         train.main()
     return choose
