@@ -2,7 +2,8 @@
 
 One input, float32 [batch, bands of the grid in ascending wavelength]; one output, float32
 [batch, classes]; operators of the default domain only, which every ONNX runtime has, unless the
-model is one of ML_MODELS; float32 throughout. The names of classes and bands are in the file's metadata.
+model is one of ML_MODELS; float32 throughout. The names of classes and bands are in the file's
+metadata.
 """
 
 from collections.abc import Sequence

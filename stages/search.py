@@ -125,7 +125,7 @@ def main() -> None:
 
     outer = stratified(np.arange(n), data.target, settings["outer_folds"], settings["seed"] + 1)
     judged = []
-    with cluster(options.scheduler), Progress("search", len(outer) + 1, "search") as progress:
+    with cluster(options.scheduler), Progress("search", len(outer) + 1, "round") as progress:
         for done, (learn, judge) in enumerate(outer, 1):
             _, best = search(learn)[0]
             rows = rows_with_copies(learn, n, copies)
