@@ -10,7 +10,6 @@ from stages import cli
 from tests.small_survey import TAP, TOP, tables
 from tests.tap_service import Service
 
-
 # CI judges a change, not the luck of a draw; everyone else's runs keep looking
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
