@@ -52,7 +52,7 @@ def columns(classes: Sequence[str]) -> list[Column]:
                "Share of labelled asteroids of that bin whose out-of-fold complex is the "
                "literature's; null in a bin with too few to tell"),
         Column("bands_missing", text, "nm", "meta.note",
-               "Wavelengths without a reflectance, separated by blanks; empty: none"),
+               "Wavelengths without a reflectance, separated by commas; empty: none"),
         Column("flags", text, "", "meta.code.qual",
                "Gaia's flag of each band in ascending wavelength: 0 good, 1 suspect, 2 bad"),
         Column("literature_class", text, "", "src.class",

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from stages.bands import names_of
 from stages.cli import PipelineError
 from stages.onnx_contract import (
     CLASSES_KEY,
@@ -64,16 +65,12 @@ class Classifier:
         names[known] = np.asarray(self.classes, dtype=object)[probabilities[known].argmax(axis=1)]
         return names, probabilities.max(axis=1)
 
-    def unclassified_because(
-        self, reflectance: npt.NDArray[np.float32]
-    ) -> npt.NDArray[np.object_]:
+    def unclassified_because(self, reflectance: npt.NDArray[np.float32]) -> list[str | None]:
         """Name, per spectrum, the used bands it lacks ("no reflectance at 418 nm"), or None."""
         missing = ~np.isfinite(reflectance[:, self.used])
-        out = np.full(len(reflectance), None, dtype=object)
-        for row in np.flatnonzero(missing.any(axis=1)):
-            bands = (str(self.wavelengths_nm[self.used[j]]) for j in np.flatnonzero(missing[row]))
-            out[row] = f"no reflectance at {', '.join(bands)} nm"
-        return out
+        used_nm = [self.wavelengths_nm[j] for j in self.used]
+        return [f"no reflectance at {bands} nm" if bands else None
+                for bands in names_of(missing, used_nm)]
 
 
 def load_classifier(path: Path = ONNX_PATH, threads: int = 1) -> Classifier:

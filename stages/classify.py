@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stages.asteroids import ASTEROIDS_PATH, read_asteroids
-from stages.bands import flag_columns, matrix, reflectance_columns
+from stages.bands import flag_columns, matrix, names_of, reflectance_columns
 from stages.catalogue import CATALOGUE_PATH, arrow_schema
 from stages.classifier import Classifier, load_classifier
 from stages.cli import PipelineError, run
@@ -107,8 +107,6 @@ def catalogue(
     judged = asteroids["complex"].is_valid().to_numpy() & ~np.isnan(confidence)
     accuracy = accuracy_by_bin((complexes == literature)[judged], bin_of[judged], len(bins),
                                params["min_per_snr_bin"])
-    missing = np.isnan(reflectance)
-    nm = [str(n) for n in classifier.wavelengths_nm]
     flags = matrix(asteroids, flag_columns(classifier.wavelengths_nm)).astype(np.int8)
     unknown = np.isnan(confidence)
     table = pa.table([
@@ -119,7 +117,7 @@ def catalogue(
         pa.array(classifier.unclassified_because(reflectance), pa.string()),
         asteroids["snr"], pa.array(np.asarray(bins)[bin_of]),
         pa.array(accuracy[bin_of], mask=np.isnan(accuracy[bin_of])),
-        [" ".join(nm[j] for j in np.flatnonzero(row)) for row in missing],
+        names_of(np.isnan(reflectance), classifier.wavelengths_nm),
         ["".join(map(str, row)) for row in flags.tolist()],
         asteroids["class"], asteroids["complex"], pa.array(in_training),
     ], schema=arrow_schema(classifier.classes))
