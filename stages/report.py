@@ -1,0 +1,136 @@
+"""Write the page that shows what was made: one file, no network, for whoever opens it.
+
+Reads   data/asteroids.parquet, data/catalogue/gaia_dr3_taxonomy.parquet,
+        data/out_of_fold.parquet, models/asteroid_taxonomy.onnx, reports/*.json
+Writes  reports/index.html (about 5 MB: all asteroids can be looked up in it),
+        reports/model_card.md (the same figures in short, for whoever takes the model)
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import jinja2
+import numpy as np
+import onnxruntime
+import pandas as pd
+import vl_convert
+import yaml
+
+from stages import report_charts as charts
+from stages.asteroids import read_asteroids
+from stages.bands import reflectance_columns
+from stages.catalogue import read_catalogue
+from stages.classifier import Classifier, load_classifier
+from stages.cli import run
+from stages.files import atomic, load_params, read_json
+from stages.onnx_contract import ONNX_PATH
+from stages.report_figures import Judged, specifications
+from stages.report_search import encoded
+
+PARAMS = ("survey", "bands", "taxonomy", "crossmatch", "split", "train", "crossvalidate",
+          "calibration", "classify", "export")
+PAGE_PATH, CARD_PATH = Path("reports/index.html"), Path("reports/model_card.md")
+TEMPLATES = Path(__file__).parent
+METRICS = ("crossmatch", "evaluate", "metrics", "classify", "verify")
+SIMULATED = "SIMULATED"  # how the survey's name begins, where nothing is real
+
+
+def judged_asteroids(
+    asteroids: pd.DataFrame, catalogue: pd.DataFrame, classifier: Classifier
+) -> Judged:
+    """Labelled asteroids with all bands, with their out-of-fold probabilities."""
+    given = pd.read_parquet("data/out_of_fold.parquet")
+    joined = asteroids[asteroids["complete"]].merge(given, on="source_id", validate="one_to_one")
+    facts = joined[["source_id", "number", "name", "class"]].merge(
+        catalogue[["source_id", "snr", "snr_bin"]], on="source_id", validate="one_to_one")
+    return Judged(
+        facts, joined["complex"].to_numpy().astype(str),
+        joined[[f"probability_{name}" for name in classifier.classes]].to_numpy(),
+        joined[reflectance_columns(classifier.wavelengths_nm)].to_numpy())
+
+
+def percent(value: float, digits: int = 1) -> str:
+    """A share as a percentage."""
+    return f"{100 * value:.{digits}f} %"
+
+
+def plus_minus(found: Mapping[str, Any], key: str, as_percent: bool = True) -> str:
+    """A figure with its spread over the folds, where it has one."""
+    if key not in found:
+        return "–"
+    spread = found.get(f"{key}_std")
+    if as_percent:
+        return f"{100 * found[key]:.1f}" + (f" ± {100 * spread:.1f}" if spread else "") + " %"
+    return f"{found[key]:.3f}" + (f" ± {spread:.3f}" if spread else "")
+
+
+def template(name: str) -> jinja2.Template:
+    """Read a template beside this file; a name it uses and does not get is an error."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), undefined=jinja2.StrictUndefined,
+        autoescape=name.endswith(".html.j2"), trim_blocks=True, lstrip_blocks=True,
+        keep_trailing_newline=True)
+    made.filters |= {"percent": percent, "number": lambda n: f"{n:,}"}
+    return made.get_template(name)
+
+
+def embedded(content: Any) -> str:
+    """JSON that cannot end the script element it stands in."""
+    return json.dumps(content, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
+
+
+def write(text: str, path: Path) -> None:
+    """Write a text file."""
+    with atomic(path) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def main() -> None:
+    """Run the stage."""
+    params = load_params(PARAMS)
+    classifier = load_classifier()
+    table, said = read_catalogue()
+    asteroids = read_asteroids(classifier.wavelengths_nm).sort_by("source_id")
+    catalogue = table.to_pandas()
+    bins = sorted(catalogue["snr_bin"].unique(),
+                  key=lambda name: catalogue.loc[catalogue["snr_bin"] == name, "snr"].min())
+    judged = judged_asteroids(asteroids.to_pandas(), catalogue, classifier)
+    specs, listed = specifications(judged, catalogue, classifier.classes,
+                                   classifier.wavelengths_nm, bins, classifier.threshold)
+    data, layout = encoded(table, asteroids, classifier.wavelengths_nm, classifier.classes, bins)
+    accuracy = catalogue.groupby("snr_bin")["snr_bin_accuracy"].first()
+    layout["bin_accuracy"] = [None if np.isnan(accuracy[name]) else round(float(accuracy[name]), 4)
+                              for name in bins]
+    layout |= {"threshold": classifier.threshold,
+               "colours": charts.PALETTE[:len(classifier.classes)]}
+    about = {
+        "survey": said["survey"], "simulated": said["survey"].startswith(SIMULATED),
+        "classes": classifier.classes, "threshold": classifier.threshold,
+        "complexes": params["taxonomy"]["complexes"], "train": params["train"],
+        "crossvalidate": params["crossvalidate"], "used_nm":
+            [classifier.wavelengths_nm[j] for j in classifier.used],
+        "wavelengths_nm": classifier.wavelengths_nm, "failures": listed.to_dict("records"),
+        "citations": json.loads(said["citation"]), "model_bytes": ONNX_PATH.stat().st_size,
+        "metadata": dict(sorted(onnxruntime.InferenceSession(
+            str(ONNX_PATH)).get_modelmeta().custom_metadata_map.items())),
+        "params": yaml.safe_dump(params, sort_keys=False, default_flow_style=None, width=90),
+        "plus_minus": plus_minus, "median_snr": float(catalogue["snr"].median()),
+        "median_snr_labelled": float(judged.facts["snr"].median()),
+        **{name: read_json(Path(f"reports/{name}.json")) for name in METRICS},
+    }
+    library = vl_convert.javascript_bundle(
+        "window.vegaEmbed = vegaEmbed;", vl_version=".".join(alt.SCHEMA_VERSION[1:].split(".")[:2])
+    ).replace("</script", "<\\/script")
+    write(template("report.html.j2").render(
+        **about, data=data, layout=embedded(layout), specs=embedded(specs), library=library),
+        PAGE_PATH)
+    write(template("model_card.md.j2").render(**about), CARD_PATH)
+    print(f"wrote {PAGE_PATH}: {PAGE_PATH.stat().st_size / 1e6:.1f} MB, {len(table):,} asteroids "
+          f"to look up; and {CARD_PATH}")
+
+
+if __name__ == "__main__":
+    run(main)
