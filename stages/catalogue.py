@@ -49,8 +49,8 @@ def columns(classes: Sequence[str]) -> list[Column]:
                "Signal to noise: median over the bands of reflectance / error"),
         Column("snr_bin", text, "", "meta.code", "Bin of snr, upper edge excluded"),
         Column("snr_bin_accuracy", real, "", "stat.probability",
-               "Share of labelled asteroids of that bin whose out-of-fold complex is the "
-               "literature's; null in a bin with too few to tell"),
+               "Accuracy that cross-validation measured on the labelled asteroids of that bin; "
+               "null in a bin with too few to tell"),
         Column("bands_missing", text, "nm", "meta.note",
                "Wavelengths without a reflectance, separated by commas; empty: none"),
         Column("flags", text, "", "meta.code.qual",

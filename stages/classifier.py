@@ -20,11 +20,11 @@ from stages.onnx_contract import (
     INPUT_NAME,
     ONNX_PATH,
     OUTPUT_NAME,
+    THRESHOLD_KEY,
     USED_BANDS_KEY,
     WAVELENGTHS_KEY,
 )
 
-THRESHOLD_KEY = "abstention_threshold"
 BATCH = 4096  # spectra; larger ones no longer fit the processor's cache and are slower
 
 
@@ -91,7 +91,7 @@ def load_classifier(path: Path = ONNX_PATH, threads: int = 1) -> Classifier:
         said: Mapping[str, str] = session.get_modelmeta().custom_metadata_map
         wavelengths_nm = [int(nm) for nm in said[WAVELENGTHS_KEY].split(",")]
         used = [wavelengths_nm.index(int(nm)) for nm in said[USED_BANDS_KEY].split(",")]
-        threshold = said.get(THRESHOLD_KEY, "none")
+        threshold = said.get(THRESHOLD_KEY, "none").lower()
         return Classifier(session, said[CLASSES_KEY].split(","), wavelengths_nm, used,
                           0.0 if threshold == "none" else float(threshold), said["survey"])
     except Exception as error:  # onnxruntime's exceptions share no narrower base class

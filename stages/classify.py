@@ -1,6 +1,7 @@
 """Classify every asteroid that has a Gaia spectrum, with the ONNX file as it is shipped.
 
-Reads   data/asteroids.parquet, models/asteroid_taxonomy.onnx, data/out_of_fold.parquet
+Reads   data/asteroids.parquet, models/asteroid_taxonomy.onnx, data/out_of_fold.parquet,
+        reports/crossvalidation/snr.csv
 Writes  data/catalogue/gaia_dr3_taxonomy.parquet (columns in catalogue.py),
         reports/classify.json (asteroids by complex, with and without abstention, by S/N)
 
@@ -13,29 +14,25 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stages import bins
 from stages.asteroids import ASTEROIDS_PATH, read_asteroids
 from stages.bands import flag_columns, matrix, names_of, reflectance_columns
 from stages.catalogue import CATALOGUE_PATH, arrow_schema
 from stages.classifier import Classifier, load_classifier
 from stages.cli import PipelineError, run
-from stages.files import load_params, read_metadata, read_parquet, write_json, write_parquet
+from stages.files import load_params, read_metadata, write_json, write_parquet
 from stages.onnx_contract import ONNX_PATH
+from stages.out_of_fold import OUT_OF_FOLD_PATH, PLOTS, read_out_of_fold
 from stages.training_set import load_training_set
 
-PARAMS = ("bands", "split", "train", "classify")
-OUT_OF_FOLD_PATH = Path("data/out_of_fold.parquet")
+PARAMS = ("bands", "split", "train", "crossvalidate")
 COUNTS_PATH = Path("reports/classify.json")
+LEAST = 30  # labelled asteroids; of fewer, an accuracy says little
 Floats = npt.NDArray[np.float32]
-
-
-def snr_bins(snr: Floats, edges: Sequence[float]) -> tuple[npt.NDArray[np.int64], list[str]]:
-    """Number of the bin of each S/N, and the names of all bins: "<20", "20-30", ">=30"."""
-    names = [f"<{edges[0]:g}", *(f"{a:g}-{b:g}" for a, b in zip(edges, edges[1:], strict=False)),
-             f">={edges[-1]:g}"]
-    return np.searchsorted(np.asarray(edges, np.float32), snr, side="right"), names
 
 
 def put_out_of_fold(
@@ -62,51 +59,52 @@ def put_out_of_fold(
     probabilities[in_training] = given[order[place]]
 
 
-def accuracy_by_bin(
-    right: npt.NDArray[np.bool_], bin_of: npt.NDArray[np.int64], bins: int, at_least: int
-) -> npt.NDArray[np.float32]:
-    """Share of `right` in each bin; NaN in a bin with fewer than `at_least`."""
-    members = np.bincount(bin_of, minlength=bins)
-    hits = np.bincount(bin_of, weights=right, minlength=bins)
-    enough = members >= at_least
-    return np.where(enough, hits / np.maximum(members, 1), np.nan).astype(np.float32)
+def accuracy_by_bin(names: Sequence[str]) -> Floats:
+    """Accuracy that crossvalidate measured in each bin of S/N; NaN where too few were there."""
+    found = pd.read_csv(PLOTS / "snr.csv").set_index("snr").reindex(list(names))
+    return found["accuracy"].where(found["asteroids"] >= LEAST).to_numpy(np.float32)
 
 
-def counts(table: pa.Table, classes: Sequence[str], bins: Sequence[str]) -> dict[str, Any]:
-    """Asteroids by complex, with abstention (_kept) and without, in all and by bin of S/N."""
-    frame = table.select(["complex", "abstained", "snr_bin", "in_training",
-                          "literature_complex"]).to_pandas()
+def counts(
+    table: pa.Table, target: pa.ChunkedArray, classes: Sequence[str], names: Sequence[str]
+) -> dict[str, Any]:
+    """Asteroids by complex, with abstention (_kept) and without, in all and by bin of S/N.
+
+    Also the share on which the catalogue and `target`, the label, agree: of asteroids trained on,
+    out of fold, and of those held out.
+    """
+    frame = table.select(["complex", "abstained", "snr_bin", "in_training"]).append_column(
+        "target", target).to_pandas()
     kept = frame[~frame["abstained"]]
     out: dict[str, Any] = {"asteroids": len(frame), "classified": int(frame["complex"].count()),
                            "kept": len(kept)}
     for name in classes:
         out |= {f"complex_{name}": int((frame["complex"] == name).sum()),
                 f"complex_{name}_kept": int((kept["complex"] == name).sum())}
-    for name in bins:
+    for name in names:
         here, kept_here = frame[frame["snr_bin"] == name], kept[kept["snr_bin"] == name]
-        out |= {f"snr_{name}": len(here), f"snr_{name}_kept": len(kept_here)}
+        key = f"snr_{name.replace(' ', '_')}"
+        out |= {key: len(here), f"{key}_kept": len(kept_here)}
         for letter in classes:
-            out |= {f"snr_{name}_{letter}": int((here["complex"] == letter).sum()),
-                    f"snr_{name}_{letter}_kept": int((kept_here["complex"] == letter).sum())}
-    labelled = frame[frame["literature_complex"].notna() & frame["complex"].notna()]
+            out |= {f"{key}_{letter}": int((here["complex"] == letter).sum()),
+                    f"{key}_{letter}_kept": int((kept_here["complex"] == letter).sum())}
+    labelled = frame[frame["target"].notna() & frame["complex"].notna()]
     for name, part in (("out_of_fold", labelled[labelled["in_training"]]),
                        ("held_out", labelled[~labelled["in_training"]])):
-        agree = (part["complex"] == part["literature_complex"]).mean() if len(part) else None
+        agree = float((part["complex"] == part["target"]).mean()) if len(part) else None
         out |= {f"{name}_asteroids": len(part), f"{name}_agreement": agree}
     return out
 
 
 def catalogue(
     asteroids: pa.Table, reflectance: Floats, probabilities: Floats, classifier: Classifier,
-    in_training: npt.NDArray[np.bool_], params: dict[str, Any],
+    in_training: npt.NDArray[np.bool_], snr_edges: Sequence[float],
 ) -> tuple[pa.Table, list[str]]:
-    """Put the columns together; also give the names of the S/N bins."""
+    """Put the columns together; also give the names of the S/N bins that have asteroids."""
     complexes, confidence = classifier.complexes(probabilities)
-    bin_of, bins = snr_bins(asteroids["snr"].to_numpy(), params["snr_bin_edges"])
-    literature = asteroids["complex"].to_numpy()
-    judged = asteroids["complex"].is_valid().to_numpy() & ~np.isnan(confidence)
-    accuracy = accuracy_by_bin((complexes == literature)[judged], bin_of[judged], len(bins),
-                               params["min_per_snr_bin"])
+    names = bins.names(snr_edges)
+    bin_of = bins.numbers(asteroids["snr"].to_numpy(), snr_edges)
+    accuracy = accuracy_by_bin(names)[bin_of]
     flags = matrix(asteroids, flag_columns(classifier.wavelengths_nm)).astype(np.int8)
     unknown = np.isnan(confidence)
     table = pa.table([
@@ -115,13 +113,13 @@ def catalogue(
         pa.array(complexes, pa.string()), pa.array(confidence, mask=unknown),
         pa.array(~(confidence >= classifier.threshold)),
         pa.array(classifier.unclassified_because(reflectance), pa.string()),
-        asteroids["snr"], pa.array(np.asarray(bins)[bin_of]),
-        pa.array(accuracy[bin_of], mask=np.isnan(accuracy[bin_of])),
+        asteroids["snr"], pa.array(np.asarray(names)[bin_of]),
+        pa.array(accuracy, mask=np.isnan(accuracy)),
         names_of(np.isnan(reflectance), classifier.wavelengths_nm),
         ["".join(map(str, row)) for row in flags.tolist()],
         asteroids["class"], asteroids["complex"], pa.array(in_training),
     ], schema=arrow_schema(classifier.classes))
-    return table, bins
+    return table, [names[i] for i in np.unique(bin_of)]
 
 
 def main() -> None:
@@ -139,20 +137,17 @@ def main() -> None:
 
     reflectance = matrix(asteroids, reflectance_columns(wavelengths_nm))
     probabilities = classifier.probabilities(reflectance)
-    out_of_fold = read_parquet(OUT_OF_FOLD_PATH, pa.schema(
-        [("source_id", pa.int64()), *((f"probability_{c}", pa.float32())
-                                      for c in classifier.classes)]))
-    put_out_of_fold(probabilities, asteroids["source_id"].to_numpy(), in_training, out_of_fold,
-                    classifier.classes)
-    table, bins = catalogue(asteroids, reflectance, probabilities, classifier, in_training,
-                            params["classify"])
+    put_out_of_fold(probabilities, asteroids["source_id"].to_numpy(), in_training,
+                    read_out_of_fold(), classifier.classes)
+    table, names = catalogue(asteroids, reflectance, probabilities, classifier, in_training,
+                             params["crossvalidate"]["snr_edges"])
     said = read_metadata(ASTEROIDS_PATH)
     write_parquet(table, CATALOGUE_PATH, {
         "survey": said["survey"], "classes": classifier.classes, "rows": str(len(table)),
         "abstention_threshold": str(classifier.threshold), "citation": said["citation"],
     })
     found = {"survey": said["survey"], "abstention_threshold": classifier.threshold,
-             **counts(table, classifier.classes, bins)}
+             **counts(table, asteroids["target"], classifier.classes, names)}
     write_json(found, COUNTS_PATH)
     for name in ("asteroids", "classified", "kept", *(f"complex_{c}" for c in classifier.classes)):
         print(f"  {name}: {found[name]:,}")

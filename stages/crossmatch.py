@@ -158,6 +158,28 @@ def attach_labels(
     return joined.drop(columns="key")
 
 
+def choose_target(table: pd.DataFrame, params: dict[str, Any]) -> pd.Series:
+    """What a model is to learn of each asteroid: its complex, or its class without flags.
+
+    Classes with fewer than `crossmatch.min_class_members` asteroids are not learned (null).
+
+    Raises
+    ------
+    PipelineError
+        `crossmatch.target` is neither.
+    """
+    target, taxonomy = params["crossmatch"]["target"], params["taxonomy"]
+    if target == "complex":
+        return table["complex"]
+    if target != "class":
+        raise PipelineError(f"crossmatch.target in params.yaml is {target!r}, expected complex or "
+                            "class; set it to one of these")
+    bare = table["class"].map(lambda c: strip_feature_flags(
+        c, taxonomy["feature_flags"], taxonomy["flagged_classes"]), na_action="ignore")
+    members = bare.map(bare.value_counts())
+    return bare.where(members >= params["crossmatch"]["min_class_members"])
+
+
 def check_enough(table: pd.DataFrame, names: list[str], least: int) -> dict[str, int]:
     """Count the labelled asteroids of each complex.
 
@@ -196,6 +218,7 @@ def main() -> None:
     usable, left_out = usable_labels(labels.to_pandas(types_mapper=NULLABLE),
                                      params["crossmatch"]["first_labels"])
     table = attach_labels(asteroids, usable, taxonomy)
+    table["target"] = choose_target(table, params)
     labelled = table["class"].notna()
     names = sorted(taxonomy["complexes"])
     in_complex = check_enough(table, names, params["crossmatch"]["min_per_complex"])
@@ -204,6 +227,7 @@ def main() -> None:
     counts |= numbered | left_out | {
         "labels_without_spectrum": len(usable) - int(labelled.sum()),
         "labelled": int(labelled.sum()),
+        "labelled_without_target": int((labelled & table["target"].isna()).sum()),
         "complete": int(table["complete"].sum()),
         "labelled_complete": int((table["complete"] & labelled).sum()),
         **{f"labelled_{name}": n for name, n in in_complex.items()},
@@ -213,7 +237,8 @@ def main() -> None:
     write_parquet(
         pa.Table.from_pandas(table[columns.names], schema=columns, preserve_index=False),
         ASTEROIDS_PATH,
-        {"survey": counts["survey"], "rows": str(len(table)),
+        {"survey": counts["survey"], "target": params["crossmatch"]["target"],
+         "rows": str(len(table)),
          "citation": [t.citation for t in (raw_tables.SPECTRA, raw_tables.SOURCE_MAPPING,
                                            raw_tables.LABELS)]},
     )

@@ -26,10 +26,10 @@ RECIPE = Path("experiments/simulated.yaml")
 
 def prepare() -> None:
     """Bring demo/ up to date with the project."""
-    for folder in ("stages", "data"):
+    for folder in ("stages", "data", "experiments"):
         (DEMO / folder).mkdir(parents=True, exist_ok=True)
     for source in (*Path("stages").glob("*.py"), Path("data/simulated_survey.json"),
-                   Path("dvc.yaml")):
+                   Path("experiments/published.yaml"), Path("dvc.yaml")):
         shutil.copy(source, DEMO / source)
     params, recipe = (yaml.safe_load(p.read_text(encoding="utf-8")) for p in (PARAMS, RECIPE))
     text = yaml.safe_dump(merged(params, recipe), sort_keys=False, default_flow_style=None)

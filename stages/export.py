@@ -11,7 +11,6 @@ import onnx
 from onnx import TensorProto, helper
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType
-from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -22,17 +21,20 @@ from stages.model_file import load_model
 from stages.onnx_contract import (
     CLASSES_KEY,
     INPUT_NAME,
+    ML_DOMAIN,
+    ML_OPSET,
     ONNX_PATH,
     OUTPUT_NAME,
+    THRESHOLD_KEY,
     USED_BANDS_KEY,
     WAVELENGTHS_KEY,
 )
 
-PARAMS = ("bands", "train", "export")
+PARAMS = ("bands", "train", "calibration", "export")
 USED = "used_bands"
-# probabilities as one tensor, and the scaler as a division: a multiplication by the reciprocal
-# differs from scikit-learn in the last bit
-OPTIONS = {MLPClassifier: {"zipmap": False}, StandardScaler: {"div": "div"}}
+# of the scaler a division: a multiplication by the reciprocal differs from scikit-learn in the
+# last bit
+SCALER_OPTIONS = {"div": "div"}
 
 
 def to_onnx(
@@ -54,10 +56,14 @@ def to_onnx(
     """
     initial = [(USED, FloatTensorType([None, len(used)]))]
     # a name, because the default one is random and the file's bytes would change
-    converted = convert_sklearn(model[1:], "asteroid_taxonomy", initial, options=OPTIONS,
-                                target_opset={"": opset, "ai.onnx.ml": 3})
-    # the label output drags operators of ai.onnx.ml along: keep what leads to the probabilities
+    last = model[-1][-1] if isinstance(model[-1], Pipeline) else model[-1]
+    options = {StandardScaler: SCALER_OPTIONS, id(last): {"zipmap": False}}  # one tensor out
+    converted = convert_sklearn(model[1:], "asteroid_taxonomy", initial, options=options,
+                                target_opset={"": opset, ML_DOMAIN: ML_OPSET})
+    # the label output drags operators of ai.onnx.ml along: keep what leads to the probabilities,
+    # and import that domain where trees or kernels are left
     graph = onnx.utils.Extractor(converted).extract_model([USED], [OUTPUT_NAME]).graph
+    domains = {node.domain for node in graph.node} & {ML_DOMAIN}
     gather = helper.make_node("Gather", [INPUT_NAME, "used_band_numbers"], [USED], axis=1,
                               name="pick_used_bands")
     numbers = helper.make_tensor("used_band_numbers", TensorProto.INT64, [len(used)], used)
@@ -69,8 +75,9 @@ def to_onnx(
         [numbers, *graph.initializer],
     )
     return helper.make_model(
-        whole, opset_imports=[helper.make_opsetid("", opset)], ir_version=ir_version,
-        producer_name="asteroid-taxonomy",
+        whole, ir_version=ir_version, producer_name="asteroid-taxonomy",
+        opset_imports=[helper.make_opsetid("", opset),
+                       *(helper.make_opsetid(domain, ML_OPSET) for domain in domains)],
     )
 
 
@@ -94,7 +101,8 @@ def main() -> None:
         CLASSES_KEY: list(model.classes_),
         WAVELENGTHS_KEY: wavelengths_nm,
         USED_BANDS_KEY: used_nm,
-        "taxonomy": "complexes of the Mahlke 2022 taxonomy (A&A 665, A26)",
+        THRESHOLD_KEY: params["calibration"]["abstention_threshold"],
+        "taxonomy": f"{model.target_} of the Mahlke 2022 taxonomy (A&A 665, A26)",
         "survey": model.survey_,
     })
     onnx.checker.check_model(exported, full_check=True)

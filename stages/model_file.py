@@ -21,7 +21,13 @@ from stages.cli import PipelineError
 from stages.files import atomic
 
 MODEL_PATH = Path("models/asteroid_taxonomy.skops")
-TRUSTED_TYPES = ["sklearn.neural_network._stochastic_optimizers.AdamOptimizer"]
+TRUSTED_TYPES = (  # what the models of models.py hold beyond what skops trusts anyway
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.tree._tree.Tree",
+    "sklearn.utils._bunch.Bunch",
+)
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip entry can carry
 
 
@@ -46,7 +52,7 @@ def load_model(path: Path = MODEL_PATH) -> Pipeline:
     """
     redo = f"run `dvc repro train` to make it anew ({path})"
     try:
-        model = skops.io.load(path, trusted=TRUSTED_TYPES)
+        model = skops.io.load(path, trusted=list(TRUSTED_TYPES))
     except FileNotFoundError:
         raise PipelineError(f"{path} does not exist; {redo}") from None
     except UntrustedTypesFoundException as error:

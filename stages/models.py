@@ -1,28 +1,67 @@
 """The models that `train.model` in params.yaml can name.
 
 Each takes float32 spectra [n, bands] with all bands of the grid, picks the bands it uses, and
-gives probabilities of the complexes in alphabetical order. A new one is a function and a line in
-MODELS.
+gives probabilities of the classes in alphabetical order. A new one is a function and a line in
+MODELS. Networks, kernels and linear models see standardised bands. Trees see them as they are:
+they do not need it, and a threshold between two values that differ in their last bit would send
+scikit-learn and an ONNX runtime down different branches.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier, VotingClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
 
 from stages.cli import PipelineError
 
 
-def _mlp(hyperparameters: dict[str, Any]) -> BaseEstimator:
-    return MLPClassifier(**hyperparameters)
+def _scaled(classifier: BaseEstimator) -> Pipeline:
+    return Pipeline([("scaler", StandardScaler()), ("classifier", classifier)])
 
 
-MODELS: dict[str, Callable[[dict[str, Any]], BaseEstimator]] = {
-    "mlp": _mlp,
+def _mlp_ensemble(networks: int, random_state: int, **hyperparameters: Any) -> Pipeline:
+    """The mean probability of several MLPs that differ in their random start."""
+    members = [(f"seed_{seed}", MLPClassifier(random_state=seed, **hyperparameters))
+               for seed in range(random_state, random_state + networks)]
+    return _scaled(VotingClassifier(members, voting="soft", flatten_transform=False))
+
+
+def _svc(calibration_folds: int, **hyperparameters: Any) -> Pipeline:
+    """A support vector machine with Platt's sigmoid, fitted on folds, for its probabilities."""
+    return _scaled(CalibratedClassifierCV(SVC(**hyperparameters), method="sigmoid",
+                                          cv=calibration_folds, ensemble=False))
+
+
+def _blend(
+    mlp_weight: float, mlp_ensemble: dict[str, Any], extra_trees: dict[str, Any]
+) -> VotingClassifier:
+    """The weighted mean of the probabilities of an MLP ensemble and of extra trees."""
+    return VotingClassifier(
+        [("networks", _mlp_ensemble(**mlp_ensemble)),
+         ("trees", ExtraTreesClassifier(**extra_trees))],
+        voting="soft", flatten_transform=False,
+        weights=np.array([mlp_weight, 1.0 - mlp_weight]),  # a list stops the conversion to ONNX
+    )
+
+
+MODELS: dict[str, Callable[..., BaseEstimator]] = {
+    "mlp_ensemble": _mlp_ensemble,
+    "mlp": lambda **hyperparameters: _scaled(MLPClassifier(**hyperparameters)),
+    "logistic_regression": lambda **hyperparameters: _scaled(
+        LogisticRegression(**hyperparameters)),
+    "random_forest": RandomForestClassifier,
+    "extra_trees": ExtraTreesClassifier,
+    "svc": _svc,
+    "blend": _blend,
 }
 
 
@@ -39,7 +78,7 @@ def make_model(train: dict[str, Any], used_bands: Sequence[int]) -> Pipeline:
     Returns
     -------
     sklearn.pipeline.Pipeline
-        Steps bands, scaler, classifier.
+        Steps bands, classifier.
 
     Raises
     ------
@@ -51,13 +90,14 @@ def make_model(train: dict[str, Any], used_bands: Sequence[int]) -> Pipeline:
         raise PipelineError(f"train.model in params.yaml is {name!r}, expected one of "
                             f"{', '.join(MODELS)}; set it to one of these")
     hyperparameters = dict(train.get(name) or {})
+    if name == "blend":  # of the two models as their own blocks describe them
+        hyperparameters |= {part: train[part] for part in ("mlp_ensemble", "extra_trees")}
     try:
-        classifier = MODELS[name](hyperparameters)
+        classifier = MODELS[name](**hyperparameters)
     except TypeError as error:
         raise PipelineError(f"train.{name} in params.yaml does not fit the model: {error}; "
                             "remove or rename that hyperparameter") from None
     return Pipeline([
         ("bands", ColumnTransformer([("used", "passthrough", list(used_bands))])),
-        ("scaler", StandardScaler()),
         ("classifier", classifier),
     ])

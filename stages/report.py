@@ -1,7 +1,8 @@
 """Write the page that shows what was made: one file, no network, for whoever opens it.
 
 Reads   data/asteroids.parquet, data/catalogue/gaia_dr3_taxonomy.parquet,
-        data/out_of_fold.parquet, models/asteroid_taxonomy.onnx, reports/*.json
+        data/out_of_fold.parquet, models/asteroid_taxonomy.onnx, reports/*.json,
+        reports/mean_spectra.csv, reports/crossvalidation/*.csv
 Writes  reports/index.html (about 5 MB: all asteroids can be looked up in it),
         reports/model_card.md (the same figures in short, for whoever takes the model)
 """
@@ -15,41 +16,28 @@ import altair as alt
 import jinja2
 import numpy as np
 import onnxruntime
-import pandas as pd
 import vl_convert
 import yaml
 
+from stages import bins
 from stages import report_charts as charts
 from stages.asteroids import read_asteroids
 from stages.bands import reflectance_columns
 from stages.catalogue import read_catalogue
-from stages.classifier import Classifier, load_classifier
+from stages.classifier import load_classifier
 from stages.cli import run
 from stages.files import atomic, load_params, read_json
 from stages.onnx_contract import ONNX_PATH
-from stages.report_figures import Judged, specifications
+from stages.out_of_fold import read_out_of_fold
+from stages.report_figures import specifications
 from stages.report_search import encoded
 
 PARAMS = ("survey", "bands", "taxonomy", "crossmatch", "split", "train", "crossvalidate",
-          "calibration", "classify", "export")
+          "calibration", "export")
 PAGE_PATH, CARD_PATH = Path("reports/index.html"), Path("reports/model_card.md")
 TEMPLATES = Path(__file__).parent
 METRICS = ("crossmatch", "evaluate", "metrics", "classify", "verify")
 SIMULATED = "SIMULATED"  # how the survey's name begins, where nothing is real
-
-
-def judged_asteroids(
-    asteroids: pd.DataFrame, catalogue: pd.DataFrame, classifier: Classifier
-) -> Judged:
-    """Labelled asteroids with all bands, with their out-of-fold probabilities."""
-    given = pd.read_parquet("data/out_of_fold.parquet")
-    joined = asteroids[asteroids["complete"]].merge(given, on="source_id", validate="one_to_one")
-    facts = joined[["source_id", "number", "name", "class"]].merge(
-        catalogue[["source_id", "snr", "snr_bin"]], on="source_id", validate="one_to_one")
-    return Judged(
-        facts, joined["complex"].to_numpy().astype(str),
-        joined[[f"probability_{name}" for name in classifier.classes]].to_numpy(),
-        joined[reflectance_columns(classifier.wavelengths_nm)].to_numpy())
 
 
 def percent(value: float, digits: int = 1) -> str:
@@ -93,17 +81,19 @@ def main() -> None:
     params = load_params(PARAMS)
     classifier = load_classifier()
     table, said = read_catalogue()
-    asteroids = read_asteroids(classifier.wavelengths_nm).sort_by("source_id")
+    nm = classifier.wavelengths_nm
+    asteroids = read_asteroids(nm).sort_by("source_id")
     catalogue = table.to_pandas()
-    bins = sorted(catalogue["snr_bin"].unique(),
-                  key=lambda name: catalogue.loc[catalogue["snr_bin"] == name, "snr"].min())
-    judged = judged_asteroids(asteroids.to_pandas(), catalogue, classifier)
-    specs, listed = specifications(judged, catalogue, classifier.classes,
-                                   classifier.wavelengths_nm, bins, classifier.threshold)
-    data, layout = encoded(table, asteroids, classifier.wavelengths_nm, classifier.classes, bins)
+    names = [name for name in bins.names(params["crossvalidate"]["snr_edges"])
+             if (catalogue["snr_bin"] == name).any()]
+    labelled = read_out_of_fold().to_pandas().merge(
+        asteroids.to_pandas()[["source_id", "class", *reflectance_columns(nm)]], on="source_id")
+    specs, failures = specifications(labelled, catalogue, classifier.classes, nm, names,
+                                     classifier.threshold)
+    data, layout = encoded(table, asteroids, nm, classifier.classes, names)
     accuracy = catalogue.groupby("snr_bin")["snr_bin_accuracy"].first()
     layout["bin_accuracy"] = [None if np.isnan(accuracy[name]) else round(float(accuracy[name]), 4)
-                              for name in bins]
+                              for name in names]
     layout |= {"threshold": classifier.threshold,
                "colours": charts.PALETTE[:len(classifier.classes)]}
     about = {
@@ -111,14 +101,14 @@ def main() -> None:
         "classes": classifier.classes, "threshold": classifier.threshold,
         "complexes": params["taxonomy"]["complexes"], "train": params["train"],
         "crossvalidate": params["crossvalidate"], "used_nm":
-            [classifier.wavelengths_nm[j] for j in classifier.used],
-        "wavelengths_nm": classifier.wavelengths_nm, "failures": listed.to_dict("records"),
+            [nm[j] for j in classifier.used],
+        "wavelengths_nm": nm, "failures": failures.to_dict("records"),
         "citations": json.loads(said["citation"]), "model_bytes": ONNX_PATH.stat().st_size,
         "metadata": dict(sorted(onnxruntime.InferenceSession(
             str(ONNX_PATH)).get_modelmeta().custom_metadata_map.items())),
         "params": yaml.safe_dump(params, sort_keys=False, default_flow_style=None, width=90),
         "plus_minus": plus_minus, "median_snr": float(catalogue["snr"].median()),
-        "median_snr_labelled": float(judged.facts["snr"].median()),
+        "median_snr_labelled": float(labelled["snr"].median()),
         **{name: read_json(Path(f"reports/{name}.json")) for name in METRICS},
     }
     library = vl_convert.javascript_bundle(

@@ -130,24 +130,25 @@ def reliability(table: pd.DataFrame) -> dict[str, Any]:
     ).properties(width="container", height=300), "Reliability: accuracy against confidence")
 
 
-def accuracy_by_snr(table: pd.DataFrame, order: Sequence[str]) -> dict[str, Any]:
-    """Accuracy per bin of S/N; columns bin, accuracy, low, high, asteroids, share (of all)."""
-    x = alt.X("bin:N", sort=list(order), title="Signal to noise", axis=alt.Axis(labelAngle=-40))
-    base = alt.Chart(table).encode(x=x)
+def accuracy_by_snr(table: pd.DataFrame) -> dict[str, Any]:
+    """Accuracy by S/N; columns snr, accuracy, low, high, asteroids, share_of_all_asteroids."""
+    base = alt.Chart(table).encode(x=alt.X("snr:N", sort=table["snr"].tolist(),
+                                           title="Signal to noise",
+                                           axis=alt.Axis(labelAngle=-40)))
     share = base.mark_bar(color="#8885").encode(
-        y=alt.Y("share:Q", title="Share of all asteroids (bars), accuracy (points)",
-                scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%")),
-        tooltip=["bin", alt.Tooltip("share", format=".1%")])
-    judged = base.transform_filter("isValid(datum.accuracy)")
-    rules = judged.mark_rule(color=PALETTE[2]).encode(y="low:Q", y2="high:Q")
-    points = judged.mark_point(color=PALETTE[2], filled=True, size=70, opacity=1).encode(
-        y="accuracy:Q", tooltip=["bin", alt.Tooltip("accuracy", format=".1%"), "asteroids"])
+        y=alt.Y("share_of_all_asteroids:Q", axis=alt.Axis(format="%"),
+                title="Share of all asteroids (bars), accuracy (points)",
+                scale=alt.Scale(domain=[0, 1])),
+        tooltip=["snr", alt.Tooltip("share_of_all_asteroids", format=".1%")])
+    rules = base.mark_rule(color=PALETTE[2], strokeWidth=2).encode(y="low:Q", y2="high:Q")
+    points = base.mark_point(color=PALETTE[2], filled=True, size=70, opacity=1).encode(
+        y="accuracy:Q", tooltip=["snr", alt.Tooltip("accuracy", format=".1%"), "asteroids"])
     return finished((share + rules + points).properties(width="container", height=300),
                     "Accuracy on labelled asteroids and share of all asteroids, by S/N")
 
 
 def coverage(table: pd.DataFrame, threshold_coverage: float) -> dict[str, Any]:
-    """Accuracy of the most confident; columns coverage, accuracy, confidence."""
+    """Accuracy of the most confident; columns coverage, accuracy, threshold."""
     base = alt.Chart(table).encode(
         x=alt.X("coverage:Q", title="Share of asteroids that get a class",
                 axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),

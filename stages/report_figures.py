@@ -1,98 +1,44 @@
-"""What the report's charts show: figures of the labelled asteroids and of the whole catalogue."""
+"""What the report's charts show: what crossvalidate measured, and shares of the catalogue."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from stages import report_charts as charts
-from stages.scores import coverage_curve, predicted, reliability
-
-FAILURES = 20  # the most confident ones
-CURVE_POINTS = 200  # of the coverage curve that are drawn
-FEW = 30  # fewer asteroids than this say nothing of an accuracy
+from stages.bands import reflectance_columns
+from stages.figures import confident_failures
+from stages.out_of_fold import PLOTS
 
 
-@dataclass(frozen=True)
-class Judged:
-    """Labelled asteroids with all bands and what models that did not see them say.
-
-    facts : pandas.DataFrame [n], name, number, snr_bin, class; actual : str [n]; probabilities :
-    float [n, classes]; reflectance : float [n, bands].
-    """
-
-    facts: pd.DataFrame
-    actual: npt.NDArray[np.str_]
-    probabilities: npt.NDArray[np.floating]
-    reflectance: npt.NDArray[np.floating]
+def with_error(table: pd.DataFrame) -> pd.DataFrame:
+    """Columns low and high beside accuracy: one binomial standard error below and above."""
+    share = table["accuracy"]
+    error = np.sqrt(share * (1 - share) / table["asteroids"])
+    return table.assign(low=(share - error).clip(0), high=(share + error).clip(upper=1)).round(4)
 
 
-def standard_error(share: float, of: int) -> float:
-    """Binomial, of a share measured on `of` asteroids."""
-    return float(np.sqrt(max(share * (1 - share), 0) / max(of, 1)))
+def confusion(classes: Sequence[str]) -> pd.DataFrame:
+    """Numbers, and shares of each actual class, of the labelled asteroids."""
+    found = pd.read_csv(PLOTS / "confusion.csv")
+    table = pd.crosstab(found["actual"], found["predicted"]).reindex(
+        index=list(classes), columns=list(classes), fill_value=0)
+    long = table.stack().rename("asteroids").reset_index()
+    return long.assign(share=(long["asteroids"] / long["actual"].map(table.sum(axis=1))).round(4))
 
 
-def with_error(accuracy: float, asteroids: int) -> dict[str, float | int]:
-    """Accuracy with its interval of one standard error."""
-    error = standard_error(accuracy, asteroids)
-    return {"accuracy": accuracy, "low": max(accuracy - error, 0),
-            "high": min(accuracy + error, 1), "asteroids": asteroids}
-
-
-def mean_spectra(judged: Judged, classes: Sequence[str], nm: Sequence[int]) -> pd.DataFrame:
-    """Mean and middle two thirds of each complex's spectra."""
-    rows = []
-    for name in classes:
-        own = judged.reflectance[judged.actual == name]
-        low, high = np.nanpercentile(own, [16.7, 83.3], axis=0)
-        rows.append(pd.DataFrame({"complex": name, "nm": nm, "mean": np.nanmean(own, axis=0),
-                                  "low": low, "high": high}).round(4))
-    return pd.concat(rows)
-
-
-def confusion(judged: Judged, classes: Sequence[str]) -> pd.DataFrame:
-    """Counts and shares of each actual complex."""
-    table = pd.crosstab(judged.actual, predicted(judged.probabilities, classes)).reindex(
-        index=classes, columns=classes, fill_value=0)
-    long = table.stack().rename("asteroids").rename_axis(["actual", "predicted"]).reset_index()
-    total = table.sum(axis=1)
-    return long.assign(share=(long["asteroids"] / long["actual"].map(total)).round(4))
-
-
-def by_snr(judged: Judged, classes: Sequence[str], all_bins: Sequence[str],
-           order: Sequence[str]) -> pd.DataFrame:
-    """Accuracy on labelled asteroids and share of all asteroids per bin of S/N."""
-    right = predicted(judged.probabilities, classes) == judged.actual
-    share = pd.Series(all_bins).value_counts(normalize=True)
-    rows: list[dict[str, Any]] = []
-    for name in order:
-        here = (judged.facts["snr_bin"] == name).to_numpy()
-        known = with_error(float(right[here].mean()), int(here.sum())) if here.sum() >= FEW else {
-            "asteroids": int(here.sum())}
-        rows.append({"bin": name, "share": float(share.get(name, 0.0)), **known})
-    return pd.DataFrame(rows).round(4)
-
-
-def failures(judged: Judged, classes: Sequence[str], nm: Sequence[int],
-             means: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """List the most confident failures, and the points of their panels."""
-    guess = predicted(judged.probabilities, classes)
-    confidence = judged.probabilities.max(axis=1)
-    wrong = np.flatnonzero(guess != judged.actual)
-    worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:FAILURES]
-    listed = judged.facts.iloc[worst].assign(
-        actual=judged.actual[worst], predicted=guess[worst], confidence=confidence[worst])
-    points = []
-    for row, fact in zip(worst, listed.itertuples(), strict=True):
-        panel = f"{fact.name}: {fact.actual}, said {fact.predicted}"
-        own = pd.DataFrame({"nm": nm, "mean": judged.reflectance[row].round(4), "complex": ""})
-        both = means[means["complex"].isin([fact.actual, fact.predicted])]
-        points.append(pd.concat([both[["nm", "mean", "complex"]], own]).assign(panel=panel))
-    return listed, pd.concat(points) if points else pd.DataFrame(
-        columns=["nm", "mean", "complex", "panel"])
+def panels(failures: pd.DataFrame, means: pd.DataFrame, nm: Sequence[int]) -> pd.DataFrame:
+    """Points of each failure's spectrum and of the means of its label and its prediction."""
+    points = [pd.DataFrame(columns=["nm", "mean", "complex", "panel"])]
+    for _, one in failures.iterrows():
+        own = pd.DataFrame({"nm": nm, "mean": one[reflectance_columns(nm)].astype(float).round(4),
+                            "complex": ""})
+        both = means.loc[means["complex"].isin([one["target"], one["predicted"]]),
+                         ["nm", "mean", "complex"]]
+        points.append(pd.concat([both, own]).assign(
+            panel=f"{one['name']}: {one['target']}, said {one['predicted']}"))
+    return pd.concat(points[1:] or points)
 
 
 def complex_counts(frame: pd.DataFrame, row: str) -> pd.DataFrame:
@@ -102,34 +48,42 @@ def complex_counts(frame: pd.DataFrame, row: str) -> pd.DataFrame:
 
 
 def specifications(
-    judged: Judged, catalogue: pd.DataFrame, classes: Sequence[str], nm: Sequence[int],
+    labelled: pd.DataFrame, catalogue: pd.DataFrame, classes: Sequence[str], nm: Sequence[int],
     bins: Sequence[str], threshold: float,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
-    """All charts by the name of their place in the page, and the list of failures."""
-    means = mean_spectra(judged, classes, nm)
-    listed, points = failures(judged, classes, nm, means)
-    accuracy, confidence = coverage_curve(judged.actual, judged.probabilities, classes)
-    shown = np.unique(np.linspace(FEW, len(accuracy) - 1, CURVE_POINTS).astype(int))
-    curve = pd.DataFrame({"coverage": (shown + 1) / len(accuracy), "accuracy": accuracy[shown],
-                          "confidence": confidence[shown]}).round(4)
-    calibration = pd.DataFrame([
-        {"confidence": c, **with_error(a, n)}
-        for c, a, n in reliability(judged.actual, judged.probabilities, classes)]).round(4)
+    """All charts by the name of their place in the page, and the most confident failures.
+
+    Parameters
+    ----------
+    labelled : pandas.DataFrame
+        Out-of-fold predictions with the bands' reflectances.
+    catalogue : pandas.DataFrame
+        Columns complex, abstained, snr_bin.
+    classes, nm, bins : sequence
+        The complexes, the wavelengths, the names of the S/N bins.
+    threshold : float
+        Of the confidence.
+    """
+    means = pd.read_csv("reports/mean_spectra.csv").rename(
+        columns={"class": "complex", "wavelength_nm": "nm", "median": "mean"})
+    failures = confident_failures(labelled)
+    coverage = pd.read_csv(PLOTS / "coverage.csv")
     kept = catalogue.assign(complex=catalogue["complex"].where(~catalogue["abstained"]))
-    overall = pd.concat([complex_counts(catalogue, "every class given"),
-                         complex_counts(kept, "above the threshold")])
-    faint_to_bright = pd.concat([complex_counts(kept[kept["snr_bin"] == name], name)
-                                 for name in bins])
+    rows = {"every class given": catalogue, "above the threshold": kept}
+    by_snr = {name: kept[kept["snr_bin"] == name] for name in bins}
     return {
         "search-chart": charts.spectra(means, classes, searched=True),
         "spectra": charts.spectra(means, classes, searched=False),
-        "confusion": charts.confusion(confusion(judged, classes), classes),
-        "reliability": charts.reliability(calibration),
-        "snr": charts.accuracy_by_snr(by_snr(judged, classes, catalogue["snr_bin"], bins), bins),
-        "coverage": charts.coverage(curve, float((confidence >= threshold).mean())),
-        "shares": charts.shares(overall, classes, ["every class given", "above the threshold"],
-                                "Shares of the complexes in the whole catalogue"),
-        "shares-snr": charts.shares(faint_to_bright, classes, bins,
-                                    "Shares of the complexes by S/N, above the threshold"),
-        "failures": charts.failures(points, classes),
-    }, listed
+        "confusion": charts.confusion(confusion(classes), classes),
+        "reliability": charts.reliability(with_error(pd.read_csv(PLOTS / "reliability.csv"))),
+        "snr": charts.accuracy_by_snr(with_error(pd.read_csv(PLOTS / "snr.csv"))),
+        "coverage": charts.coverage(coverage, float(
+            coverage.loc[coverage["threshold"] >= threshold, "coverage"].max())),
+        "shares": charts.shares(
+            pd.concat([complex_counts(frame, name) for name, frame in rows.items()]),
+            classes, list(rows), "Shares of the complexes in the whole catalogue"),
+        "shares-snr": charts.shares(
+            pd.concat([complex_counts(frame, name) for name, frame in by_snr.items()]),
+            classes, bins, "Shares of the complexes by S/N, above the threshold"),
+        "failures": charts.failures(panels(failures, means, nm), classes),
+    }, failures

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 import onnxruntime
 import pyarrow as pa
 
@@ -20,6 +21,8 @@ from stages.model_file import load_model
 from stages.onnx_contract import (
     CLASSES_KEY,
     INPUT_NAME,
+    ML_DOMAIN,
+    ML_MODELS,
     ONNX_PATH,
     OUTPUT_NAME,
     USED_BANDS_KEY,
@@ -85,6 +88,23 @@ def check_contract(
             )
 
 
+def check_operators(path: Path, model_name: str) -> None:
+    """Check that the graph needs the default domain only, or ai.onnx.ml where it may.
+
+    Raises
+    ------
+    PipelineError
+        It imports another domain.
+    """
+    allowed = {"", ML_DOMAIN} if model_name in ML_MODELS else {""}
+    foreign = {imported.domain for imported in onnx.load(path).opset_import} - allowed
+    if foreign:
+        raise PipelineError(
+            f"{path} needs operators of {', '.join(sorted(foreign))}, which a runtime may not "
+            f"have, and {model_name} can do without; run `dvc repro export`"
+        )
+
+
 def compare(
     name: str, reference: Probabilities, exported: Probabilities, max_difference: float
 ) -> dict[str, float]:
@@ -113,7 +133,7 @@ def print_samples(asteroids: pa.Table, probabilities: Probabilities, classes: li
     print(f"  {'asteroid':24}" + "".join(f"{name:>8}" for name in classes)
           + "  predicted  label")
     rows = zip(asteroids["number"].to_pylist(), asteroids["name"].to_pylist(),
-               asteroids["complex"].to_pylist(), probabilities, strict=True)
+               asteroids["target"].to_pylist(), probabilities, strict=True)
     for number, name, label, row in rows:
         print(f"  {f'({number}) {name}':24}" + "".join(f"{p:8.3f}" for p in row)
               + f"  {classes[int(row.argmax())]:9}  {label}")
@@ -127,6 +147,7 @@ def main() -> None:
     classes = list(model.classes_)
     session = open_session(ONNX_PATH)
     check_contract(session, classes, wavelengths_nm, used_nm)
+    check_operators(ONNX_PATH, params["train"]["model"])
 
     data = load_training_set(wavelengths_nm, used_nm, params["split"])
     columns = reflectance_columns(wavelengths_nm)

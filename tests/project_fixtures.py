@@ -4,8 +4,6 @@ import json
 import shutil
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -13,17 +11,19 @@ import yaml
 from stages import (
     classify,
     crossmatch,
+    crossvalidate,
+    evaluate,
     export,
     fetch_labels,
     fetch_source_mapping,
     fetch_spectra,
+    figures,
     train,
+    verify,
 )
 from stages.asteroids import ASTEROIDS_PATH
 from stages.bands import matrix, reflectance_columns
-from stages.files import write_parquet
 from stages.recipe import merged
-from stages.training_set import load_training_set
 
 TOP = Path(__file__).parent.parent
 
@@ -64,11 +64,12 @@ def catalogued_run(simulated_run, tmp_path_factory):
     """A copy of `simulated_run` with the catalogue; do not change."""
     folder = tmp_path_factory.mktemp("catalogued") / "project"
     shutil.copytree(simulated_run, folder)
+    (folder / "experiments").mkdir(exist_ok=True)
+    shutil.copy(TOP / "experiments/published.yaml", folder / "experiments")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        if not classify.OUT_OF_FOLD_PATH.exists():
-            stand_in_out_of_fold()
-        classify.main()
+        for stage in (evaluate, verify, crossvalidate, figures, classify):
+            stage.main()
     return folder
 
 
@@ -79,17 +80,6 @@ def catalogued(catalogued_run, tmp_path, monkeypatch):
     shutil.copytree(catalogued_run, folder)
     monkeypatch.chdir(folder)
     return folder
-
-
-def stand_in_out_of_fold():
-    """Write probabilities as crossvalidate does, for the labelled asteroids."""
-    params = simulated_params()
-    data = load_training_set(params["bands"]["wavelengths_nm"], params["train"]["used_bands_nm"],
-                             params["split"])
-    p = np.random.default_rng(0).dirichlet([1, 1, 1, 1], len(data.complex)).astype(np.float32)
-    write_parquet(pa.table([data.asteroids["source_id"], *p.T],
-                           names=["source_id", *(f"probability_{c}" for c in "COSX")]),
-                  classify.OUT_OF_FOLD_PATH, {})
 
 
 @pytest.fixture

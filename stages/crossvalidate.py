@@ -1,0 +1,172 @@
+"""Judge the recipe of params.yaml by repeated cross-validation, beside three others.
+
+Reads   data/asteroids.parquet, experiments/published.yaml
+Writes  reports/metrics.json, data/out_of_fold.parquet (each labelled asteroid's probabilities by
+        models that have not seen it, mean over the repeats), reports/crossvalidation/*.csv (plots)
+
+The recipe of params.yaml (`cv_...`) learns from all labelled spectra that have its bands. The
+others need all bands: the published script's recipe, linear discriminant analysis, and the
+majority class learn from the complete spectra in the same folds. All are judged on complete ones.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import yaml
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.dummy import DummyClassifier
+from sklearn.pipeline import Pipeline
+
+from stages.asteroids import ASTEROIDS_PATH, read_asteroids
+from stages.bands import matrix, reflectance_columns, used_band_numbers
+from stages.bins import by_bin, shares, weighted_accuracy
+from stages.cli import run
+from stages.files import load_params, read_metadata, write_csv, write_json
+from stages.fold_scores import fold_scores, headline
+from stages.folds import Candidate, fold_numbers, predict_out_of_fold
+from stages.models import make_model
+from stages.out_of_fold import OUT_OF_FOLD_PATH, PLOTS, write_out_of_fold
+from stages.recipe import merged
+from stages.scores import (
+    abstention_threshold,
+    coverage_curve,
+    per_class,
+    predicted,
+    reliability,
+)
+from stages.temperature import with_temperature
+from stages.training_set import load_training_set
+
+PARAMS = ("bands", "split", "train", "crossvalidate")
+PUBLISHED = Path("experiments/published.yaml")
+METRICS_PATH = Path("reports/metrics.json")
+SHIPPED, PUBLISHED_RECIPE = "cv", "published_recipe_cv"
+FAINT = 30.0  # S/N below which a spectrum counts as faint
+
+Strings = npt.NDArray[np.str_]
+Floats = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
+
+
+def candidates(params: dict[str, Any]) -> dict[str, Candidate]:
+    """The recipe of params.yaml, the published one, and two simpler models on all bands."""
+    wavelengths_nm, train = params["bands"]["wavelengths_nm"], params["train"]
+    published = yaml.safe_load(PUBLISHED.read_text(encoding="utf-8"))["train"]
+    out = {}
+    for name, block in ((SHIPPED, train), (PUBLISHED_RECIPE, merged(train, published))):
+        used = used_band_numbers(wavelengths_nm, block["used_bands_nm"])
+        out[name] = Candidate(make_model(block, used), used, block["noisy_copies"],
+                              block["noise_seed"])
+    for name, model in (("lda_cv", LinearDiscriminantAnalysis()),
+                        ("majority_cv", DummyClassifier(strategy="prior"))):
+        out[name] = Candidate(Pipeline([("classifier", model)]), range(len(wavelengths_nm)), 0, 0)
+    return out
+
+
+def population_snr(wavelengths_nm: list[int], used_nm: list[int]) -> npt.NDArray[np.float32]:
+    """S/N of every asteroid that has the bands in use, labelled or not."""
+    used = [reflectance_columns(wavelengths_nm)[i]
+            for i in used_band_numbers(wavelengths_nm, used_nm)]
+    survey = read_asteroids(wavelengths_nm, ["snr", *used])
+    snr: npt.NDArray[np.float32] = survey["snr"].to_numpy()
+    return snr[~np.isnan(matrix(survey, used)).any(axis=1)]
+
+
+def mean_or_none(right: npt.NDArray[np.bool_]) -> float | None:
+    """The share that is right; None of no asteroids, as a small survey may have."""
+    return float(right.mean()) if right.size else None
+
+
+def write_plots(
+    target: Strings, probabilities: Floats, fold: Rows, classes: list[str],
+    by_share: dict[float, Floats],
+) -> float:
+    """Write the curves and the confusion; return the accuracy at 60 % coverage."""
+    pooled, labels = np.concatenate(probabilities), np.tile(target, len(probabilities))
+    accuracy, threshold = coverage_curve(labels, pooled, classes)
+    ends = [len(labels) * percent // 100 - 1 for percent in range(2, 101, 2)]
+    write_plot("coverage", ["coverage", "accuracy", "threshold"],
+               [[(end + 1) / len(labels), accuracy[end], threshold[end]] for end in ends])
+    write_plot("reliability", ["confidence", "accuracy", "asteroids"],
+               [[c, a, n // len(probabilities)] for c, a, n in
+                reliability(labels, pooled, classes)])
+    rows = []
+    for share, found in (*by_share.items(), (1.0, probabilities[0])):
+        figures = fold_scores(target, found[None], fold[:1], classes)
+        rows.append([share, *(float(np.mean(figures[name])) for name in
+                              ("accuracy", "macro_f1", "log_loss"))])
+    write_plot("learning_curve", ["share", "accuracy", "macro_f1", "log_loss"], rows)
+    write_plot("confusion", ["actual", "predicted"],
+               np.column_stack([target, predicted(probabilities.mean(axis=0), classes)]).tolist())
+    return float(accuracy[len(labels) * 6 // 10 - 1])
+
+
+def write_plot(name: str, header: list[str], rows: list[list[Any]]) -> None:
+    """Write reports/crossvalidation/<name>.csv, floats with four digits."""
+    write_csv(header, [[f"{v:.4f}" if isinstance(v, float) else v for v in row] for row in rows],
+              PLOTS / f"{name}.csv")
+
+
+def main() -> None:
+    """Run the stage."""
+    params = load_params(PARAMS)
+    wavelengths_nm, settings = params["bands"]["wavelengths_nm"], params["crossvalidate"]
+    used_nm = params["train"]["used_bands_nm"]
+    data = load_training_set(wavelengths_nm, used_nm, params["split"])
+    target, classes = data.target, np.unique(data.target).tolist()
+    fold = fold_numbers(data, settings["folds"], settings["repeats"], settings["seed"])
+    probabilities, by_share = predict_out_of_fold(
+        data, candidates(params), fold, settings["learning_curve"], SHIPPED, settings["seed"])
+    shipped, mean = probabilities[SHIPPED], probabilities[SHIPPED].mean(axis=0)
+    right = predicted(shipped.reshape(-1, len(classes)), classes).reshape(fold.shape) == target
+
+    survey = read_metadata(ASTEROIDS_PATH)["survey"]
+    write_out_of_fold(data.asteroids, predicted(mean, classes), mean, classes, survey)
+
+    snr, edges = data.asteroids["snr"].to_numpy(), settings["snr_edges"]
+    population = population_snr(wavelengths_nm, used_nm)
+    by_snr, share = by_bin(snr, edges, target, shipped, classes), shares(population, edges)
+    weighted, weighted_se = weighted_accuracy(by_snr, share)
+    write_plot("snr", ["snr", "asteroids", "accuracy", "ece", "share_of_all_asteroids"],
+               [[name, b.asteroids, b.accuracy, b.ece, share[name]]
+                for name, b in by_snr.items()])
+    by_label = by_bin(data.asteroids["label_probability"].to_numpy(),
+                      settings["label_probability_edges"], target, shipped, classes)
+    write_plot("label_probability", ["label_probability", "asteroids", "accuracy"],
+               [[name, b.asteroids, b.accuracy] for name, b in by_label.items()])
+
+    complete = data.asteroids["complete"].to_numpy()
+    faint = complete & (snr < FAINT)
+    of_shipped = (target[complete], shipped[:, complete], fold[:, complete], classes)
+    at_60 = write_plots(*of_shipped, {k: p[complete] for k, p in by_share.items()})
+    curve = coverage_curve(np.tile(target[complete], len(shipped)),
+                           np.concatenate(shipped[:, complete]), classes)
+    found = {
+        "survey": survey,
+        "model": params["train"]["model"],
+        "asteroids": int(complete.sum()),
+        "classified_asteroids": len(population),
+        **headline(target[complete], {name: p[:, complete] for name, p in probabilities.items()},
+                   fold[:, complete], classes, SHIPPED, PUBLISHED_RECIPE),
+        **{f"cv_{k}": v for k, v in per_class(target[complete], mean[complete], classes).items()},
+        "accuracy_at_60_coverage": at_60,
+        "accuracy_snr_below_30": mean_or_none(right[:, faint]),
+        "asteroids_snr_below_30": int(faint.sum()),
+        "accuracy_incomplete": mean_or_none(right[:, ~complete]),
+        "asteroids_incomplete": int((~complete).sum()),
+        "population_accuracy": weighted,
+        "population_accuracy_se": weighted_se,
+        "abstention_threshold": abstention_threshold(*curve, settings["abstention_accuracy"]),
+        **with_temperature(*of_shipped),
+    }
+    write_json(found, METRICS_PATH)
+    for name, value in found.items():
+        print(f"  {name}: {value:.4f}" if isinstance(value, float) else f"  {name}: {value}")
+    print(f"wrote {METRICS_PATH}, {OUT_OF_FOLD_PATH} and {PLOTS}/*.csv; for params.yaml:\n"
+          f"calibration:\n  abstention_threshold: {found['abstention_threshold']:.3f}")
+
+
+if __name__ == "__main__":
+    run(main)

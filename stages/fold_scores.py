@@ -1,0 +1,52 @@
+"""Figures of recipes over repeated folds: means, spreads, and paired differences.
+
+Everywhere: target str [n], probabilities float64 [repeats, n, classes], fold int64 [repeats, n].
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from stages.scores import corrected_error, ece, scores
+
+Strings = npt.NDArray[np.str_]
+Floats = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
+
+
+def fold_scores(
+    target: Strings, probabilities: Floats, fold: Rows, classes: list[str]
+) -> dict[str, list[float]]:
+    """Each figure of `scores` in each fold of each repeat; `ece` in each repeat.
+
+    On one fold chance would make up most of the calibration error.
+    """
+    by_fold = [scores(target[numbers == number], found[numbers == number], classes)
+               for numbers, found in zip(fold, probabilities, strict=True)
+               for number in np.unique(numbers)]
+    return {name: [figures[name] for figures in by_fold] for name in by_fold[0]} | {
+        "ece": [ece(target, found, classes) for found in probabilities]}
+
+
+def headline(
+    target: Strings, probabilities: dict[str, Floats], fold: Rows, classes: list[str],
+    shipped: str, reference: str,
+) -> dict[str, float]:
+    """Mean of each recipe's figures; of `shipped` their spread and its gains over `reference`.
+
+    A gain is positive where `shipped` is better; its standard error is corrected for folds that
+    share training data (`corrected_error`).
+    """
+    by_recipe = {name: fold_scores(target, p, fold, classes) for name, p in probabilities.items()}
+    out = {}
+    for name, figures in by_recipe.items():
+        for figure, values in figures.items():
+            out[f"{name}_{figure}"] = float(np.mean(values))
+            if name == shipped:
+                out[f"{name}_{figure}_std"] = float(np.std(values, ddof=min(1, len(values) - 1)))
+    for figure, sign in (("accuracy", 1), ("balanced_accuracy", 1), ("macro_f1", 1),
+                         ("log_loss", -1)):
+        gain = sign * (np.array(by_recipe[shipped][figure])
+                       - np.array(by_recipe[reference][figure]))
+        out |= {f"gain_{figure}": float(gain.mean()),
+                f"gain_{figure}_se": corrected_error(gain.tolist(), int(fold.max()) + 1)}
+    return out
