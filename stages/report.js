@@ -1,15 +1,14 @@
-"use strict";
 const $ = (id) => document.getElementById(id);
 const specs = JSON.parse($("specs").textContent), L = JSON.parse($("layout").textContent);
 const dark = matchMedia("(prefers-color-scheme: dark)").matches;
-const options = { renderer: "svg", actions: false, tooltip: { theme: dark ? "dark" : "light" } };
+const options = { renderer: "svg", actions: false, logLevel: 1, tooltip: { theme: dark ? "dark" : "light" } };
 
 // charts are drawn when they come near the screen, so that the text is there at once
 const views = {};
 function draw(id) {
   if (!views[id]) {
     const spec = specs[id];
-    if (spec.columns) spec.columns = Math.max(1, Math.floor($(id).clientWidth / 185));
+    if (spec.columns) spec.columns = Math.max(1, Math.floor(($(id).clientWidth - 30) / 155));
     views[id] = vegaEmbed($(id), spec, options).then((result) => result.view);
   }
   return views[id];

@@ -16,6 +16,7 @@ import altair as alt
 import jinja2
 import numpy as np
 import onnxruntime
+import pandas as pd
 import vl_convert
 import yaml
 
@@ -28,7 +29,7 @@ from stages.classifier import load_classifier
 from stages.cli import run
 from stages.files import atomic, load_params, read_json
 from stages.onnx_contract import ONNX_PATH
-from stages.out_of_fold import read_out_of_fold
+from stages.out_of_fold import PLOTS, read_out_of_fold
 from stages.report_figures import specifications
 from stages.report_search import encoded
 
@@ -40,9 +41,16 @@ METRICS = ("crossmatch", "evaluate", "metrics", "classify", "verify")
 SIMULATED = "SIMULATED"  # how the survey's name begins, where nothing is real
 
 
-def percent(value: float, digits: int = 1) -> str:
-    """A share as a percentage."""
-    return f"{100 * value:.{digits}f} %"
+def accuracy_above(threshold: float) -> float | None:
+    """Cross-validated accuracy of the labelled asteroids above a confidence, to about 2 %."""
+    curve = pd.read_csv(PLOTS / "coverage.csv")
+    above = curve.loc[curve["threshold"] >= threshold, "accuracy"]
+    return float(above.iloc[-1]) if len(above) else None
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """A share as a percentage; a small survey may have none."""
+    return "–" if value is None else f"{100 * value:.{digits}f} %"
 
 
 def plus_minus(found: Mapping[str, Any], key: str, as_percent: bool = True) -> str:
@@ -107,7 +115,8 @@ def main() -> None:
         "metadata": dict(sorted(onnxruntime.InferenceSession(
             str(ONNX_PATH)).get_modelmeta().custom_metadata_map.items())),
         "params": yaml.safe_dump(params, sort_keys=False, default_flow_style=None, width=90),
-        "plus_minus": plus_minus, "median_snr": float(catalogue["snr"].median()),
+        "accuracy_above": accuracy_above(classifier.threshold), "plus_minus": plus_minus,
+        "median_snr": float(catalogue["snr"].median()),
         "median_snr_labelled": float(labelled["snr"].median()),
         **{name: read_json(Path(f"reports/{name}.json")) for name in METRICS},
     }

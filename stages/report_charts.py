@@ -22,7 +22,7 @@ alt.data_transformers.disable_max_rows()
 
 def finished(chart: Any, description: str) -> dict[str, Any]:
     """Vega-Lite specification with the house's looks, described for screen readers."""
-    styled = chart.properties(description=description, background=None).configure(
+    styled = chart.properties(description=description, background="transparent").configure(
         font="system-ui, sans-serif").configure_axis(
         labelColor=INK, titleColor=INK, gridColor=FAINT, domainColor=FAINT, tickColor=FAINT,
         labelFontSize=12, titleFontSize=12, titleFontWeight="normal").configure_legend(
@@ -33,12 +33,12 @@ def finished(chart: Any, description: str) -> dict[str, Any]:
     return spec
 
 
-def colour(classes: Sequence[str], title: str | None = "Complex", open_: bool = False) -> Any:
+def colour(classes: Sequence[str], open_: bool = False) -> Any:
     """Encode a complex by colour."""
     domain = [*classes, *([OPEN] if open_ else [])]
     colours = [PALETTE[i % len(PALETTE)] for i in range(len(classes))] + ["#8888"] * open_
     return alt.Color("complex:N", scale=alt.Scale(domain=domain, range=colours),
-                     legend=alt.Legend(title=title))
+                     legend=alt.Legend(title="Complex", symbolOpacity=1))
 
 
 def dash(classes: Sequence[str]) -> Any:
@@ -49,7 +49,8 @@ def dash(classes: Sequence[str]) -> Any:
 
 def wavelength() -> Any:
     """Axis of wavelengths."""
-    return alt.X("nm:Q", title="Wavelength (nm)", scale=alt.Scale(zero=False, nice=False))
+    return alt.X("nm:Q", title="Wavelength (nm)", scale=alt.Scale(zero=False, nice=False),
+                 axis=alt.Axis(values=list(range(400, 2600, 100))))
 
 
 def reflectance(field: str = "mean", shown: tuple[float, float] | None = None) -> Any:
@@ -73,7 +74,8 @@ def spectra(means: pd.DataFrame, classes: Sequence[str], searched: bool) -> dict
     shown = REFLECTANCE_SHOWN if searched else None
     base = alt.Chart(means).encode(x=wavelength(), color=colour(classes))
     layers = [
-        base.mark_area(opacity=0.15, clip=True).encode(y=reflectance("low", shown), y2="high:Q"),
+        base.mark_area(opacity=0.15, clip=True).encode(
+            y=reflectance("low", shown), y2="high:Q"),
         base.mark_line(clip=True, strokeWidth=2).encode(
             y=reflectance("mean", shown), strokeDash=dash(classes),
             tooltip=["complex:N", "nm:Q", alt.Tooltip("mean:Q", format=".3f")]),
@@ -120,7 +122,7 @@ def reliability(table: pd.DataFrame) -> dict[str, Any]:
         color=INK, strokeDash=[4, 4], opacity=0.6)
     base = alt.Chart(table)
     points = base.mark_line(point={"size": 60}, color=PALETTE[0])
-    bars = base.mark_rule(color=PALETTE[0]).encode(y="low:Q", y2="high:Q")
+    bars = base.mark_rule(color=PALETTE[0], clip=True).encode(y="low:Q", y2="high:Q")
     x = alt.X("confidence:Q", scale=scale, title="Confidence", axis=alt.Axis(format="%"))
     y = alt.Y("accuracy:Q", scale=scale, title="Accuracy", axis=alt.Axis(format="%"))
     return finished(alt.layer(
@@ -168,13 +170,14 @@ def failures(points: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
     """
     base = alt.Chart().encode(x=alt.X("nm:Q", title=None, scale=alt.Scale(zero=False, nice=False),
                                       axis=alt.Axis(values=[400, 700, 1000])),
-                              y=alt.Y("mean:Q", title=None, scale=alt.Scale(zero=False)))
-    means = base.transform_filter("datum.complex != ''").mark_line(strokeWidth=2.5).encode(
-        color=colour(classes), strokeDash=dash(classes))
+                              y=alt.Y("mean:Q", title=None, scale=alt.Scale(
+                                  domain=REFLECTANCE_SHOWN, nice=False)))
+    means = base.transform_filter("datum.complex != ''").mark_line(
+        strokeWidth=2.5, clip=True).encode(color=colour(classes), strokeDash=dash(classes))
     own = base.transform_filter("datum.complex == ''").mark_line(
-        color=INK, point={"color": INK, "size": 14}, strokeWidth=1)
+        color=INK, point={"color": INK, "size": 14, "clip": True}, strokeWidth=1, clip=True)
     chart = alt.layer(means, own, data=points).properties(width=135, height=100).facet(
-        facet=alt.Facet("panel:N", title=None, sort=None), columns=5)
+        facet=alt.Facet("panel:N", title=None, sort=points["panel"].unique().tolist()), columns=5)
     return finished(chart, "Spectra of the most confident failures over the mean spectra of the "
                            "complexes predicted and in the literature")
 

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -80,6 +81,20 @@ def catalogued(catalogued_run, tmp_path, monkeypatch):
     shutil.copytree(catalogued_run, folder)
     monkeypatch.chdir(folder)
     return folder
+
+
+@pytest.fixture
+def without_506_nm(catalogued):
+    """The project with a catalogue in which one asteroid, this source_id, lacks 506 nm."""
+    table = pq.read_table(ASTEROIDS_PATH)
+    column = table["reflectance_506"].to_pylist()
+    row = table["target"].to_pylist().index(None)
+    column[row] = None
+    place = table.schema.get_field_index("reflectance_506")
+    pq.write_table(table.set_column(place, "reflectance_506", [pa.array(column, pa.float32())]),
+                   ASTEROIDS_PATH)
+    classify.main()
+    return table["source_id"][row].as_py()
 
 
 @pytest.fixture

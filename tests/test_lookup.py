@@ -19,11 +19,10 @@ def test_an_asteroid_is_found_by_number_and_by_name(catalogued, monkeypatch, cap
     assert "  S  0." in said and "  1034 " in said and "S/N" in said
 
 
-def test_an_asteroid_without_a_class_says_why(catalogued, monkeypatch, capsys):
+def test_an_asteroid_without_a_class_says_why(without_506_nm, monkeypatch, capsys):
     table = read_catalogue()[0].to_pandas()
-    name = table[table["complex"].isna()]["name"].iloc[0]
-    said = look(monkeypatch, capsys, name)
-    assert "no class: no reflectance at" in said and "not measured" in said
+    said = look(monkeypatch, capsys, table[table["complex"].isna()]["name"].iloc[0])
+    assert "no class: no reflectance at 506 nm" in said and "506   not measured" in said
 
 
 @pytest.mark.parametrize(("asked", "sentence"), [
