@@ -8,7 +8,7 @@ const views = {};
 function draw(id) {
   if (!views[id]) {
     const spec = specs[id];
-    if (spec.columns) spec.columns = Math.max(1, Math.floor(($(id).clientWidth - 30) / 155));
+    if (spec.columns) spec.columns = Math.max(1, Math.min(spec.columns, Math.floor(($(id).clientWidth - 30) / 155)));
     views[id] = vegaEmbed($(id), spec, options).then((result) => result.view);
   }
   return views[id];
