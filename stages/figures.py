@@ -27,7 +27,7 @@ FIGURES = Path("reports/figures")
 MEAN_SPECTRA_PATH = Path("reports/mean_spectra.csv")
 FAILURES = 20
 STYLE: Any = {"svg.hashsalt": "asteroid-taxonomy", "svg.fonttype": "none", "font.size": 9,
-         "axes.grid": True, "grid.alpha": 0.3, "axes.spines.top": False,
+         "axes.grid": True, "axes.axisbelow": True, "grid.alpha": 0.3, "axes.spines.top": False,
          "axes.spines.right": False}
 
 

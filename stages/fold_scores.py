@@ -1,6 +1,8 @@
 """Figures of recipes over repeated folds: means, spreads, and paired differences.
 
 Everywhere: target str [n], probabilities float64 [repeats, n, classes], fold int64 [repeats, n].
+A recipe that was run with several seeds has the mean of their figures in each fold (of figures,
+not of probabilities: it is not an ensemble), because one network's luck is none of its merits.
 """
 
 import numpy as np
@@ -28,15 +30,20 @@ def fold_scores(
 
 
 def headline(
-    target: Strings, probabilities: dict[str, Floats], fold: Rows, classes: list[str],
+    target: Strings, probabilities: dict[str, list[Floats]], fold: Rows, classes: list[str],
     shipped: str, reference: str,
 ) -> dict[str, float]:
     """Mean of each recipe's figures; of `shipped` their spread and its gains over `reference`.
 
+    `probabilities` holds a list for each recipe, one entry per seed.
     A gain is positive where `shipped` is better; its standard error is corrected for folds that
     share training data (`corrected_error`).
     """
-    by_recipe = {name: fold_scores(target, p, fold, classes) for name, p in probabilities.items()}
+    by_recipe = {}
+    for name, seeds in probabilities.items():
+        every = [fold_scores(target, found, fold, classes) for found in seeds]
+        by_recipe[name] = {figure: np.mean([of[figure] for of in every], axis=0)
+                           for figure in every[0]}
     out = {}
     for name, figures in by_recipe.items():
         for figure, values in figures.items():
@@ -45,8 +52,7 @@ def headline(
                 out[f"{name}_{figure}_std"] = float(np.std(values, ddof=min(1, len(values) - 1)))
     for figure, sign in (("accuracy", 1), ("balanced_accuracy", 1), ("macro_f1", 1),
                          ("log_loss", -1)):
-        gain = sign * (np.array(by_recipe[shipped][figure])
-                       - np.array(by_recipe[reference][figure]))
+        gain = sign * (by_recipe[shipped][figure] - by_recipe[reference][figure])
         out |= {f"gain_{figure}": float(gain.mean()),
                 f"gain_{figure}_se": corrected_error(gain.tolist(), int(fold.max()) + 1)}
     return out

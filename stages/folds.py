@@ -20,6 +20,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from stages.cli import Progress
 from stages.training_set import TrainingSet, rows_with_copies, with_noisy_copies
 
+PROCESSES = -1  # all cores
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -55,9 +56,9 @@ def share_of(rows: Rows, target: npt.NDArray[np.str_], share: float, seed: int) 
 
 
 def predict_out_of_fold(
-    data: TrainingSet, candidates: dict[str, Candidate], fold: Rows,
-    shares: Sequence[float], learner: str, seed: int,
-) -> tuple[dict[str, Floats], dict[float, Floats]]:
+    data: TrainingSet, candidates: dict[tuple[str, int], Candidate], fold: Rows,
+    shares: Sequence[float], learner: tuple[str, int], seed: int,
+) -> tuple[dict[tuple[str, int], Floats], dict[float, Floats]]:
     """Predict each asteroid by models that have not seen it.
 
     Parameters
@@ -118,7 +119,7 @@ def _fits(
             yield delayed(fit_predict)(candidate.model, reflectance[rows], target[rows],
                                        data.reflectance[judge])
 
-    found: Iterator[Floats] = Parallel(n_jobs=-1, return_as="generator")(jobs())
+    found: Iterator[Floats] = Parallel(n_jobs=PROCESSES, return_as="generator")(jobs())
     return found
 
 

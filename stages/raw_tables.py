@@ -89,7 +89,7 @@ def refuse(
     count = pc.sum(bad).as_py() or 0
     if count:
         key = rows.column_names[0]
-        examples = rows.column(key).filter(bad).slice(0, EXAMPLES).to_pylist()
+        examples = rows.column(key).filter(bad).unique().slice(0, EXAMPLES).to_pylist()
         raise PipelineError(
             f"{title}: column {column} {what} in {count:,} of {rows.num_rows:,} {of}, e.g. "
             f"{key} {', '.join(map(str, examples))}; nothing was stored; check the table name, "

@@ -166,7 +166,7 @@ def _wait(connection: Connection, job: Any) -> None:
         connection.progress.update(note=phase)
         connection.check_deadline(f"in phase {phase}")
         time.sleep(pause)
-        pause = min(pause * 1.5, LONGEST_PAUSE_S)
+        pause = min(pause * 1.2, LONGEST_PAUSE_S)
     if phase == "COMPLETED":
         connection.progress.update(note=phase)
         return

@@ -46,7 +46,7 @@ def simulated_run(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for stage in (fetch_spectra, fetch_source_mapping, fetch_labels, crossmatch, train,
-                      export):
+                      evaluate, export):
             stage.main()
     return folder
 

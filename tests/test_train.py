@@ -31,12 +31,12 @@ def test_the_class_counts_are_printed(simulated_project, capsys):
 
 def test_a_typo_in_the_model_names_the_choices(simulated_project):
     change(simulated_project, model="mpl")
-    with pytest.raises(PipelineError, match="train.model .* is 'mpl', expected one of mlp"):
+    with pytest.raises(PipelineError, match="train.model .* 'mpl', expected one of mlp_ensemble"):
         train.main()
 
 
 @pytest.mark.parametrize(("hyperparameters", "reason"), [
-    ({"alhpa": 1.0}, "unexpected keyword argument 'alhpa'"),
+    ({"alhpa": 1.0}, "train.mlp in params.yaml does not fit .* argument 'alhpa'"),
     ({"alpha": -1.0}, "refused by scikit-learn: The 'alpha' parameter"),
 ])
 def test_a_wrong_hyperparameter_stops_with_a_sentence(simulated_project, hyperparameters, reason):

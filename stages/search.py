@@ -1,0 +1,157 @@
+"""Search hyperparameters of `train.model`, judged by nested cross-validation.
+
+    python -m stages.search [--scheduler tcp://host:8786]
+
+Not a stage: it takes minutes to hours, and its result is a choice that somebody makes. Reads
+params.yaml (`search`) and data/asteroids.parquet, writes reports/search.json, and prints the
+candidates by rank and the lines to paste into params.yaml. With the address of a Dask scheduler
+(`pip install .[cluster]`) the fits run on its workers, which need this package and its versions.
+
+Candidates are compared in inner folds. How good the choice is, is judged in outer folds that the
+choice has not seen: the figure to trust is that one, not the winner's own.
+"""
+
+import argparse
+import sys
+import warnings
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import yaml
+from joblib import parallel_config
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV, ParameterSampler, StratifiedKFold
+
+from stages.bands import used_band_numbers
+from stages.cli import PipelineError, Progress, run
+from stages.files import load_params, write_json
+from stages.models import make_model
+from stages.scores import scores
+from stages.training_set import load_training_set, rows_with_copies, with_noisy_copies
+
+PARAMS = ("bands", "split", "train", "search")
+RESULT_PATH = Path("reports/search.json")
+Rows = npt.NDArray[np.int64]
+
+
+class Recipe(ClassifierMixin, BaseEstimator):
+    """The model of params.yaml as one estimator, with `changes` to its hyperparameters."""
+
+    def __init__(self, train: dict[str, Any], used: list[int],
+                 changes: dict[str, Any] | None = None) -> None:
+        self.train, self.used, self.changes = train, used, changes
+
+    def fit(self, spectra: npt.NDArray[np.float32], target: npt.NDArray[np.str_]) -> "Recipe":
+        """Build the model and fit it."""
+        name = self.train["model"]
+        block = {**self.train, name: {**self.train[name], **(self.changes or {})}}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            self.model_ = make_model(block, self.used).fit(spectra, target)
+        self.classes_ = self.model_.classes_
+        return self
+
+    def predict_proba(self, spectra: npt.NDArray[np.float32]) -> npt.NDArray[np.floating]:
+        """Probabilities of the fitted model."""
+        found: npt.NDArray[np.floating] = self.model_.predict_proba(spectra)
+        return found
+
+
+def stratified(
+    rows: Rows, target: npt.NDArray[np.str_], folds: int, seed: int
+) -> list[tuple[Rows, Rows]]:
+    """Rows to learn from and rows to judge on, of each fold of `rows`."""
+    split = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    return [(rows[learn], rows[judge]) for learn, judge in split.split(rows, target[rows])]
+
+
+def ranked(found: GridSearchCV) -> list[tuple[float, dict[str, Any]]]:
+    """Log-loss and changes of each candidate, best first."""
+    losses = -found.cv_results_["mean_test_score"]
+    return [(float(losses[i]), found.cv_results_["params"][i]["changes"])
+            for i in np.argsort(losses, kind="stable")]
+
+
+def cluster(scheduler: str | None) -> AbstractContextManager[Any]:
+    """Where joblib runs the fits: this machine's cores, or the workers of a Dask scheduler.
+
+    Raises
+    ------
+    PipelineError
+        Dask is not installed, or nothing answers at that address.
+    """
+    if scheduler is None:
+        return nullcontext()
+    try:
+        from distributed import Client
+    except ImportError:
+        raise PipelineError("--scheduler needs Dask, which is not installed; run "
+                            "`pip install .[cluster]`") from None
+    try:
+        client = Client(scheduler, timeout=10)
+    except (OSError, ValueError) as error:
+        raise PipelineError(f"no Dask scheduler answers at {scheduler} "
+                            f"({' '.join(str(error).split())})") from None
+    return parallel_config(backend="dask", client=client)
+
+
+def main() -> None:
+    """Search, judge the choice, print and write what was found."""
+    parser = argparse.ArgumentParser(prog="python -m stages.search",
+                                     description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--scheduler", help="address of a Dask scheduler, tcp://host:port")
+    options = parser.parse_args()
+    params = load_params(PARAMS)
+    wavelengths_nm, train, settings = params["bands"]["wavelengths_nm"], params["train"], params[
+        "search"]
+    used = used_band_numbers(wavelengths_nm, train["used_bands_nm"])
+    data = load_training_set(wavelengths_nm, train["used_bands_nm"], params["split"])
+    copies, n = train["noisy_copies"], len(data.target)
+    spectra, target = with_noisy_copies(data, copies, train["noise_seed"])
+    tried = [{}, *ParameterSampler(settings["ranges"], settings["candidates"] - 1,
+                                   random_state=settings["seed"])]
+
+    def search(rows: Rows) -> list[tuple[float, dict[str, Any]]]:
+        inner = [(rows_with_copies(learn, n, copies), judge) for learn, judge in
+                 stratified(rows, data.target, settings["inner_folds"], settings["seed"])]
+        grid = GridSearchCV(Recipe(train, used), {"changes": tried}, scoring="neg_log_loss",
+                            cv=inner, refit=False, n_jobs=-1, error_score="raise")
+        return ranked(grid.fit(spectra, target))
+
+    outer = stratified(np.arange(n), data.target, settings["outer_folds"], settings["seed"] + 1)
+    judged = []
+    with cluster(options.scheduler), Progress("search", len(outer) + 1, "round") as progress:
+        for done, (learn, judge) in enumerate(outer, 1):
+            _, best = search(learn)[0]
+            rows = rows_with_copies(learn, n, copies)
+            model = Recipe(train, used, best).fit(spectra[rows], target[rows])
+            judged.append(scores(data.target[judge], model.predict_proba(spectra[judge]),
+                                 list(model.classes_)))
+            progress.update(done, note=f"outer fold {done} chose {best or 'params.yaml as it is'}")
+        ranking = search(np.arange(n))
+    report(ranking, judged, train["model"], settings)
+
+
+def report(
+    ranking: Sequence[tuple[float, dict[str, Any]]], judged: Sequence[dict[str, float]],
+    model: str, settings: dict[str, Any],
+) -> None:
+    """Print the ranking and the lines to paste, write reports/search.json."""
+    for loss, changes in ranking:
+        print(f"  log-loss {loss:.4f}  {changes or 'params.yaml as it is'}")
+    outer = {f"nested_{name}": float(np.mean([j[name] for j in judged])) for name in judged[0]}
+    write_json({"model": model, "configurations": len(ranking),
+                "configurations_by_hand": settings["configurations_by_hand"],
+                "best_log_loss": ranking[0][0], **outer}, RESULT_PATH)
+    print(f"the choice, judged in outer folds: {outer}\nfor params.yaml:")
+    print(yaml.safe_dump({"train": {model: ranking[0][1]}}, default_flow_style=None), end="")
+    print(f"wrote {RESULT_PATH}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,76 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from stages import crossvalidate, figures
+from stages.folds import fold_numbers
+from stages.out_of_fold import OUT_OF_FOLD_PATH, PLOTS
+from stages.training_set import load_training_set, rows_with_copies, with_noisy_copies
+
+TOP = Path(__file__).parent.parent
+OUTS = (crossvalidate.METRICS_PATH, OUT_OF_FOLD_PATH, PLOTS, figures.FIGURES,
+        figures.MEAN_SPECTRA_PATH)
+
+
+@pytest.fixture
+def training_set(simulated_project):
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    return load_training_set(params["bands"]["wavelengths_nm"], params["train"]["used_bands_nm"],
+                             params["split"])
+
+
+def outs():
+    """Every file that crossvalidate and figures wrote."""
+    files = [file for out in OUTS for file in ([out] if out.is_file() else sorted(out.iterdir()))]
+    return {file: file.read_bytes() for file in files}
+
+
+def test_each_asteroid_is_judged_once_per_repeat_by_models_that_have_not_seen_it(training_set):
+    fold = fold_numbers(training_set, folds=5, repeats=2, seed=1)
+    assert fold.shape == (2, len(training_set.target)) and (fold[0] != fold[1]).any()
+    counts = np.array([np.bincount(f, minlength=5) for f in fold])
+    assert counts.max() - counts.min() <= 8
+
+
+def test_noisy_copies_differ_by_their_errors_and_belong_to_their_asteroid(training_set):
+    n = len(training_set.target)
+    spectra, target = with_noisy_copies(training_set, copies=2, seed=3)
+    assert (spectra[:n] == training_set.reflectance)[:, 1].all()
+    away = (spectra[n:2 * n] - training_set.reflectance) / training_set.error
+    assert np.nanstd(away) == pytest.approx(1, abs=0.05)
+    rows = rows_with_copies(np.array([5]), n, copies=2)
+    assert rows.tolist() == [5, n + 5, 2 * n + 5] and len(set(target[rows])) == 1
+
+
+@pytest.mark.slow
+def test_the_same_bytes_come_from_one_core_and_from_all(simulated_project, monkeypatch):
+    crossvalidate.main()
+    figures.main()
+    first = outs()
+    monkeypatch.setattr("stages.folds.PROCESSES", 1)
+    crossvalidate.main()
+    figures.main()
+    assert outs() == first
+    found = json.loads(crossvalidate.METRICS_PATH.read_text())
+    assert next(iter(found)) == "survey" and "SIMULATED" in found["survey"]
+    table = pq.read_table(OUT_OF_FOLD_PATH)
+    assert table.num_rows >= found["asteroids"]
+    total = sum(table[f"probability_{c}"].to_numpy() for c in "COSX")
+    assert np.allclose(total, 1)
+
+
+def test_the_params_hold_the_measured_abstention_threshold():
+    params = yaml.safe_load((TOP / "params.yaml").read_text(encoding="utf-8"))
+    measured = json.loads((TOP / "reports/metrics.json").read_text(encoding="utf-8"))
+    assert params["calibration"]["abstention_threshold"] == pytest.approx(
+        measured["abstention_threshold"], abs=0.0006), "paste what crossvalidate prints"
+
+
+def test_a_temperature_would_not_lower_the_log_loss():
+    found = json.loads((TOP / "reports/metrics.json").read_text(encoding="utf-8"))
+    assert found["cv_log_loss_with_temperature"] > found["cv_log_loss"] - 0.001, (
+        "a temperature helps: fold it into the exported graph")

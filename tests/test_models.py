@@ -1,0 +1,59 @@
+import numpy as np
+import onnx
+import pytest
+import yaml
+
+from stages import export, train, verify
+from stages.model_file import MODEL_PATH, load_model
+from stages.models import MODELS
+from stages.onnx_contract import ML_MODELS, ONNX_PATH
+
+SMALL = {"random_forest": {"n_estimators": 20}, "extra_trees": {"n_estimators": 20},
+         "mlp_ensemble": {"networks": 2, "max_iter": 20}}
+
+
+@pytest.fixture
+def choose(simulated_project):
+    """Set train.model, with small hyperparameters, and train it."""
+    def choose(name):
+        params = yaml.safe_load((simulated_project / "params.yaml").read_text())
+        for block, values in SMALL.items():
+            params["train"][block] |= values
+        params["train"]["model"] = name
+        (simulated_project / "params.yaml").write_text(yaml.safe_dump(params))
+        train.main()
+    return choose
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_trains_exports_and_verifies(choose, name):
+    choose(name)
+    assert list(load_model().classes_) == list("COSX")
+    export.main()
+    verify.main()
+    domains = {opset.domain for opset in onnx.load(ONNX_PATH).opset_import}
+    assert domains == ({"", "ai.onnx.ml"} if name in ML_MODELS else {""})
+
+
+@pytest.mark.parametrize("name", ["random_forest", "svc", "blend"])
+def test_every_model_trains_to_the_same_bytes(choose, name):
+    choose(name)
+    first = MODEL_PATH.read_bytes()
+    train.main()
+    assert MODEL_PATH.read_bytes() == first
+
+
+def test_the_default_model_is_small(simulated_run):
+    assert (simulated_run / ONNX_PATH).stat().st_size <= 100_000
+
+
+def test_permuting_rows_changes_nothing(simulated_project, simulated_spectra):
+    model, order = load_model(), np.random.default_rng(0).permutation(len(simulated_spectra))
+    assert np.allclose(model.predict_proba(simulated_spectra[order]),
+                       model.predict_proba(simulated_spectra)[order], rtol=0, atol=1e-6)
+
+
+def test_a_value_missing_in_an_unused_band_costs_no_class(simulated_project, simulated_spectra):
+    model, holes = load_model(), simulated_spectra.copy()
+    holes[:, [0, 4, 15]] = np.nan
+    assert (model.predict_proba(holes) == model.predict_proba(simulated_spectra)).all()
