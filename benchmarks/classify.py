@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from stages.table_files import open_table
 
-RUNS = 1
+RUNS = 3
 SPECTRA = 10_000_000
 RESULT = Path("benchmarks/results/classify.json")
 
