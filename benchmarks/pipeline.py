@@ -3,10 +3,10 @@
     python -m benchmarks.pipeline path/to/published/script.py
 
 Both ask the mirror that GAIA_TAP_URL, VIZIER_TAP_URL and LABELS_TABLE name. In turn, RUNS times:
-the script; `dvc repro verify` cold, in a fresh clone with an empty cache; the same after a change
-of train.mlp_ensemble.alpha. Prints and writes to benchmarks/results/pipeline.json the medians of
-the wall time and of the peak memory (the largest process), and their ratios to the script's. Then
-run `python -m stages.readme`.
+the script; `dvc repro verify` cold, in a fresh clone with no cache; the same after a change of
+train.mlp_ensemble.alpha. Prints and writes to benchmarks/results/pipeline.json the medians of the
+wall time and of the peak memory (the largest process), and their ratios to the script's. Then run
+`python -m stages.readme`.
 """
 
 import json

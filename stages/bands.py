@@ -67,3 +67,12 @@ def signal_to_noise(
     some = ~np.isnan(ratio).all(axis=1)
     out[some] = np.nanmedian(ratio[some], axis=1)
     return out
+
+
+def names_of(mask: npt.NDArray[np.bool_], wavelengths_nm: Sequence[int]) -> list[str]:
+    """Wavelengths of the bands that are True in each row of `mask` [rows, bands]: "374, 1034"."""
+    code = mask @ (1 << np.arange(mask.shape[1], dtype=np.int64))  # one number per pattern
+    _, first, which = np.unique(code, return_index=True, return_inverse=True)
+    named = [", ".join(str(nm) for nm, bit in zip(wavelengths_nm, mask[row], strict=True) if bit)
+             for row in first]
+    return [named[i] for i in which.tolist()]

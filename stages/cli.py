@@ -10,9 +10,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
-from typing import NoReturn
-
-from tqdm import tqdm
+from typing import Any, NoReturn
 
 EXAMPLES = 3  # keys that an error names when rows are at fault
 PLAIN_LINE_EVERY_S = 5.0  # where stderr is not a terminal (CI logs), one line this often
@@ -71,8 +69,10 @@ class Progress:
         self.label, self.total, self.unit = label, total, unit
         self.done, self.note, self.started = 0, "", time.monotonic()
         self.last_line = self.started
-        self.bar = None
+        self.bar: Any = None
         if sys.stderr.isatty() and not os.environ.get("CI"):
+            from tqdm import tqdm  # not needed elsewhere: most runs are DVC's or CI's
+
             self.bar = tqdm(total=total, desc=label, unit=f" {unit}s", unit_scale=True,
                             leave=False)
 

@@ -28,7 +28,8 @@ def prepare() -> None:
     """Bring demo/ up to date with the project."""
     for folder in ("stages", "data", "experiments"):
         (DEMO / folder).mkdir(parents=True, exist_ok=True)
-    for source in (*Path("stages").glob("*.py"), Path("data/simulated_survey.json"),
+    code = (path for path in Path("stages").iterdir() if path.suffix in {".py", ".j2", ".js"})
+    for source in (*code, Path("data/simulated_survey.json"),
                    Path("experiments/published.yaml"), Path("dvc.yaml")):
         shutil.copy(source, DEMO / source)
     params, recipe = (yaml.safe_load(p.read_text(encoding="utf-8")) for p in (PARAMS, RECIPE))

@@ -1,96 +1,82 @@
-"""Export the trained model as one plain ONNX graph.
+"""Export the trained model as one plain ONNX graph that describes itself.
 
-Reads   models/asteroid_taxonomy.skops
+Reads   models/asteroid_taxonomy.skops, data/asteroids.parquet, reports/crossmatch.json,
+        reports/evaluate.json
 Writes  models/asteroid_taxonomy.onnx (the contract is in onnx_contract.py)
 """
 
-import warnings
+import json
 from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
-import onnx
-from onnx import TensorProto, helper
-from skl2onnx import convert_sklearn
-from skl2onnx.common.data_types import FloatTensorType
+import numpy as np
+import numpy.typing as npt
+from onnx import helper
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
 
-from stages.bands import used_band_numbers
+from stages.asteroids import ASTEROIDS_PATH
+from stages.bands import NORMALISATION_NM, used_band_numbers
 from stages.cli import run
-from stages.files import atomic, load_params
-from stages.model_file import load_model
+from stages.files import atomic, load_params, read_json, read_metadata, sha256
+from stages.model_file import MODEL_PATH, load_model
 from stages.onnx_contract import (
     CLASSES_KEY,
-    INPUT_NAME,
-    ML_DOMAIN,
-    ML_OPSET,
     ONNX_PATH,
-    OUTPUT_NAME,
     THRESHOLD_KEY,
     USED_BANDS_KEY,
     WAVELENGTHS_KEY,
 )
+from stages.onnx_graph import to_onnx
+from stages.training_set import TrainingSet, load_training_set
 
-PARAMS = ("bands", "train", "calibration", "export")
-USED = "used_bands"
-# of the scaler a division: a multiplication by the reciprocal differs from scikit-learn in the
-# last bit
-SCALER_OPTIONS = {"div": "div"}
+PARAMS = ("bands", "taxonomy", "split", "train", "calibration", "export")
+CROSSMATCH_PATH, EVALUATE_PATH = Path("reports/crossmatch.json"), Path("reports/evaluate.json")
+LIBRARIES = ("scikit-learn", "skl2onnx", "onnx", "numpy")
 
 
-def to_onnx(
-    model: Pipeline, bands: int, used: list[int], opset: int, ir_version: int
-) -> onnx.ModelProto:
-    """Convert the pipeline to a graph from all bands to probabilities.
+def facts(params: Mapping[str, Any], model: Pipeline, data: TrainingSet) -> dict[str, Any]:
+    """What the file says about itself, by name; the order is that of the file.
 
-    Parameters
-    ----------
-    model : Pipeline
-        Fitted; steps bands, scaler, classifier.
-    bands : int
-        Number of bands of the input.
-    used : list of int
-        The columns that the model uses. The graph gathers them first, so that a NaN in another
-        band never meets a weight.
-    opset, ir_version : int
-        Of the ai.onnx domain; of the file.
+    Nothing in it changes from run to run: no time, no host, no path of this machine.
     """
-    initial = [(USED, FloatTensorType([None, len(used)]))]
-    # a name, because the default one is random and the file's bytes would change
-    last = model[-1][-1] if isinstance(model[-1], Pipeline) else model[-1]
-    options = {StandardScaler: SCALER_OPTIONS, id(last): {"zipmap": False}}  # one tensor out
-    with warnings.catch_warnings():
-        # skl2onnx 1.20 looks at an attribute of SVC that scikit-learn 1.9 wants to drop
-        warnings.filterwarnings("ignore", "Attribute `prob[AB]_`", FutureWarning)
-        converted = convert_sklearn(model[1:], "asteroid_taxonomy", initial, options=options,
-                                    target_opset={"": opset, ML_DOMAIN: ML_OPSET})
-    # the label output drags operators of ai.onnx.ml along: keep what leads to the probabilities,
-    # and import that domain where trees or kernels are left
-    graph = onnx.utils.Extractor(converted).extract_model([USED], [OUTPUT_NAME]).graph
-    domains = {node.domain for node in graph.node} & {ML_DOMAIN}
-    gather = helper.make_node("Gather", [INPUT_NAME, "used_band_numbers"], [USED], axis=1,
-                              name="pick_used_bands")
-    numbers = helper.make_tensor("used_band_numbers", TensorProto.INT64, [len(used)], used)
-    classes = len(model.classes_)
-    whole = helper.make_graph(
-        [gather, *graph.node], "asteroid_taxonomy",
-        [helper.make_tensor_value_info(INPUT_NAME, TensorProto.FLOAT, ["batch", bands])],
-        [helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, ["batch", classes])],
-        [numbers, *graph.initializer],
-    )
-    return helper.make_model(
-        whole, ir_version=ir_version, producer_name="asteroid-taxonomy",
-        opset_imports=[helper.make_opsetid("", opset),
-                       *(helper.make_opsetid(domain, ML_OPSET) for domain in domains)],
-    )
+    bands, taxonomy, split = params["bands"], params["taxonomy"], params["split"]
+    counts, held_out = read_json(CROSSMATCH_PATH), read_json(EVALUATE_PATH)
+    threshold = params["calibration"]["abstention_threshold"]
+    flags, carriers = taxonomy["feature_flags"], ", ".join(taxonomy["flagged_classes"])
+    return {
+        CLASSES_KEY: list(model.classes_),
+        WAVELENGTHS_KEY: bands["wavelengths_nm"],
+        USED_BANDS_KEY: params["train"]["used_bands_nm"],
+        "input": f"reflectance, 1 at {NORMALISATION_NM} nm, one column per wavelength",
+        "missing_values": "NaN in a band that used_bands_nm lists makes every probability NaN: "
+                          "no class; in another band it changes nothing",
+        THRESHOLD_KEY: "none" if threshold is None else threshold,
+        "taxonomy": f"{model.target_} of the Mahlke 2022 taxonomy",
+        **{f"complex_{name}": members for name, members in taxonomy["complexes"].items()},
+        "feature_flags": f"the letters {', '.join(flags)} behind {carriers} are left out"
+                         if flags else "none are left out",
+        "survey": model.survey_,
+        **{f"rows_{name}": counts[f"{name}_rows"] for name in ("spectra", "mapping", "labels")},
+        "rows_asteroids": counts["asteroids"],
+        **{f"sha256_{path.name}": sha256(path) for path in (ASTEROIDS_PATH, MODEL_PATH)},
+        "trained_on": by_class(data.target[data.train]),
+        "held_out": by_class(data.target[data.test]),
+        "split": f"{split['test_fraction']} of the labelled asteroids held out, stratified by "
+                 f"{model.target_}, seed {split['seed']}",
+        **{f"held_out_{name}": value for name, value in held_out.items()
+           if isinstance(value, float)},
+        "versions": [f"{name} {version(name)}" for name in LIBRARIES],
+        "licence": "MIT",
+        "citation": "; ".join(json.loads(read_metadata(ASTEROIDS_PATH)["citation"])),
+    }
 
 
-def describe(model: onnx.ModelProto, metadata: Mapping[str, Any]) -> None:
-    """Store `metadata` (lists joined by commas) in the file, in the order given."""
-    helper.set_model_props(model, {
-        key: ",".join(map(str, value)) if isinstance(value, list) else str(value)
-        for key, value in metadata.items()
-    })
+def by_class(names: npt.NDArray[np.str_]) -> str:
+    """How many there are, in all and of each: 2285 (C 577, O 267, ...)."""
+    counted = zip(*np.unique(names, return_counts=True), strict=True)
+    return f"{len(names)} ({', '.join(f'{name} {n}' for name, n in counted)})"
 
 
 def main() -> None:
@@ -101,15 +87,11 @@ def main() -> None:
     model = load_model()
     exported = to_onnx(model, len(wavelengths_nm), used_band_numbers(wavelengths_nm, used_nm),
                        params["export"]["opset"], params["export"]["ir_version"])
-    describe(exported, {
-        CLASSES_KEY: list(model.classes_),
-        WAVELENGTHS_KEY: wavelengths_nm,
-        USED_BANDS_KEY: used_nm,
-        THRESHOLD_KEY: params["calibration"]["abstention_threshold"],
-        "taxonomy": f"{model.target_} of the Mahlke 2022 taxonomy (A&A 665, A26)",
-        "survey": model.survey_,
+    data = load_training_set(wavelengths_nm, used_nm, params["split"])
+    helper.set_model_props(exported, {
+        key: ",".join(map(str, value)) if isinstance(value, list) else str(value)
+        for key, value in facts(params, model, data).items()
     })
-    onnx.checker.check_model(exported, full_check=True)
     with atomic(ONNX_PATH) as part:
         part.write_bytes(exported.SerializeToString(deterministic=True))
     operators = ", ".join(sorted({node.op_type for node in exported.graph.node}))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import skops.io
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from skops.io.exceptions import UntrustedTypesFoundException
 
@@ -64,6 +65,12 @@ def load_model(path: Path = MODEL_PATH) -> Pipeline:
         raise PipelineError(f"{path} should hold a fitted Pipeline, but holds "
                             f"{type(model).__name__}; {redo}")
     return model
+
+
+def steps(model: Pipeline) -> list[BaseEstimator]:
+    """The steps after the one that picks the bands, those of pipelines in the pipeline too."""
+    return [inner for _, step in model.steps[1:]
+            for inner in (step if isinstance(step, Pipeline) else [step])]
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

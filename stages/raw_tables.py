@@ -89,7 +89,7 @@ def refuse(
     count = pc.sum(bad).as_py() or 0
     if count:
         key = rows.column_names[0]
-        examples = rows.column(key).filter(bad).slice(0, EXAMPLES).to_pylist()
+        examples = rows.column(key).filter(bad).unique().slice(0, EXAMPLES).to_pylist()
         raise PipelineError(
             f"{title}: column {column} {what} in {count:,} of {rows.num_rows:,} {of}, e.g. "
             f"{key} {', '.join(map(str, examples))}; nothing was stored; check the table name, "
@@ -122,15 +122,15 @@ def check_spectra(rows: pa.Table, wavelengths_nm: Sequence[int], bounds: Sequenc
         refuse(rows, pc.is_in(nm, pa.array(sorted(stray), nm.type)), title, "wavelength",
                f"is not one of {wavelengths_nm[0]} ... {wavelengths_nm[-1]} nm")
     # rows are sorted, so what belongs together stands together
-    later, same_source = rows.slice(1), pc.invert(_changes(rows["source_id"]))
-    refuse(later, pc.and_not(same_source, _changes(nm)), title, "wavelength", "comes twice")
+    same_source = pc.invert(_changes(rows["source_id"]))
+    refuse(rows, pc.and_not(same_source, _changes(nm)), title, "wavelength", "comes twice")
     bands = pa.Table.from_arrays(pc.value_counts(rows["source_id"]).flatten(),
                                  ["source_id", "bands"])
     if set(bands["bands"].unique().to_pylist()) != {n}:
         refuse(bands, pc.not_equal(bands["bands"], n), title, "wavelength",
                f"has not exactly {n} values", of="sources")
     for name in ("number_mp", "denomination", "num_of_spectra"):
-        refuse(later, pc.and_(same_source, _changes(rows[name])), title, name,
+        refuse(rows, pc.and_(same_source, _changes(rows[name])), title, name,
                "differs between the bands of one source")
     low, high = bounds
     for name, lowest in (("reflectance_spectrum", low), ("reflectance_spectrum_err", 0.0)):
@@ -141,10 +141,12 @@ def check_spectra(rows: pa.Table, wavelengths_nm: Sequence[int], bounds: Sequenc
 
 
 def _changes(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Whether each value differs from the one above, bool [rows - 1].
+    """Whether each value differs from the one above, bool [rows].
 
-    From a number to null is a change; from null to null is null, which counts as false.
+    From a number to null is a change; the first row and null below null are null, which counts as
+    false.
     """
     above, below = column.slice(0, len(column) - 1), column.slice(1)
-    return pc.or_kleene(pc.not_equal(above, below),
-                        pc.xor(pc.is_null(above), pc.is_null(below)))
+    one_null = pc.xor(pc.is_null(above), pc.is_null(below))
+    differs = pc.or_kleene(pc.not_equal(above, below), one_null)
+    return pa.chunked_array([pa.nulls(1, pa.bool_()), *differs.chunks])

@@ -55,9 +55,20 @@ def cost() -> str:
     return "\n".join(lines) + f"\n\nMedians of {run_['rounds']} rounds."
 
 
+def runtimes() -> str:
+    """The table, in Markdown, from reports/runtimes.json."""
+    report = read_json(Path("reports/runtimes.json"))
+    lines = ["| runtime | version | largest difference of a probability |", "|---|---|---|"]
+    lines += [f"| {row['runtime']} | {row['version']} | {row['max_difference']:.0e} |"
+              for row in report["runtimes"]]
+    return "\n".join(lines) + (f"\n\n{report['spectra']} spectra of {report['survey']}, against "
+                               "scikit-learn.")
+
+
 BLOCKS = {
     ("<!-- results: python -m stages.readme -->", "<!-- /results -->"): results,
     ("<!-- cost: python -m benchmarks.pipeline -->", "<!-- /cost -->"): cost,
+    ("<!-- runtimes: python -m tests.runtimes -->", "<!-- /runtimes -->"): runtimes,
 }
 
 

@@ -160,13 +160,13 @@ def _run_job(
 def _wait(connection: Connection, job: Any) -> None:
     pause = 0.1
     while True:
-        phase = job.get_phase(update=True).strip().upper()
+        phase = job.get_phase(update=True).strip()
         if phase not in RUNNING:
             break
         connection.progress.update(note=phase)
         connection.check_deadline(f"in phase {phase}")
         time.sleep(pause)
-        pause = min(pause * 1.5, LONGEST_PAUSE_S)
+        pause = min(pause * 1.2, LONGEST_PAUSE_S)
     if phase == "COMPLETED":
         connection.progress.update(note=phase)
         return

@@ -150,7 +150,7 @@ def _explain(
         bad = [v for v in column.unique().to_pylist() if not _fits(v, field.type)]
         if bad:
             rows = pc.is_in(column, pa.array(bad, pa.binary()))
-            keys = text.column(0).filter(rows).slice(0, EXAMPLES).to_pylist()
+            keys = text.column(0).filter(rows).unique().slice(0, EXAMPLES).to_pylist()
             shown = ", ".join(str(key and key.decode("utf-8", "replace")) for key in keys)
             return (f"column {field.name} of the answer of {source} has {pc.sum(rows).as_py():,} "
                     f"values that are not {field.type}, e.g. {bad[0].decode('utf-8', 'replace')!r}"

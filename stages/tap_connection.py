@@ -88,13 +88,12 @@ class Connection(TapConn):
     """TapPlus's connection, on requests; its deadline starts when it is made."""
 
     def __init__(self, archive: Archive, limits: Limits, progress: Progress) -> None:
-        parts = urlsplit(archive.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not re.match(r"https?://[\w.-]+(:\d+)?(/|$)|https?://\[[\da-fA-F:]+\]", archive.url):
             raise TapError(
                 f"{archive.mirror_variable} should be a TAP URL such as "
                 f"{archive.published_url}, but is {archive.url!r}; correct or unset it"
             )
-        super().__init__(parts.scheme == "https", parts.hostname)
+        super().__init__(archive.url.startswith("https"), urlsplit(archive.url).netloc)
         self.archive, self.limits, self.progress = archive, limits, progress
         self.ends = time.monotonic() + limits.deadline_s
         self.session = requests.Session()
@@ -196,9 +195,10 @@ class Connection(TapConn):
         try:
             # read1 gives what is there; read would sit out a trickle until a chunk is full
             while chunk := response.raw.read1(CHUNK_BYTES, decode_content=False):
+                if received:  # what came at once needs no deadline
+                    self.check_deadline(f"sending its answer ({received:,} bytes so far)")
                 received += len(chunk)
                 yield chunk
-                self.check_deadline(f"sending its answer ({received:,} bytes so far)")
         except (urllib3.exceptions.HTTPError, ConnectionError) as error:
             raise TransientError(
                 f"the connection broke after {received:,} bytes ({_reason(error)})"

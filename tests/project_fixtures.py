@@ -4,17 +4,23 @@ import json
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
 
 from stages import (
+    classify,
     crossmatch,
+    crossvalidate,
+    evaluate,
     export,
     fetch_labels,
     fetch_source_mapping,
     fetch_spectra,
+    figures,
     train,
+    verify,
 )
 from stages.asteroids import ASTEROIDS_PATH
 from stages.bands import matrix, reflectance_columns
@@ -41,7 +47,7 @@ def simulated_run(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for stage in (fetch_spectra, fetch_source_mapping, fetch_labels, crossmatch, train,
-                      export):
+                      evaluate, export):
             stage.main()
     return folder
 
@@ -53,6 +59,43 @@ def simulated_project(simulated_run, tmp_path, monkeypatch):
     shutil.copytree(simulated_run, folder)
     monkeypatch.chdir(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def catalogued_run(simulated_run, tmp_path_factory):
+    """A copy of `simulated_run` with the catalogue; do not change."""
+    folder = tmp_path_factory.mktemp("catalogued") / "project"
+    shutil.copytree(simulated_run, folder)
+    (folder / "experiments").mkdir(exist_ok=True)
+    shutil.copy(TOP / "experiments/published.yaml", folder / "experiments")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for stage in (evaluate, verify, crossvalidate, figures, classify):
+            stage.main()
+    return folder
+
+
+@pytest.fixture
+def catalogued(catalogued_run, tmp_path, monkeypatch):
+    """A copy of `catalogued_run` as the current folder; a test may change it."""
+    folder = tmp_path / "project"
+    shutil.copytree(catalogued_run, folder)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def without_506_nm(catalogued):
+    """The project with a catalogue in which one asteroid, this source_id, lacks 506 nm."""
+    table = pq.read_table(ASTEROIDS_PATH)
+    column = table["reflectance_506"].to_pylist()
+    row = table["target"].to_pylist().index(None)
+    column[row] = None
+    place = table.schema.get_field_index("reflectance_506")
+    pq.write_table(table.set_column(place, "reflectance_506", [pa.array(column, pa.float32())]),
+                   ASTEROIDS_PATH)
+    classify.main()
+    return table["source_id"][row].as_py()
 
 
 @pytest.fixture

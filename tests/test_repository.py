@@ -20,7 +20,7 @@ def tracked_text():
         pytest.skip("not a git checkout")
     for name in filter(None, listed.stdout.split("\0")):
         path = Path(name)
-        if path.is_file() and path.suffix not in {".onnx", ".png", ".gz", ".parquet"}:
+        if path.is_file() and path.suffix not in {".onnx", ".png", ".gz", ".parquet", ".raw"}:
             yield name, path.read_text(encoding="utf-8")
 
 

@@ -1,0 +1,46 @@
+"""Sockets stay blocked, but for tests with a loopback server, which is here too."""
+
+import os
+
+import pytest
+import yaml
+from hypothesis import settings
+
+from stages import cli
+from tests.small_survey import TAP, TOP, tables
+from tests.tap_service import Service
+
+# CI judges a change, not the luck of a draw; everyone else's runs keep looking
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.get_closest_marker("loopback"):
+            item.add_marker(pytest.mark.allow_hosts(["127.0.0.1"]))
+
+
+@pytest.fixture
+def service(monkeypatch):
+    """The loopback service with these tables, named as the mirror of both archives."""
+    with Service(tables()) as running:
+        monkeypatch.setenv("GAIA_TAP_URL", running.url)
+        monkeypatch.setenv("VIZIER_TAP_URL", running.url)
+        monkeypatch.setenv("no_proxy", "*")
+        monkeypatch.delenv("LABELS_TABLE", raising=False)
+        yield running
+
+
+@pytest.fixture
+def project_folder(tmp_path, monkeypatch):
+    """An empty project folder with params.yaml, as the current one."""
+    params = yaml.safe_load((TOP / "params.yaml").read_text(encoding="utf-8"))
+    params["tap"] = TAP
+    params["fetch_labels"]["probability_columns"] = ["class_A", "class_B", "class_Z"]
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    # cli.run takes the signals of a process of its own
+    monkeypatch.setattr(cli.signal, "signal", lambda *args: None)
+    return tmp_path
