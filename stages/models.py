@@ -16,6 +16,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier, VotingClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
@@ -36,9 +37,13 @@ def _mlp_ensemble(networks: int, random_state: int, **hyperparameters: Any) -> P
 
 
 def _svc(calibration_folds: int, **hyperparameters: Any) -> Pipeline:
-    """A support vector machine with Platt's sigmoid, fitted on folds, for its probabilities."""
-    return _scaled(CalibratedClassifierCV(SVC(**hyperparameters), method="sigmoid",
-                                          cv=calibration_folds, ensemble=False))
+    """A support vector machine per class, its probability by Platt's sigmoid, fitted on folds.
+
+    One SVC of all classes would count votes of pairs, and a vote on the fence falls to the other
+    side in ONNX's single precision.
+    """
+    return _scaled(OneVsRestClassifier(CalibratedClassifierCV(
+        SVC(**hyperparameters), method="sigmoid", cv=calibration_folds, ensemble=False)))
 
 
 def _blend(

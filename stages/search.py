@@ -46,19 +46,21 @@ class Recipe(ClassifierMixin, BaseEstimator):
                  changes: dict[str, Any] | None = None) -> None:
         self.train, self.used, self.changes = train, used, changes
 
-    def fit(self, spectra: npt.NDArray[np.float32], target: npt.NDArray[np.str_]) -> "Recipe":
+    def fit(self, spectra: Sequence[npt.NDArray[np.float32]], target: Sequence[str]) -> "Recipe":
         """Build the model and fit it."""
         name = self.train["model"]
         block = {**self.train, name: {**self.train[name], **(self.changes or {})}}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            self.model_ = make_model(block, self.used).fit(spectra, target)
+            self.model_ = make_model(block, self.used).fit(np.asarray(spectra), np.asarray(target))
         self.classes_ = self.model_.classes_
         return self
 
-    def predict_proba(self, spectra: npt.NDArray[np.float32]) -> npt.NDArray[np.floating]:
+    def predict_proba(
+        self, spectra: Sequence[npt.NDArray[np.float32]]
+    ) -> npt.NDArray[np.floating]:
         """Probabilities of the fitted model."""
-        found: npt.NDArray[np.floating] = self.model_.predict_proba(spectra)
+        found: npt.NDArray[np.floating] = self.model_.predict_proba(np.asarray(spectra))
         return found
 
 
@@ -116,12 +118,16 @@ def main() -> None:
     tried = [{}, *ParameterSampler(settings["ranges"], settings["candidates"] - 1,
                                    random_state=settings["seed"])]
 
+    # lists, because joblib keeps an array that Dask is to work on in the memory of one worker, and
+    # waits for ever once that worker is lost; lists travel with each task
+    as_lists = list(spectra), target.tolist()
+
     def search(rows: Rows) -> list[tuple[float, dict[str, Any]]]:
-        inner = [(rows_with_copies(learn, n, copies), judge) for learn, judge in
+        inner = [(rows_with_copies(learn, n, copies).tolist(), judge.tolist()) for learn, judge in
                  stratified(rows, data.target, settings["inner_folds"], settings["seed"])]
         grid = GridSearchCV(Recipe(train, used), {"changes": tried}, scoring="neg_log_loss",
                             cv=inner, refit=False, n_jobs=-1, error_score="raise")
-        return ranked(grid.fit(spectra, target))
+        return ranked(grid.fit(*as_lists))
 
     outer = stratified(np.arange(n), data.target, settings["outer_folds"], settings["seed"] + 1)
     judged = []
@@ -129,8 +135,8 @@ def main() -> None:
         for done, (learn, judge) in enumerate(outer, 1):
             _, best = search(learn)[0]
             rows = rows_with_copies(learn, n, copies)
-            model = Recipe(train, used, best).fit(spectra[rows], target[rows])
-            judged.append(scores(data.target[judge], model.predict_proba(spectra[judge]),
+            model = Recipe(train, used, best).fit(list(spectra[rows]), target[rows].tolist())
+            judged.append(scores(data.target[judge], model.predict_proba(list(spectra[judge])),
                                  list(model.classes_)))
             progress.update(done, note=f"outer fold {done} chose {best or 'params.yaml as it is'}")
         ranking = search(np.arange(n))

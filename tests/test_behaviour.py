@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -36,13 +37,12 @@ def test_noise_lowers_confidence_on_average(real_asteroids, monkeypatch):
     monkeypatch.chdir(TOP)
     nm = [int(name.removeprefix("flag_")) for name in real_asteroids.column_names
           if name.startswith("flag_")]
-    bright = real_asteroids.filter(real_asteroids["complete"]).to_pandas()
-    bright = real_asteroids.take(bright.index[bright["snr"] > 50])
+    bright = real_asteroids.filter((pc.field("snr") > 50) & pc.field("complete"))
     spectra, error = (matrix(bright, c(nm)) for c in (reflectance_columns, error_columns))
     noise = np.random.default_rng(5).standard_normal(spectra.shape).astype(np.float32) * error
     model = load_model()
     confidence = [model.predict_proba(spectra + k * noise).max(axis=1).mean()
-                  for k in (0, 1, 3, 10)]
+                  for k in (0, 1, 3)]
     assert confidence[0] > confidence[1] > confidence[2]
 
 

@@ -2,6 +2,7 @@ import copy
 import json
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -208,3 +209,17 @@ def test_the_real_tables_give_the_known_counts(real_asteroids):
     assert counts["complete"] == 34_577 and counts["labelled"] == 3_024
     assert [counts[f"labelled_complete_{c}"] for c in "COSX"] == [721, 334, 1_270, 532]
     assert counts["labelled_complete"] == 2_857
+
+
+def test_fine_classes_lose_their_flags_and_small_ones_are_not_learned():
+    params = {"taxonomy": {"feature_flags": "ehk", "flagged_classes": ["M"]},
+              "crossmatch": {"target": "class", "min_class_members": 2}}
+    table = pd.DataFrame({"class": ["M", "Mk", "V", None], "complex": ["X", "X", "O", None]})
+    target = crossmatch.choose_target(table, params)
+    assert target[:2].tolist() == ["M", "M"] and target[2:].isna().all()
+
+
+def test_a_typo_in_the_target_names_the_choices():
+    params = {"taxonomy": {}, "crossmatch": {"target": "klass"}}
+    with pytest.raises(PipelineError, match="is 'klass', expected complex or class"):
+        crossmatch.choose_target(pd.DataFrame({"complex": ["C"]}), params)
