@@ -20,7 +20,6 @@ from sklearn.utils.parallel import Parallel, delayed
 from stages.cli import Progress
 from stages.training_set import TrainingSet, rows_with_copies, with_noisy_copies
 
-PROCESSES = -1  # all cores
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -119,7 +118,7 @@ def _fits(
             yield delayed(fit_predict)(candidate.model, reflectance[rows], target[rows],
                                        data.reflectance[judge])
 
-    found: Iterator[Floats] = Parallel(n_jobs=PROCESSES, return_as="generator")(jobs())
+    found: Iterator[Floats] = Parallel(n_jobs=-1, return_as="generator")(jobs())
     return found
 
 
