@@ -2,6 +2,8 @@ import ast
 import importlib
 import re
 import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,20 @@ def test_no_file_names_a_package_registry_an_absolute_path_or_a_secret():
     hits = [f"{name}: {found[0]}" for name, text in tracked_text()
             for found in forbidden.finditer(text) if name != "tests/test_repository.py"]
     assert hits == []
+
+
+def test_every_package_that_is_imported_is_declared():
+    declared = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+    names = {re.split(r"[>=\[]", line)[0].lower() for line in (
+        *declared["dependencies"], *declared["optional-dependencies"]["cluster"])}
+    called = {"yaml": "pyyaml", "sklearn": "scikit-learn", "vl_convert": "vl-convert-python",
+              "google": "onnx"}  # protobuf comes with onnx, whose messages it reads
+    imports = {name.split(".")[0] for path in Path("stages").glob("*.py")
+               for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+               for name in ([a.name for a in node.names] if isinstance(node, ast.Import)
+                            else [node.module] if isinstance(node, ast.ImportFrom) else [])}
+    foreign = imports - set(sys.stdlib_module_names) - {"stages"}
+    assert {called.get(name, name) for name in foreign} <= names
 
 
 def test_text_files_end_their_lines_with_lf():
