@@ -68,6 +68,12 @@ def test_the_simulated_survey_says_so_in_a_banner(reported):
     assert 'class="banner"' in page and "do not exist" in page and "do not exist" in card
 
 
+def test_the_page_says_on_how_many_spectra_the_file_was_verified(reported):
+    spectra = json.loads((reported / "reports/verify.json").read_text())["all_classifiable_spectra"]
+    page = " ".join((reported / "reports/index.html").read_text(encoding="utf-8").split())
+    assert f"agrees with the trained model on {spectra:,} spectra" in page
+
+
 def test_the_card_gives_the_figures_of_the_metrics(reported):
     card = (reported / report.CARD_PATH).read_text(encoding="utf-8")
     for heading in ("Intended use", "Training data", "Metrics", "Limitations", "Citation"):
