@@ -69,7 +69,7 @@ def test_the_simulated_survey_says_so_in_a_banner(reported):
 
 
 def test_the_page_says_on_how_many_spectra_the_file_was_verified(reported):
-    spectra = json.loads((reported / "reports/verify.json").read_text())["all_classifiable_spectra"]
+    spectra = report.read_json(reported / "reports/verify.json")["all_classifiable_spectra"]
     page = " ".join((reported / "reports/index.html").read_text(encoding="utf-8").split())
     assert f"agrees with the trained model on {spectra:,} spectra" in page
 
