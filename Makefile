@@ -15,11 +15,13 @@ lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# Pins what pyproject.toml asks for, for every platform and Python it allows; no URLs
+# Pins what pyproject.toml asks for, for every platform and Python it allows; no URLs.
+# `make lock UPGRADE=` keeps the versions that are there and adds what is missing
+UPGRADE ?= --upgrade
 lock:
 	$(PYTHON) -m pip install --quiet uv
 	$(PYTHON) -m uv pip compile pyproject.toml --universal --all-extras --no-emit-index-url \
-	    --no-emit-find-links --upgrade --quiet --output-file requirements.lock
+	    --no-emit-find-links $(UPGRADE) --quiet --output-file requirements.lock
 
 $(VENV)/installed: requirements.lock
 	$(PYTHON) -m venv $(VENV)

@@ -52,13 +52,18 @@ def simulated_run(tmp_path_factory):
     return folder
 
 
+def copy_to_work_in(run, tmp_path, monkeypatch):
+    """Copy a folder that was run, and go there."""
+    folder = tmp_path / "project"
+    shutil.copytree(run, folder)
+    monkeypatch.chdir(folder)
+    return folder
+
+
 @pytest.fixture
 def simulated_project(simulated_run, tmp_path, monkeypatch):
     """A copy of `simulated_run` as the current folder; a test may change it."""
-    folder = tmp_path / "project"
-    shutil.copytree(simulated_run, folder)
-    monkeypatch.chdir(folder)
-    return folder
+    return copy_to_work_in(simulated_run, tmp_path, monkeypatch)
 
 
 @pytest.fixture(scope="session")
@@ -66,11 +71,9 @@ def catalogued_run(simulated_run, tmp_path_factory):
     """A copy of `simulated_run` with the catalogue; do not change."""
     folder = tmp_path_factory.mktemp("catalogued") / "project"
     shutil.copytree(simulated_run, folder)
-    (folder / "experiments").mkdir(exist_ok=True)
-    shutil.copy(TOP / "experiments/published.yaml", folder / "experiments")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        for stage in (evaluate, verify, crossvalidate, figures, classify):
+        for stage in (verify, crossvalidate, figures, classify):
             stage.main()
     return folder
 
@@ -78,10 +81,7 @@ def catalogued_run(simulated_run, tmp_path_factory):
 @pytest.fixture
 def catalogued(catalogued_run, tmp_path, monkeypatch):
     """A copy of `catalogued_run` as the current folder; a test may change it."""
-    folder = tmp_path / "project"
-    shutil.copytree(catalogued_run, folder)
-    monkeypatch.chdir(folder)
-    return folder
+    return copy_to_work_in(catalogued_run, tmp_path, monkeypatch)
 
 
 @pytest.fixture
