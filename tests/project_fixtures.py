@@ -1,7 +1,11 @@
-"""Folders that look like the project, for tests that run stages in-process."""
+"""Folders that look like the project: for tests that run stages in-process, or through DVC."""
 
 import json
+import os
+import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -115,3 +119,35 @@ def real_asteroids():
     if counts["survey"] != "Gaia DR3":
         pytest.skip("the run in this checkout is not of Gaia DR3")
     return pq.read_table(TOP / ASTEROIDS_PATH)
+
+
+def call(folder, *command, **environment):
+    """Run a command in `folder`; archives named by the caller's environment are out of reach."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    env = {k: v for k, v in os.environ.items() if not k.endswith("_TAP_URL")}
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True,
+                          env={**env, "PATH": path, "DVC_NO_ANALYTICS": "true", **environment})
+    return done.returncode, done.stdout + done.stderr
+
+
+def ran(output):
+    """The stages that `dvc repro` ran."""
+    return re.findall(r"Running stage '(\w+)'", output)
+
+
+@pytest.fixture(scope="session")
+def clone(tmp_path_factory):
+    """A fresh clone of this repository at HEAD."""
+    folder = tmp_path_factory.mktemp("fresh") / "clone"
+    code, said = call(TOP, "git", "clone", "--quiet", str(TOP), str(folder))
+    if code:
+        pytest.skip(f"not a git checkout: {said}")
+    for key, value in (("user.name", "A Student"), ("user.email", "student@example.org")):
+        call(folder, "git", "config", key, value)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def demo(clone):
+    """`python -m stages.demo` in that clone: its exit code and what it printed."""
+    return call(clone, sys.executable, "-m", "stages.demo")

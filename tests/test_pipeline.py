@@ -1,52 +1,16 @@
 """The whole pipeline, as a user runs it: in a fresh clone, through DVC."""
 
 import json
-import os
-import re
 import shutil
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import yaml
 
 from stages.recipe import merged
+from tests.project_fixtures import TOP, call, ran
 
 pytestmark = pytest.mark.slow
-TOP = Path(__file__).parent.parent
-
-
-def call(folder, *command, **environment):
-    """Run a command in `folder`; archives named by the caller's environment are out of reach."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    env = {k: v for k, v in os.environ.items() if not k.endswith("_TAP_URL")}
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True,
-                          env={**env, "PATH": path, "DVC_NO_ANALYTICS": "true", **environment})
-    return done.returncode, done.stdout + done.stderr
-
-
-def ran(output):
-    """The stages that `dvc repro` ran."""
-    return re.findall(r"Running stage '(\w+)'", output)
-
-
-@pytest.fixture(scope="module")
-def clone(tmp_path_factory):
-    """A fresh clone of this repository at HEAD."""
-    folder = tmp_path_factory.mktemp("fresh") / "clone"
-    code, said = call(TOP, "git", "clone", "--quiet", str(TOP), str(folder))
-    if code:
-        pytest.skip(f"not a git checkout: {said}")
-    for key, value in (("user.name", "A Student"), ("user.email", "student@example.org")):
-        call(folder, "git", "config", key, value)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def demo(clone):
-    """`python -m stages.demo` in that clone: its exit code and what it printed."""
-    return call(clone, sys.executable, "-m", "stages.demo")
 
 
 def test_the_demo_runs_every_stage_and_says_where_things_lie(clone, demo):

@@ -1,0 +1,100 @@
+"""Compare every object of a DVC cache with its name, which is the MD5 of what it should hold.
+
+    python -m stages.check_cache [--remove] [folder ...]
+
+Without a folder: this project's cache. A remote on a disk is such a folder too. DVC trusts an
+object that is there and cannot be written; a disk that lost a bit, or a person with access to it,
+goes unnoticed. With --remove damaged objects are deleted: `dvc pull` then brings a damaged cache
+what it lacks, and `dvc push` a damaged remote.
+"""
+
+import argparse
+import hashlib
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from stages.cli import PipelineError, Progress, run
+
+LOCK = Path("dvc.lock")
+
+
+def is_damaged(path: Path) -> bool:
+    """Whether an object is not what its name, files/md5/ab/cdef..., says; folders end in .dir."""
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "md5").hexdigest()
+    return found != path.parent.name + path.name.removesuffix(".dir")
+
+
+def output_names() -> dict[str, str]:
+    """The outputs that dvc.lock names, by MD5."""
+    if not LOCK.exists():
+        return {}
+    stages = yaml.safe_load(LOCK.read_text(encoding="utf-8"))["stages"]
+    return {out["md5"]: out["path"] for stage in stages.values() for out in stage.get("outs", [])}
+
+
+def damaged_objects(cache: Path) -> tuple[list[Path], int, int]:
+    """The damaged objects of a cache, how many it has, and their size in bytes.
+
+    Raises
+    ------
+    PipelineError
+        The folder is not a cache.
+    """
+    if not (cache / "files/md5").is_dir():
+        raise PipelineError(f"{cache} was expected to be a DVC cache, with a folder files/md5; "
+                            "name the folder that `dvc cache dir` or `dvc remote list` shows")
+    objects = sorted(path for path in (cache / "files/md5").glob("??/*") if path.is_file())
+    damaged, size = [], 0
+    with Progress(str(cache), len(objects), "object") as progress:
+        for path in objects:
+            size += path.stat().st_size
+            if is_damaged(path):
+                damaged.append(path)
+            progress.update(progress.done + 1)
+    return damaged, len(objects), size
+
+
+def project_cache() -> Path:
+    """The cache of the project in this folder, as DVC is configured."""
+    asked = subprocess.run([sys.executable, "-m", "dvc", "cache", "dir"], capture_output=True,
+                           text=True)
+    if asked.returncode:
+        raise PipelineError(f"`dvc cache dir` in {Path.cwd()} said: {asked.stderr.strip()}; run "
+                            "this from the project's top folder, or name a folder")
+    return Path(asked.stdout.strip())
+
+
+def check(cache: Path, remove: bool) -> list[Path]:
+    """Print what is damaged in a cache, delete it if told to, and return what is left of it."""
+    damaged, objects, size = damaged_objects(cache)
+    names = output_names()
+    for path in damaged:
+        name = names.get(path.parent.name + path.name, "not an output of this dvc.lock")
+        print(f"  damaged: {path} ({name}){', removed' if remove else ''}")
+        if remove:
+            path.unlink()
+    print(f"checked {cache}: {objects:,} objects, {size / 1e6:,.1f} MB, {len(damaged)} damaged")
+    return [] if remove else damaged
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Check the caches that the command line names."""
+    parser = argparse.ArgumentParser(prog="python -m stages.check_cache",
+                                     description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--remove", action="store_true", help="delete damaged objects")
+    parser.add_argument("folders", nargs="*", type=Path, metavar="folder")
+    given = parser.parse_args(arguments)
+    left = [path for folder in given.folders or [project_cache()]
+            for path in check(folder, given.remove)]
+    if left:
+        raise PipelineError(f"{len(left)} damaged; run it again with --remove, then `dvc pull` "
+                            "for a cache, or `dvc push` by somebody who has the data for a remote")
+
+
+if __name__ == "__main__":
+    run(main)

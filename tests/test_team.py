@@ -1,0 +1,183 @@
+"""What goes wrong between people who share a remote or a cache, and how it ends.
+
+Ann has run the pipeline (on the simulated survey); Bob has what Git would give him. The kinds of
+remotes, and two Unix users, are in tests/team.
+"""
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.project_fixtures import call, ran
+
+pytestmark = pytest.mark.slow
+NOT_IN_GIT = shutil.ignore_patterns("cache", "tmp", "__pycache__")
+
+
+def dvc(folder, *arguments, **environment):
+    """Run DVC in a workspace: exit code and output."""
+    return call(folder, sys.executable, "-m", "dvc", *arguments, **environment)
+
+
+def start_dvc(folder, *arguments):
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    return subprocess.Popen(
+        [sys.executable, "-m", "dvc", *arguments], cwd=folder, text=True, start_new_session=True,
+        env={**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "true"}, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT)
+
+
+def cached_outputs(folder):
+    """Path and MD5 of the outputs that live in DVC's cache."""
+    stages = yaml.safe_load((folder / "dvc.lock").read_text())["stages"]
+    declared = yaml.safe_load((folder / "dvc.yaml").read_text())["stages"]
+    in_cache = {out for stage in declared.values() for out in stage.get("outs", [])
+                if isinstance(out, str)}
+    return {out["path"]: out["md5"] for stage in stages.values() for out in stage["outs"]
+            if out["path"] in in_cache}
+
+
+def place(store, md5):
+    """The file of an object in a cache or a remote."""
+    return store / "files/md5" / md5[:2] / md5[2:]
+
+
+def spoil(path):
+    """Change the first bytes as a failing disk would: size and permissions stay."""
+    path.chmod(0o644)
+    with path.open("r+b") as file:
+        file.write(b"not this")
+    path.chmod(0o444)
+
+
+def damaged(store):
+    """Objects of a cache or a remote that are not what their names say."""
+    return [path for path in store.glob("files/md5/??/*") if path.is_file()
+            and hashlib.md5(path.read_bytes()).hexdigest()
+            != path.parent.name + path.name.removesuffix(".dir")]
+
+
+def is_whole(folder):
+    """Whether a workspace has every output that its dvc.lock names, with the right bytes."""
+    return all((folder / path).is_file()
+               and hashlib.md5((folder / path).read_bytes()).hexdigest() == md5
+               for path, md5 in cached_outputs(folder).items())
+
+
+@pytest.fixture
+def remote(tmp_path):
+    """A folder on a disk that both reach."""
+    return tmp_path / "remote"
+
+
+@pytest.fixture
+def ann(clone, demo, remote, tmp_path):
+    """Ann's workspace: everything has been run, and nothing pushed."""
+    assert demo[0] == 0, demo[1]
+    folder = tmp_path / "ann"
+    shutil.copytree(clone / "demo", folder)
+    for arguments in (("add", "--default", "team", str(remote)),
+                      ("modify", "team", "verify", "true")):
+        assert dvc(folder, "remote", *arguments)[0] == 0
+    return folder
+
+
+@pytest.fixture
+def bob(ann, tmp_path):
+    """Bob's workspace: what Git has of Ann's."""
+    folder = tmp_path / "bob"
+    shutil.copytree(ann, folder, ignore=NOT_IN_GIT)
+    for path in cached_outputs(ann):
+        (folder / path).unlink()
+    return folder
+
+
+def test_what_one_pushes_another_pulls_and_then_nothing_is_left_to_run(ann, bob):
+    assert dvc(ann, "push")[0] == 0
+    code, said = dvc(bob, "pull")
+    assert code == 0 and is_whole(bob), said
+    code, said = dvc(bob, "repro")
+    assert code == 0 and ran(said) == [], said
+
+
+def test_a_push_to_a_remote_that_is_down_says_so_and_loses_nothing(ann, bob):
+    dvc(ann, "remote", "add", "down", "http://127.0.0.1:9/objects")
+    code, said = dvc(ann, "push", "--remote", "down")
+    assert code != 0 and "127.0.0.1:9" in said and "Traceback" not in said, said
+    assert dvc(ann, "push")[0] == 0
+    assert dvc(bob, "pull")[0] == 0 and is_whole(bob)
+
+
+def test_a_push_that_is_killed_leaves_no_half_object_and_the_next_completes_it(ann, bob, remote):
+    push = start_dvc(ann, "push", "--jobs", "1")
+    while push.poll() is None and not list(remote.glob("files/md5/??/*")):
+        time.sleep(0.001)
+    os.killpg(push.pid, signal.SIGKILL)
+    push.communicate()
+    sent = [md5 for md5 in cached_outputs(ann).values() if place(remote, md5).exists()]
+    assert len(sent) < len(cached_outputs(ann)), "the push was over before it was killed"
+    assert not damaged(remote)
+    code, said = dvc(ann, "push")
+    assert code == 0, said
+    assert dvc(bob, "pull")[0] == 0 and is_whole(bob)
+
+
+def test_a_damaged_object_in_the_remote_is_refused_and_can_be_replaced(ann, bob, remote):
+    dvc(ann, "push")
+    path, md5 = next(iter(cached_outputs(ann).items()))
+    spoil(place(remote, md5))
+    code, said = dvc(bob, "pull")
+    assert code != 0 and path in said, said
+    assert not (bob / path).exists()
+    code, said = call(ann, sys.executable, "-m", "stages.check_cache", "--remove", str(remote))
+    assert code == 0 and path in said and "1 damaged" in said
+    assert dvc(ann, "push")[0] == 0
+    code, said = dvc(bob, "pull")
+    assert code == 0 and is_whole(bob), said
+
+
+def test_a_damaged_object_in_the_cache_is_found_and_brought_anew(ann):
+    dvc(ann, "push")
+    path, md5 = next(iter(cached_outputs(ann).items()))
+    spoil(place(ann / ".dvc/cache", md5))
+    (ann / path).unlink()
+    print(dvc(ann, "checkout"), is_whole(ann), dvc(ann, "status"))
+    code, said = call(ann, sys.executable, "-m", "stages.check_cache")
+    assert code == 1 and path in said and "run it again with --remove" in said
+    assert call(ann, sys.executable, "-m", "stages.check_cache", "--remove")[0] == 0
+    print(dvc(ann, "pull"), dvc(ann, "status"), is_whole(ann))
+    (ann / path).unlink()
+    print(dvc(ann, "pull"), dvc(ann, "status"), is_whole(ann))
+    assert 0
+
+
+def test_a_second_repro_in_one_workspace_is_turned_away_and_the_first_goes_on(ann):
+    first = start_dvc(ann, "repro", "--force", "verify")
+    for line in first.stdout:
+        if "Running stage" in line:
+            break
+    code, said = dvc(ann, "repro", "verify")
+    rest, _ = first.communicate()
+    print(said)
+    assert code != 0 and "Traceback" not in said, said
+    assert first.returncode == 0, rest
+    assert dvc(ann, "status")[1].strip() == "Data and pipelines are up to date."
+
+
+def test_two_workspaces_can_repro_at_once_on_one_cache(ann, bob, tmp_path):
+    for folder in (ann, bob):
+        dvc(folder, "config", "cache.dir", str(tmp_path / "shared"))
+    runs = [start_dvc(folder, "repro", "--force", "verify") for folder in (ann, bob)]
+    for run in runs:
+        said, _ = run.communicate()
+        assert run.returncode == 0, said
+    assert not damaged(tmp_path / "shared")
+    assert (ann / "dvc.lock").read_bytes() == (bob / "dvc.lock").read_bytes()
