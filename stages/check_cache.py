@@ -37,8 +37,8 @@ def output_names() -> dict[str, str]:
     return {out["md5"]: out["path"] for stage in stages.values() for out in stage.get("outs", [])}
 
 
-def damaged_objects(cache: Path) -> tuple[list[Path], int, int]:
-    """The damaged objects of a cache, how many it has, and their size in bytes.
+def objects(cache: Path) -> tuple[list[Path], list[Path]]:
+    """The objects of a cache, and the temporary files that transfers have not renamed to objects.
 
     Raises
     ------
@@ -48,15 +48,9 @@ def damaged_objects(cache: Path) -> tuple[list[Path], int, int]:
     if not (cache / "files/md5").is_dir():
         raise PipelineError(f"{cache} was expected to be a DVC cache, with a folder files/md5; "
                             "name the folder that `dvc cache dir` or `dvc remote list` shows")
-    objects = sorted(path for path in (cache / "files/md5").glob("??/*") if path.is_file())
-    damaged, size = [], 0
-    with Progress(str(cache), len(objects), "object") as progress:
-        for path in objects:
-            size += path.stat().st_size
-            if is_damaged(path):
-                damaged.append(path)
-            progress.update(progress.done + 1)
-    return damaged, len(objects), size
+    files = sorted(path for path in (cache / "files/md5").glob("??/*") if path.is_file())
+    return ([path for path in files if not path.name.startswith(".")],
+            [path for path in files if path.name.startswith(".")])
 
 
 def project_cache() -> Path:
@@ -71,14 +65,22 @@ def project_cache() -> Path:
 
 def check(cache: Path, remove: bool) -> list[Path]:
     """Print what is damaged in a cache, delete it if told to, and return what is left of it."""
-    damaged, objects, size = damaged_objects(cache)
-    names = output_names()
+    whole, unfinished = objects(cache)
+    names, damaged, size = output_names(), [], 0
+    with Progress(str(cache), len(whole), "object") as progress:
+        for path in whole:
+            size += path.stat().st_size
+            if is_damaged(path):
+                damaged.append(path)
+            progress.update(progress.done + 1)
+    for path in unfinished:
+        print(f"  unfinished: {path}; delete it unless a transfer is running")
     for path in damaged:
         name = names.get(path.parent.name + path.name, "not an output of this dvc.lock")
         print(f"  damaged: {path} ({name}){', removed' if remove else ''}")
         if remove:
             path.unlink()
-    print(f"checked {cache}: {objects:,} objects, {size / 1e6:,.1f} MB, {len(damaged)} damaged")
+    print(f"checked {cache}: {len(whole):,} objects, {size / 1e6:,.1f} MB, {len(damaged)} damaged")
     return [] if remove else damaged
 
 

@@ -60,8 +60,8 @@ def spoil(path):
 
 def damaged(store):
     """Objects of a cache or a remote that are not what their names say."""
-    return [path for path in store.glob("files/md5/??/*") if path.is_file()
-            and hashlib.md5(path.read_bytes()).hexdigest()
+    return [path for path in store.glob("files/md5/??/[!.]*")
+            if hashlib.md5(path.read_bytes()).hexdigest()
             != path.parent.name + path.name.removesuffix(".dir")]
 
 
