@@ -3,9 +3,10 @@
     python -m stages.check_cache [--remove] [folder ...]
 
 Without a folder: this project's cache. A remote on a disk is such a folder too. DVC trusts an
-object that is there and cannot be written; a disk that lost a bit, or a person with access to it,
-goes unnoticed. With --remove damaged objects are deleted: `dvc pull` then brings a damaged cache
-what it lacks, and `dvc push` a damaged remote.
+object that is there and cannot be written, and a file that it made of it: a disk that lost a bit,
+or a person with access to it, goes unnoticed. With --remove damaged objects are deleted, and files
+of this workspace that should be the same; `dvc pull` then brings a damaged cache and the workspace
+what they lack, and `dvc push` a damaged remote.
 """
 
 import argparse
@@ -22,11 +23,15 @@ from stages.cli import PipelineError, Progress, run
 LOCK = Path("dvc.lock")
 
 
-def is_damaged(path: Path) -> bool:
-    """Whether an object is not what its name, files/md5/ab/cdef..., says; folders end in .dir."""
+def md5(path: Path) -> str:
+    """MD5 of a file, in hexadecimal."""
     with path.open("rb") as file:
-        found = hashlib.file_digest(file, "md5").hexdigest()
-    return found != path.parent.name + path.name.removesuffix(".dir")
+        return hashlib.file_digest(file, "md5").hexdigest()
+
+
+def promised_md5(path: Path) -> str:
+    """The MD5 that an object, files/md5/ab/cdef..., should have; the list of a folder is .dir."""
+    return path.parent.name + path.name.removesuffix(".dir")
 
 
 def output_names() -> dict[str, str]:
@@ -70,17 +75,21 @@ def check(cache: Path, remove: bool) -> list[Path]:
     with Progress(str(cache), len(whole), "object") as progress:
         for path in whole:
             size += path.stat().st_size
-            if is_damaged(path):
+            if md5(path) != promised_md5(path):
                 damaged.append(path)
             progress.update(progress.done + 1)
     for path in unfinished:
         print(f"  unfinished: {path}; delete it unless a transfer is running")
     for path in damaged:
-        name = names.get(path.parent.name + path.name, "not an output of this dvc.lock")
-        print(f"  damaged: {path} ({name}){', removed' if remove else ''}")
+        name = names.get(promised_md5(path))
+        print(f"  damaged: {path} ({name or 'not an output of this dvc.lock'})")
         if remove:
+            # only what was made of the damaged object: anything else is somebody's work
+            if name and Path(name).is_file() and md5(Path(name)) == md5(path):
+                Path(name).unlink()
             path.unlink()
-    print(f"checked {cache}: {len(whole):,} objects, {size / 1e6:,.1f} MB, {len(damaged)} damaged")
+    print(f"checked {cache}: {len(whole):,} objects, {size / 1e6:,.1f} MB, {len(damaged)} damaged"
+          f"{' and removed' if damaged and remove else ''}")
     return [] if remove else damaged
 
 
