@@ -63,8 +63,9 @@ def project_cache() -> Path:
     asked = subprocess.run([sys.executable, "-m", "dvc", "cache", "dir"], capture_output=True,
                            text=True)
     if asked.returncode:
-        raise PipelineError(f"`dvc cache dir` in {Path.cwd()} said: {asked.stderr.strip()}; run "
-                            "this from the project's top folder, or name a folder")
+        raise PipelineError(f"{Path.cwd()} was expected to be a DVC project (`dvc cache dir` "
+                            f"said: {' '.join(asked.stderr.split())}); run this from the "
+                            "project's top folder, or name a cache")
     return Path(asked.stdout.strip())
 
 
