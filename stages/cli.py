@@ -27,16 +27,21 @@ def run(main: Callable[[], None]) -> NoReturn:
     ------
     SystemExit
         0 after success, 1 after a PipelineError or a failing disk, 130 after Ctrl-C, 143 after
-        SIGTERM, 129 when the terminal goes away.
+        SIGTERM, 129 when the terminal goes away, 141 when the reader of a pipe does.
     """
     warnings.filterwarnings("ignore", category=DeprecationWarning)
-    for signum in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(signum) != signal.SIG_IGN:  # nohup
+    for name in ("SIGTERM", "SIGHUP"):
+        signum = getattr(signal, name, None)  # Windows has no SIGHUP
+        if signum and signal.getsignal(signum) != signal.SIG_IGN:  # nohup
             signal.signal(signum, _unwind)
     try:
         main()
+        sys.stdout.flush()
     except PipelineError as error:
         sys.exit(_say(f"error: {error}", 1))
+    except BrokenPipeError:  # `... | head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + 13)
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         reason = error.strerror or str(error)

@@ -23,6 +23,7 @@ from tests.small_survey import LABELS, STAGES, TOP, files, run
 from tests.tap_service import error_page, to_csv, wait_for, zipped
 
 pytestmark = pytest.mark.loopback
+posix = pytest.mark.skipif(os.name != "posix", reason="signals and limits of POSIX")
 
 RIGHT = "the right file"
 MAINTENANCE = b"<html><head><title>Down for maintenance</title></head><body>at 8</body></html>"
@@ -387,14 +388,15 @@ def start(folder, stage, before=""):
                             text=True, env={**os.environ, "PYTHONPATH": str(TOP)})
 
 
-@pytest.mark.parametrize(("signum", "code", "says"), [
-    (signal.SIGTERM, 143, "terminated: nothing was written"),
-    (signal.SIGINT, 130, "interrupted: nothing was written"),
-    (signal.SIGHUP, 129, "terminated: nothing was written"),
+@posix
+@pytest.mark.parametrize(("name", "code", "says"), [
+    ("SIGTERM", 143, "terminated: nothing was written"),
+    ("SIGINT", 130, "interrupted: nothing was written"),
+    ("SIGHUP", 129, "terminated: nothing was written"),
 ])
 @pytest.mark.parametrize("moment", ["in mid-transfer", "in the queue"])
 def test_a_signal_deletes_the_remote_job_and_leaves_nothing(
-    signum, code, says, moment, service, project_folder
+    name, code, says, moment, service, project_folder
 ):
     path = project_folder / "params.yaml"
     path.write_text(path.read_text().replace("deadline_s: 1.5", "deadline_s: 60"))
@@ -408,7 +410,7 @@ def test_a_signal_deletes_the_remote_job_and_leaves_nothing(
     wait_for(lambda: service.log.count(reached) >= 3)
     time.sleep(0.1)
     assert len(service.jobs) == 1
-    process.send_signal(signum)
+    process.send_signal(getattr(signal, name))
     _, said = process.communicate(timeout=20)
     assert process.returncode == code
     assert said.splitlines()[-1] == says
@@ -419,6 +421,7 @@ def test_a_signal_deletes_the_remote_job_and_leaves_nothing(
     assert run("spectra") == 0
 
 
+@posix
 @pytest.mark.parametrize("zip_body", [False, True], ids=["the download", "the Parquet file"])
 def test_a_full_disk_leaves_nothing(zip_body, service, project_folder):
     # a limit on the size of files stands for the full disk; zipped, the download fits below it

@@ -299,7 +299,7 @@ def share_one_cache(story: Story) -> None:
         "--projects", bobs)
     expect(objects == set(cache.glob("files/md5/??/*")), "the safe `dvc gc` deleted something")
     dry = dvc(ann, anns, "gc", "--workspace", "--dry", "--force")
-    say("`dvc gc --workspace` of ann alone would delete bob's: " + dry.strip().splitlines()[-1])
+    print(dry)
     say("ann and bob shared one cache: no copies, nothing writable, nothing lost to `dvc gc`")
 
 
