@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint lock
+.PHONY: demo test lint lock audit
 
 demo: $(VENV)/installed
 	$(BIN)/python -m stages.demo
@@ -14,6 +14,12 @@ test: $(VENV)/installed
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32
+
+# Asks an index of known vulnerabilities, over the network
+audit: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet pip-audit
+	$(BIN)/pip-audit --requirement requirements.lock --disable-pip --no-deps
 
 # Pins what pyproject.toml asks for, for every platform and Python it allows; no URLs.
 # `make lock UPGRADE=` keeps the versions that are there and adds what is missing
