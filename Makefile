@@ -19,7 +19,7 @@ lint: $(VENV)/installed
 # Asks an index of known vulnerabilities, over the network
 audit: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet pip-audit
-	$(BIN)/pip-audit --requirement requirements.lock --disable-pip --no-deps
+	$(BIN)/pip-audit --requirement requirements.lock --disable-pip --no-deps --strict
 
 # Pins what pyproject.toml asks for, for every platform and Python it allows; no URLs.
 # `make lock UPGRADE=` keeps the versions that are there and adds what is missing
