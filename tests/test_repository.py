@@ -71,6 +71,12 @@ def test_no_file_names_a_package_registry_an_absolute_path_or_a_secret():
     assert hits == []
 
 
+def test_the_shared_dvc_config_has_no_credentials():
+    secret = re.compile(r"password|passphrase|secret|access_key|token|account_key|credential")
+    config = Path(".dvc/config").read_text(encoding="utf-8")
+    assert config and not secret.search(config)
+
+
 def test_every_package_that_is_imported_is_declared():
     declared = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
     names = {re.split(r"[>=\[]", line)[0].lower() for line in (

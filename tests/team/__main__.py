@@ -299,8 +299,11 @@ def share_one_cache(story: Story) -> None:
         "--projects", bobs)
     expect(objects == set(cache.glob("files/md5/??/*")), "the safe `dvc gc` deleted something")
     dry = dvc(ann, anns, "gc", "--workspace", "--dry", "--force")
-    print(dry)
-    say("ann and bob shared one cache: no copies, nothing writable, nothing lost to `dvc gc`")
+    found = re.search(r"(\d+) objects", dry)
+    expect(found and int(found[1]), f"the unsafe `dvc gc` would delete nothing: {dry}")
+    expect(objects == set(cache.glob("files/md5/??/*")), "a dry run deleted something")
+    say("`dvc gc --workspace` by ann would have deleted what only bob uses; the safe form did not")
+    say("ann and bob shared one cache: no copies, nothing of the other's could be changed")
 
 
 def disk_use(folder: Path) -> int:
