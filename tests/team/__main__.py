@@ -315,7 +315,9 @@ def push_to_a_full_disk(story: Story, work: Path) -> None:
     """A remote with too little room refuses, keeps no half object, and is filled up later."""
     full, ann = story.folder / "small-disk", story.ann
     full.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=1777", "none", full], check=True)
+    half = int(story.figures["pushed_mb"] * 500)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={half}k,mode=1777", "none", full],
+                   check=True)
     try:
         dvc(ann, work, "remote", "add", "--local", "small", full / "remote")
         code, said = ann.tries("python", "-m", "dvc", "push", "-r", "small", cwd=work)
@@ -328,6 +330,24 @@ def push_to_a_full_disk(story: Story, work: Path) -> None:
     finally:
         subprocess.run(["umount", full], check=True)
     say("a push to a full disk failed, left no half object, and went through when there was room")
+
+
+def interrupt_a_push(story: Story, work: Path) -> None:
+    """A push over SSH is killed; what arrived is whole, and the next push sends the rest."""
+    ann, there = story.ann, story.store.home / "interrupted"
+    dvc(ann, work, "remote", "add", "--local", "interrupted", f"ssh://lab{there}")
+    push = ann.start("python", "-m", "dvc", "push", "-r", "interrupted", "--jobs", 1, cwd=work)
+    while push.poll() is None and not list(there.glob("files/md5/??/*")):
+        time.sleep(0.001)
+    push.kill()
+    push.communicate()
+    arrived = len(list(there.glob("files/md5/??/[!.]*")))
+    expect(arrived < story.figures["pushed_objects"], "the push was over before it was killed")
+    for _ in range(2):
+        ann.runs("python", "-m", "stages.check_cache", there, cwd=work)
+        dvc(ann, work, "push", "-r", "interrupted")
+    dvc(ann, work, "remote", "remove", "--local", "interrupted")
+    say(f"a push was killed when {arrived} objects had arrived, all whole; the next sent the rest")
 
 
 def push_to_a_server_that_is_down(story: Story, work: Path) -> None:
@@ -366,6 +386,7 @@ def main() -> None:
             refuse_a_wrong_host_key(story, port, host_key)
             compare_with_fetching(story)
             push_to_a_full_disk(story, work)
+            interrupt_a_push(story, work)
             try_a_hyperparameter(story, work)
             share_one_cache(story)
         push_to_a_server_that_is_down(story, work)
