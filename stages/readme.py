@@ -82,10 +82,44 @@ def runtimes() -> str:
                                "scikit-learn.")
 
 
+def team() -> str:
+    """The table, in Markdown, from benchmarks/results/team.json."""
+    story = read_json(Path("benchmarks/results/team.json"))
+    kinds = {"disk": "a folder on a shared disk", "lab": "SSH", "bucket": "S3",
+             "public": "HTTP, read only"}
+    lines = ["| remote | push | cold pull | against fetching the raw tables alone |",
+             "|---|---|---|---|"]
+    for name, title in kinds.items():
+        push = f"{story[f'push_{name}_s']:.1f} s" if f"push_{name}_s" in story else ""
+        lines.append(f"| {title} | {push} | {story[f'pull_{name}_s']:.1f} s "
+                     f"| {story[f'pull_{name}_to_fetch']:.2f} |")
+    return "\n".join(lines) + (f"\n\n{story['pushed_objects']} objects, "
+                               f"{story['pushed_mb']:.0f} MB, all servers on one machine; fetching "
+                               f"took {story['fetch_s']:.0f} s.")
+
+
+def experiments() -> str:
+    """The table, in Markdown, from benchmarks/results/experiments.json."""
+    run_ = read_json(Path("benchmarks/results/experiments.json"))
+    return "\n".join([
+        "| | time | |", "|---|---|---|",
+        f"| `dvc status` of an empty DVC project | {run_['empty_status_s']:.2f} s | 1 |",
+        f"| `dvc repro` with nothing to do | {run_['noop_repro_s']:.2f} s "
+        f"| {run_['noop_repro_ratio']:.2f} |",
+        f"| `dvc repro verify` after a hyperparameter | {run_['rerun_s']:.1f} s | |",
+        f"| {run_['runs']} runs up to `evaluate`, one by one | {run_['one_by_one_s']:.0f} s | 1 |",
+        f"| {run_['runs']} runs from the queue, two workers on two cores "
+        f"| {run_['queued_s']:.0f} s | {run_['queued_ratio']:.2f} |",
+        "", f"Medians of {run_['rounds']} rounds.",
+    ])
+
+
 BLOCKS = {
     ("<!-- results: python -m stages.readme -->", "<!-- /results -->"): results,
     ("<!-- cost: python -m benchmarks.pipeline -->", "<!-- /cost -->"): cost,
     ("<!-- runtimes: python -m tests.runtimes -->", "<!-- /runtimes -->"): runtimes,
+    ("<!-- team: python -m tests.team -->", "<!-- /team -->"): team,
+    ("<!-- experiments: python -m benchmarks.experiments -->", "<!-- /experiments -->"): experiments,
 }
 
 

@@ -337,7 +337,7 @@ def interrupt_a_push(story: Story, work: Path) -> None:
     ann, there = story.ann, story.store.home / "interrupted"
     dvc(ann, work, "remote", "add", "--local", "interrupted", f"ssh://lab{there}")
     push = ann.start("python", "-m", "dvc", "push", "-r", "interrupted", "--jobs", 1, cwd=work)
-    while push.poll() is None and not list(there.glob("files/md5/??/*")):
+    while push.poll() is None and not list(there.glob("files/md5/??/[!.]*")):
         time.sleep(0.001)
     push.kill()
     push.communicate()
