@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from stages import export, train, verify
-from stages.model_file import MODEL_PATH, load_model
+from stages.model_file import MODEL_PATH, load_model, steps
 from stages.models import MODELS
 from stages.onnx_contract import ML_MODELS, ONNX_PATH
 
@@ -33,6 +33,19 @@ def test_every_model_trains_exports_and_verifies(choose, name):
     verify.main()
     domains = {opset.domain for opset in onnx.load(ONNX_PATH).opset_import}
     assert domains == ({"", "ai.onnx.ml"} if name in ML_MODELS else {""})
+
+
+def test_a_complex_has_the_probabilities_of_its_classes(simulated_project, simulated_spectra):
+    *scalers, summing = steps(load_model())
+    classes = summing.estimator.classes_
+    assert set(summing.classes_) == {name[0] for name in classes}
+    spectra = simulated_spectra[:, load_model()[0].transformers_[0][2]]
+    for scaler in scalers:
+        spectra = scaler.transform(spectra)
+    of_class, of_complex = (m.predict_proba(spectra) for m in (summing.estimator, summing))
+    for i, name in enumerate(summing.classes_):
+        mine = [label.startswith(f"{name}:") for label in classes]
+        assert np.allclose(of_class[:, mine].sum(axis=1), of_complex[:, i], rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["random_forest", "svc", "blend"])
