@@ -93,7 +93,7 @@ def models() -> str:
               f"| {found[f'{name}_log_loss']:.3f} | {found[f'{name}_ece']:.3f} "
               f"| {found[f'{name}_bytes'] / 1000:,.0f} kB |" for name in found["models"]]
     return "\n".join(lines) + (f"\n\n{found['survey']}, {found['asteroids']:,} asteroids, the "
-                               f"same {found['folds']} folds, once.")
+                               f"same {found['folds']} folds, once; sizes without the metadata.")
 
 
 BLOCKS = {

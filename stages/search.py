@@ -167,7 +167,7 @@ def report(
     outer = {f"nested_{name}": float(np.mean([j[name] for j in judged])) for name in judged[0]}
     write_json({"survey": survey, "model": model, "configurations": len(ranking),
                 "configurations_by_hand": settings["configurations_by_hand"],
-                "best": ranking[0][1], "best_log_loss": ranking[0][0], **outer}, RESULT_PATH)
+                "changes": ranking[0][1], "best_log_loss": ranking[0][0], **outer}, RESULT_PATH)
     print(f"the choice, judged in outer folds: {outer}\nfor params.yaml:")
     print(yaml.safe_dump({"train": {model: ranking[0][1]}}, default_flow_style=None), end="")
     print(f"wrote {RESULT_PATH}", file=sys.stderr)
