@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import onnx
 import pytest
@@ -7,6 +9,7 @@ from stages import export, train, verify
 from stages.model_file import MODEL_PATH, load_model, steps
 from stages.models import MODELS
 from stages.onnx_contract import ML_MODELS, ONNX_PATH
+from tests.project_fixtures import TOP
 
 SMALL = {"random_forest": {"n_estimators": 20}, "extra_trees": {"n_estimators": 20},
          "mlp_ensemble": {"networks": 2, "max_iter": 20}}
@@ -70,3 +73,8 @@ def test_a_value_missing_in_an_unused_band_costs_no_class(simulated_project, sim
     model, holes = load_model(), simulated_spectra.copy()
     holes[:, [0, 4, 15]] = np.nan
     assert (model.predict_proba(holes) == model.predict_proba(simulated_spectra)).all()
+
+
+def test_the_table_of_models_has_every_model():
+    found = json.loads((TOP / "benchmarks/results/models.json").read_text(encoding="utf-8"))
+    assert found["models"] == list(MODELS) and found["survey"] == "Gaia DR3"
