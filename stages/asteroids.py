@@ -17,9 +17,10 @@ def schema(wavelengths_nm: Sequence[int]) -> pa.Schema:
     source_id int64 (Gaia), number int64 (minor-planet number, null for unnumbered), name,
     reflectance_<nm> and reflectance_err_<nm> float32, flag_<nm> int8 (0 good, 1 suspect, 2 bad),
     num_of_spectra int32, snr float32 (median over the bands of reflectance / error), class (as the
-    label table gives it, null without a label), label_probability float32 (of that class, where
-    the label table gives it), complex (null without a label), target (what a model is to learn, a
-    complex or a class without flags; null: nothing), complete (all bands present).
+    label table gives it, null without a label), class_without_flags, label_probability float32 (of
+    that class, where the label table gives it), complex (null without a label), target (what a
+    model is to tell, a complex or a class without flags; null: nothing), complete (all bands
+    present).
     """
     return pa.schema([
         ("source_id", pa.int64()), ("number", pa.int64()), ("name", pa.string()),
@@ -27,7 +28,8 @@ def schema(wavelengths_nm: Sequence[int]) -> pa.Schema:
         *((name, pa.float32()) for name in error_columns(wavelengths_nm)),
         *((name, pa.int8()) for name in flag_columns(wavelengths_nm)),
         ("num_of_spectra", pa.int32()), ("snr", pa.float32()),
-        ("class", pa.string()), ("label_probability", pa.float32()), ("complex", pa.string()),
+        ("class", pa.string()), ("class_without_flags", pa.string()),
+        ("label_probability", pa.float32()), ("complex", pa.string()),
         ("target", pa.string()), ("complete", pa.bool_()),
     ])
 

@@ -16,7 +16,14 @@ from stages import raw_tables
 from stages.asteroids import ASTEROIDS_PATH, schema
 from stages.bands import error_columns, flag_columns, reflectance_columns, signal_to_noise
 from stages.cli import PipelineError, run
-from stages.files import load_params, read_metadata, read_parquet, write_json, write_parquet
+from stages.files import (
+    load_params,
+    print_metrics,
+    read_metadata,
+    read_parquet,
+    write_json,
+    write_parquet,
+)
 from stages.taxonomy import complexes, strip_feature_flags
 
 PARAMS = ("bands", "taxonomy", "crossmatch")
@@ -139,7 +146,10 @@ def usable_labels(
 def attach_labels(
     asteroids: pd.DataFrame, labels: pd.DataFrame, taxonomy: dict[str, Any]
 ) -> pd.DataFrame:
-    """Add class, label_probability and complex to the asteroids whose number has a label."""
+    """Add class, class_without_flags, label_probability and complex to the labelled asteroids.
+
+    Their numbers find them.
+    """
     bare = labels["class"].map(lambda c: strip_feature_flags(
         c, taxonomy["feature_flags"], taxonomy["flagged_classes"]))
     probability = pd.Series(np.nan, index=labels.index, dtype=np.float32)
@@ -148,7 +158,7 @@ def attach_labels(
             probability = probability.mask(bare == name, labels[f"class_{name}"])
     right = pd.DataFrame({
         "number": labels["Number"], "class": labels["class"],
-        "complex": complexes(labels["class"].tolist(), taxonomy),
+        "class_without_flags": bare, "complex": complexes(labels["class"].tolist(), taxonomy),
         "label_probability": probability,
     })
     # an asteroid without a number of its own must not meet a label
@@ -168,14 +178,13 @@ def choose_target(table: pd.DataFrame, params: dict[str, Any]) -> pd.Series:
     PipelineError
         `crossmatch.target` is neither.
     """
-    target, taxonomy = params["crossmatch"]["target"], params["taxonomy"]
+    target = params["crossmatch"]["target"]
     if target == "complex":
         return table["complex"]
     if target != "class":
         raise PipelineError(f"crossmatch.target in params.yaml is {target!r}, expected complex or "
                             "class; set it to one of these")
-    bare = table["class"].map(lambda c: strip_feature_flags(
-        c, taxonomy["feature_flags"], taxonomy["flagged_classes"]), na_action="ignore")
+    bare = table["class_without_flags"]
     members = bare.map(bare.value_counts())
     return bare.where(members >= params["crossmatch"]["min_class_members"])
 
@@ -243,8 +252,7 @@ def main() -> None:
                                            raw_tables.LABELS)]},
     )
     write_json(counts, COUNTS_PATH)
-    for name, value in counts.items():
-        print(f"  {name}: {value:,}" if isinstance(value, int) else f"  {name}: {value}")
+    print_metrics(counts)
     print(f"wrote {ASTEROIDS_PATH}: {len(table):,} asteroids, {counts['labelled']:,} labelled; "
           f"counts in {COUNTS_PATH}")
 

@@ -11,64 +11,28 @@ same folds. All are judged on complete spectra.
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import yaml
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.dummy import DummyClassifier
-from sklearn.pipeline import Pipeline
 
 from stages.asteroids import ASTEROIDS_PATH, read_asteroids
 from stages.bands import matrix, reflectance_columns, used_band_numbers
+from stages.baselines import PUBLISHED_RECIPE, SHIPPED, candidates
 from stages.bins import by_bin, shares, weighted_accuracy
 from stages.cli import run
-from stages.files import load_params, read_metadata, write_csv, write_json
-from stages.fold_scores import fold_scores, headline
-from stages.folds import Candidate, fold_numbers, predict_out_of_fold
-from stages.models import make_model
+from stages.crossvalidation_plots import write_plot, write_plots
+from stages.files import load_params, print_metrics, read_metadata, write_json
+from stages.fold_scores import headline
+from stages.folds import fold_numbers, predict_out_of_fold
 from stages.out_of_fold import OUT_OF_FOLD_PATH, PLOTS, write_out_of_fold
-from stages.recipe import merged
-from stages.scores import (
-    abstention_threshold,
-    coverage_curve,
-    per_class,
-    predicted,
-    reliability,
-)
+from stages.scores import abstention_threshold, coverage_curve, per_class, predicted
 from stages.temperature import with_temperature
 from stages.training_set import load_training_set
 
 PARAMS = ("bands", "split", "train", "crossvalidate")
-PUBLISHED = Path("experiments/published.yaml")
 METRICS_PATH = Path("reports/metrics.json")
-SHIPPED, PUBLISHED_RECIPE = "cv", "published_recipe_cv"
 FAINT = 30.0  # S/N below which a spectrum counts as faint
 
-Strings = npt.NDArray[np.str_]
-Floats = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.int64]
-
-
-def candidates(params: dict[str, Any]) -> dict[tuple[str, int], Candidate]:
-    """By recipe and seed: that of params.yaml, the published one, two simpler ones."""
-    wavelengths_nm, train = params["bands"]["wavelengths_nm"], params["train"]
-    published = merged(train, yaml.safe_load(PUBLISHED.read_text(encoding="utf-8"))["train"])
-    blocks = {(SHIPPED, 0): train}
-    for i in range(params["crossvalidate"]["published_seeds"]):
-        seed = published["mlp"]["random_state"] + i
-        blocks[PUBLISHED_RECIPE, seed] = merged(published, {"mlp": {"random_state": seed}})
-    out = {}
-    for key, block in blocks.items():
-        used = used_band_numbers(wavelengths_nm, block["used_bands_nm"])
-        out[key] = Candidate(make_model(block, used), used, block["noisy_copies"],
-                             block["noise_seed"])
-    for name, model in (("lda_cv", LinearDiscriminantAnalysis()),
-                        ("majority_cv", DummyClassifier(strategy="prior"))):
-        out[name, 0] = Candidate(Pipeline([("classifier", model)]), range(len(wavelengths_nm)),
-                                 0, 0)
-    return out
 
 
 def population_snr(wavelengths_nm: list[int], used_nm: list[int]) -> npt.NDArray[np.float32]:
@@ -83,36 +47,6 @@ def population_snr(wavelengths_nm: list[int], used_nm: list[int]) -> npt.NDArray
 def mean_or_none(right: npt.NDArray[np.bool_]) -> float | None:
     """The share that is right; None of no asteroids, as a small survey may have."""
     return float(right.mean()) if right.size else None
-
-
-def write_plots(
-    target: Strings, probabilities: Floats, fold: Rows, classes: list[str],
-    by_share: dict[float, Floats],
-) -> float:
-    """Write the curves and the confusion; return the accuracy at 60 % coverage."""
-    pooled, labels = np.concatenate(probabilities), np.tile(target, len(probabilities))
-    accuracy, threshold = coverage_curve(labels, pooled, classes)
-    ends = [len(labels) * percent // 100 - 1 for percent in range(2, 101, 2)]
-    write_plot("coverage", ["coverage", "accuracy", "threshold"],
-               [[(end + 1) / len(labels), accuracy[end], threshold[end]] for end in ends])
-    write_plot("reliability", ["confidence", "accuracy", "asteroids"],
-               [[c, a, n // len(probabilities)] for c, a, n in
-                reliability(labels, pooled, classes)])
-    rows = []
-    for share, found in (*by_share.items(), (1.0, probabilities[0])):
-        figures = fold_scores(target, found[None], fold[:1], classes)
-        rows.append([share, *(float(np.mean(figures[name])) for name in
-                              ("accuracy", "macro_f1", "log_loss"))])
-    write_plot("learning_curve", ["share", "accuracy", "macro_f1", "log_loss"], rows)
-    write_plot("confusion", ["actual", "predicted"],
-               np.column_stack([target, predicted(probabilities.mean(axis=0), classes)]).tolist())
-    return float(accuracy[len(labels) * 6 // 10 - 1])
-
-
-def write_plot(name: str, header: list[str], rows: list[list[Any]]) -> None:
-    """Write reports/crossvalidation/<name>.csv, floats with four digits."""
-    write_csv(header, [[f"{v:.4f}" if isinstance(v, float) else v for v in row] for row in rows],
-              PLOTS / f"{name}.csv")
 
 
 def main() -> None:
@@ -151,7 +85,7 @@ def main() -> None:
     at_60 = write_plots(*of_shipped, {k: p[complete] for k, p in by_share.items()})
     curve = coverage_curve(np.tile(target[complete], len(shipped)),
                            np.concatenate(shipped[:, complete]), classes)
-    recipes: dict[str, list[Floats]] = {}
+    recipes: dict[str, list[npt.NDArray[np.float64]]] = {}
     for (name, _), p in probabilities.items():
         recipes.setdefault(name, []).append(p[:, complete])
     found = {
@@ -173,8 +107,7 @@ def main() -> None:
         **with_temperature(*of_shipped),
     }
     write_json(found, METRICS_PATH)
-    for name, value in found.items():
-        print(f"  {name}: {value:.4f}" if isinstance(value, float) else f"  {name}: {value}")
+    print_metrics(found)
     print(f"wrote {METRICS_PATH}, {OUT_OF_FOLD_PATH} and {PLOTS}/*.csv; for params.yaml:\n"
           f"calibration:\n  abstention_threshold: {found['abstention_threshold']:.3f}")
 

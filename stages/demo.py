@@ -26,11 +26,12 @@ RECIPE = Path("experiments/simulated.yaml")
 
 def prepare() -> None:
     """Bring demo/ up to date with the project."""
-    for folder in ("stages", "data", "experiments"):
+    for folder in ("stages", "data", "experiments", "reports"):
         (DEMO / folder).mkdir(parents=True, exist_ok=True)
     code = (path for path in Path("stages").iterdir() if path.suffix in {".py", ".j2", ".js"})
     for source in (*code, Path("data/simulated_survey.json"),
-                   Path("experiments/published.yaml"), Path("dvc.yaml")):
+                   Path("experiments/published.yaml"), Path("reports/search.json"),
+                   Path("dvc.yaml")):
         shutil.copy(source, DEMO / source)
     params, recipe = (yaml.safe_load(p.read_text(encoding="utf-8")) for p in (PARAMS, RECIPE))
     text = yaml.safe_dump(merged(params, recipe), sort_keys=False, default_flow_style=None)

@@ -8,7 +8,7 @@ Writes  reports/evaluate.json (metrics), reports/holdout_predictions.csv (every 
 from pathlib import Path
 
 from stages.cli import run
-from stages.files import load_params, write_csv, write_json
+from stages.files import load_params, print_metrics, write_csv, write_json
 from stages.model_file import load_model
 from stages.scores import ece, per_class, predicted, scores
 from stages.training_set import load_training_set
@@ -41,8 +41,7 @@ def main() -> None:
                                       for c in ("source_id", "number", "name")), strict=True))
     ), PREDICTIONS_PATH)
     write_json(found, METRICS_PATH)
-    for name, value in found.items():
-        print(f"  {name}: {value:.4f}" if isinstance(value, float) else f"  {name}: {value}")
+    print_metrics(found)
     print(f"wrote {METRICS_PATH} and {PREDICTIONS_PATH}: {len(actual):,} held-out asteroids")
 
 

@@ -132,6 +132,13 @@ def write_json(content: Mapping[str, Any], path: Path, digits: int | None = 5) -
         part.write_text(json.dumps(rounded, indent=2) + "\n", encoding="utf-8", newline="\n")
 
 
+def print_metrics(content: Mapping[str, Any]) -> None:
+    """Print what a metrics file holds, a line each; floats have four digits."""
+    for key, value in content.items():
+        form = ".4f" if isinstance(value, float) else "," if isinstance(value, int) else ""
+        print(f"  {key}: {value:{form}}" if form else f"  {key}: {value}")
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Read a metrics file written by `write_json`."""
     try:

@@ -37,13 +37,13 @@ def headline(
 
     `probabilities` holds a list for each recipe, one entry per seed.
     A gain is positive where `shipped` is better; its standard error is corrected for folds that
-    share training data (`corrected_error`).
+    share training data (`corrected_error`). gain_... is that over the mean of the seeds of
+    `reference`, gain_..._one_seed that over its first seed alone.
     """
-    by_recipe = {}
-    for name, seeds in probabilities.items():
-        every = [fold_scores(target, found, fold, classes) for found in seeds]
-        by_recipe[name] = {figure: np.mean([of[figure] for of in every], axis=0)
-                           for figure in every[0]}
+    by_seed = {name: [fold_scores(target, found, fold, classes) for found in seeds]
+               for name, seeds in probabilities.items()}
+    by_recipe = {name: {figure: np.mean([of[figure] for of in every], axis=0)
+                        for figure in every[0]} for name, every in by_seed.items()}
     out = {}
     for name, figures in by_recipe.items():
         for figure, values in figures.items():
@@ -52,7 +52,9 @@ def headline(
                 out[f"{name}_{figure}_std"] = float(np.std(values, ddof=min(1, len(values) - 1)))
     for figure, sign in (("accuracy", 1), ("balanced_accuracy", 1), ("macro_f1", 1),
                          ("log_loss", -1)):
-        gain = sign * (by_recipe[shipped][figure] - by_recipe[reference][figure])
-        out |= {f"gain_{figure}": float(gain.mean()),
-                f"gain_{figure}_se": corrected_error(gain.tolist(), int(fold.max()) + 1)}
+        for which, other in (("", by_recipe[reference]), ("_one_seed", by_seed[reference][0])):
+            gain = sign * (by_recipe[shipped][figure] - np.asarray(other[figure]))
+            out |= {f"gain_{figure}{which}": float(gain.mean()),
+                    f"gain_{figure}{which}_se": corrected_error(gain.tolist(),
+                                                                int(fold.max()) + 1)}
     return out

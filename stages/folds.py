@@ -8,30 +8,29 @@ judged in the same folds, on the complete spectra among them.
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import StratifiedKFold, train_test_split
 from sklearn.pipeline import Pipeline
 from sklearn.utils.parallel import Parallel, delayed
 
 from stages.cli import Progress
-from stages.training_set import TrainingSet, rows_with_copies, with_noisy_copies
+from stages.models import fit
+from stages.training_set import Learning, TrainingSet
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Spectra = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model to judge: unfitted, and how many noisy copies it learns from, drawn with a seed."""
+    """A model to judge: unfitted, the columns it uses, and what it learns from."""
 
     model: Pipeline
     used: Sequence[int]
-    noisy_copies: int
-    noise_seed: int
+    how: Learning
 
 
 def fold_numbers(data: TrainingSet, folds: int, repeats: int, seed: int) -> Rows:
@@ -106,29 +105,18 @@ def _fits(
     data: TrainingSet, tasks: Sequence[tuple[Candidate, Rows, Rows, Floats]]
 ) -> Iterator[Floats]:
     """The predictions of each task, in their order, whichever process was first."""
-    noisy: dict[tuple[int, int], Any] = {}
-    for candidate, *_ in tasks:
-        key = (candidate.noisy_copies, candidate.noise_seed)
-        noisy[key] = noisy[key] if key in noisy else with_noisy_copies(data, *key)
-
-    def jobs() -> Iterator[Any]:
-        for candidate, learn, judge, _ in tasks:
-            reflectance, target = noisy[candidate.noisy_copies, candidate.noise_seed]
-            rows = rows_with_copies(learn, len(data.target), candidate.noisy_copies)
-            yield delayed(fit_predict)(candidate.model, reflectance[rows], target[rows],
-                                       data.reflectance[judge])
-
-    found: Iterator[Floats] = Parallel(n_jobs=-1, return_as="generator")(jobs())
+    found: Iterator[Floats] = Parallel(n_jobs=-1, return_as="generator")(
+        delayed(fit_predict)(candidate.model, candidate.how, data.reflectance[learn],
+                             data.error[learn], data.label[learn], data.reflectance[judge])
+        for candidate, learn, judge, _ in tasks)
     return found
 
 
 def fit_predict(
-    model: Pipeline, reflectance: npt.NDArray[np.float32], target: npt.NDArray[np.str_],
-    unseen: npt.NDArray[np.float32],
+    model: Pipeline, how: Learning, reflectance: Spectra, error: Spectra,
+    label: npt.NDArray[np.str_], unseen: Spectra,
 ) -> Floats:
     """Fit `model` and give the probabilities of the `unseen` spectra, float64 [m, classes]."""
-    with warnings.catch_warnings():
-        # max_iter is how long a recipe trains, not a limit it failed to meet
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        found: Floats = model.fit(reflectance, target).predict_proba(unseen).astype(np.float64)
+    fitted = fit(model, how, reflectance, error, label)
+    found: Floats = fitted.predict_proba(unseen).astype(np.float64)
     return found / found.sum(axis=1, keepdims=True)

@@ -20,6 +20,7 @@ from skops.io.exceptions import UntrustedTypesFoundException
 
 from stages.cli import PipelineError
 from stages.files import atomic
+from stages.sum_of_classes import SumOfClasses
 
 MODEL_PATH = Path("models/asteroid_taxonomy.skops")
 TRUSTED_TYPES = (  # what the models of models.py hold beyond what skops trusts anyway
@@ -28,6 +29,7 @@ TRUSTED_TYPES = (  # what the models of models.py hold beyond what skops trusts 
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.tree._tree.Tree",
     "sklearn.utils._bunch.Bunch",
+    f"{SumOfClasses.__module__}.{SumOfClasses.__name__}",
 )
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip entry can carry
 

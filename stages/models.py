@@ -7,14 +7,17 @@ they do not need it, and a threshold between two values that differ in their las
 scikit-learn and an ONNX runtime down different branches.
 """
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier, VotingClassifier
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neural_network import MLPClassifier
@@ -23,6 +26,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from stages.cli import PipelineError
+from stages.sum_of_classes import SumOfClasses
+from stages.training_set import Learning, learning, with_noisy_copies
 
 
 def _scaled(classifier: BaseEstimator) -> Pipeline:
@@ -70,6 +75,12 @@ MODELS: dict[str, Callable[..., BaseEstimator]] = {
 }
 
 
+def _own(train: dict[str, Any], name: str) -> dict[str, Any]:
+    """The hyperparameters under a model's name, without what it learns from."""
+    return {key: value for key, value in (train.get(name) or {}).items()
+            if key not in Learning.__annotations__}
+
+
 def make_model(train: dict[str, Any], used_bands: Sequence[int]) -> Pipeline:
     """Build the unfitted model that params.yaml describes.
 
@@ -83,7 +94,7 @@ def make_model(train: dict[str, Any], used_bands: Sequence[int]) -> Pipeline:
     Returns
     -------
     sklearn.pipeline.Pipeline
-        Steps bands, classifier.
+        Steps bands, classifier; the last step in them is a SumOfClasses where classes are learned.
 
     Raises
     ------
@@ -94,15 +105,31 @@ def make_model(train: dict[str, Any], used_bands: Sequence[int]) -> Pipeline:
     if name not in MODELS:
         raise PipelineError(f"train.model in params.yaml is {name!r}, expected one of "
                             f"{', '.join(MODELS)}; set it to one of these")
-    hyperparameters = dict(train.get(name) or {})
+    hyperparameters = _own(train, name)
     if name == "blend":  # of the two models as their own blocks describe them
-        hyperparameters |= {part: train[part] for part in ("mlp_ensemble", "extra_trees")}
+        hyperparameters |= {part: _own(train, part) for part in ("mlp_ensemble", "extra_trees")}
     try:
         classifier = MODELS[name](**hyperparameters)
     except TypeError as error:
         raise PipelineError(f"train.{name} in params.yaml does not fit the model: {error}; "
                             "remove or rename that hyperparameter") from None
+    if learning(train).learn == "class":
+        if isinstance(classifier, Pipeline):
+            classifier.steps[-1] = ("classifier", SumOfClasses(classifier.steps[-1][1]))
+        else:
+            classifier = SumOfClasses(classifier)
     return Pipeline([
         ("bands", ColumnTransformer([("used", "passthrough", list(used_bands))])),
         ("classifier", classifier),
     ])
+
+
+def fit(
+    model: Pipeline, how: Learning, reflectance: npt.NDArray[np.float32],
+    error: npt.NDArray[np.float32], label: npt.NDArray[np.str_],
+) -> Pipeline:
+    """Fit `model` on spectra [n, bands] with labels [n], and on their noisy copies."""
+    with warnings.catch_warnings():
+        # max_iter is how long a recipe trains, not a limit it failed to meet
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(*with_noisy_copies(reflectance, error, label, how))

@@ -10,16 +10,17 @@ time that could be measured and triples the difference to scikit-learn.
 import warnings
 
 import onnx
-from onnx import TensorProto, helper, shape_inference
+from onnx import TensorProto, helper, numpy_helper, shape_inference
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from stages.model_file import steps
 from stages.onnx_contract import INPUT_NAME, ML_DOMAIN, OUTPUT_NAME
+from stages.sum_of_classes import SumOfClasses
 
-USED, RAW = "used_bands", "network_probabilities"
+USED, RAW, SUMS = "used_bands", "network_probabilities", "sums_of_classes"
 
 
 def to_onnx(
@@ -40,25 +41,35 @@ def to_onnx(
     """
     # probabilities as one tensor, and the scaler as a division: a multiplication by the reciprocal
     # differs from scikit-learn in the last bit
-    options = {id(steps(model)[-1]): {"zipmap": False}, StandardScaler: {"div": "div"}}
+    *before, classifier = steps(model)
+    probabilities = RAW
+    summing: list[onnx.NodeProto] = []
+    members: list[onnx.TensorProto] = []
+    if isinstance(classifier, SumOfClasses):
+        # by hand: skl2onnx does not know it
+        probabilities = SUMS
+        summing.append(helper.make_node("MatMul", [RAW, "members"], [SUMS], name="sum_classes"))
+        members.append(numpy_helper.from_array(classifier.members_, "members"))
+        classifier = classifier.estimator
+    options = {id(classifier): {"zipmap": False}, StandardScaler: {"div": "div"}}
     opsets = {"": opset, ML_DOMAIN: 3}
     with warnings.catch_warnings():
         # skl2onnx 1.20 looks at an attribute of SVC that scikit-learn 1.9 wants to drop
         warnings.filterwarnings("ignore", "Attribute `prob[AB]_`", FutureWarning)
         # a name, because the default one is random and the file's bytes would change
-        converted = convert_sklearn(model[1:], "asteroid_taxonomy",
+        converted = convert_sklearn(make_pipeline(*before, classifier), "asteroid_taxonomy",
                                     [(USED, FloatTensorType([None, len(used)]))],
                                     options=options, target_opset=opsets)
     # the label output drags operators of ai.onnx.ml along: keep what leads to the probabilities
     network = simplify(onnx.utils.Extractor(converted).extract_model([USED], [OUTPUT_NAME]))
     classes = len(model.classes_)
     picking, numbers = pick_bands(used)
-    carrying, zeros = carry_nan(len(used), classes)
+    carrying, zeros = carry_nan(probabilities, len(used), classes)
     graph = helper.make_graph(
-        [*picking, *network.node, *carrying], "asteroid_taxonomy",
+        [*picking, *network.node, *summing, *carrying], "asteroid_taxonomy",
         [helper.make_tensor_value_info(INPUT_NAME, TensorProto.FLOAT, ["batch", bands])],
         [helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, ["batch", classes])],
-        [*numbers, *network.initializer, zeros],
+        [*numbers, *network.initializer, *members, zeros],
     )
     needed = {"", *(node.domain for node in network.node)}
     return helper.make_model(
@@ -96,8 +107,10 @@ def pick_bands(used: list[int]) -> tuple[list[onnx.NodeProto], list[onnx.TensorP
     return nodes, constants
 
 
-def carry_nan(used: int, classes: int) -> tuple[list[onnx.NodeProto], onnx.TensorProto]:
-    """Nodes and a constant that add NaN to the probabilities where a used band is NaN, else 0.
+def carry_nan(
+    probabilities: str, used: int, classes: int
+) -> tuple[list[onnx.NodeProto], onnx.TensorProto]:
+    """Nodes and a constant that add NaN to `probabilities` where a used band is NaN, else 0.
 
     A network hands NaN on only where its Relu does: max(NaN, 0) is 0 on many GPUs, and a spectrum
     with a missing band would get a class.
@@ -105,7 +118,8 @@ def carry_nan(used: int, classes: int) -> tuple[list[onnx.NodeProto], onnx.Tenso
     zeros = helper.make_tensor("zeros", TensorProto.FLOAT, [used, classes],
                                [0.0] * (used * classes))
     return [helper.make_node("MatMul", [USED, "zeros"], ["nan_or_zero"], name="find_nan"),
-            helper.make_node("Add", [RAW, "nan_or_zero"], [OUTPUT_NAME], name="carry_nan")], zeros
+            helper.make_node("Add", [probabilities, "nan_or_zero"], [OUTPUT_NAME],
+                             name="carry_nan")], zeros
 
 
 def simplify(model: onnx.ModelProto) -> onnx.GraphProto:

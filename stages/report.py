@@ -37,7 +37,7 @@ PARAMS = ("survey", "bands", "taxonomy", "crossmatch", "split", "train", "crossv
           "calibration", "export")
 PAGE_PATH, CARD_PATH = Path("reports/index.html"), Path("reports/model_card.md")
 TEMPLATES = Path(__file__).parent
-METRICS = ("crossmatch", "evaluate", "metrics", "classify", "verify")
+METRICS = ("crossmatch", "evaluate", "metrics", "classify", "verify", "search")
 SIMULATED = "SIMULATED"  # how the survey's name begins, where nothing is real
 
 

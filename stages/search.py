@@ -13,7 +13,6 @@ choice has not seen: the figure to trust is that one, not the winner's own.
 
 import argparse
 import sys
-import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -24,15 +23,17 @@ import numpy.typing as npt
 import yaml
 from joblib import parallel_config
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, ParameterSampler, StratifiedKFold
 
+from stages.asteroids import ASTEROIDS_PATH
 from stages.bands import used_band_numbers
 from stages.cli import PipelineError, Progress, run
-from stages.files import load_params, write_json
-from stages.models import make_model
+from stages.files import load_params, read_metadata, write_json
+from stages.models import fit, make_model
 from stages.scores import scores
-from stages.training_set import load_training_set, rows_with_copies, with_noisy_copies
+from stages.sum_of_classes import target_of
+from stages.training_set import learning, load_training_set
 
 PARAMS = ("bands", "split", "train", "search")
 RESULT_PATH = Path("reports/search.json")
@@ -40,19 +41,22 @@ Rows = npt.NDArray[np.int64]
 
 
 class Recipe(ClassifierMixin, BaseEstimator):
-    """The model of params.yaml as one estimator, with `changes` to its hyperparameters."""
+    """The model of params.yaml as one estimator, with `changes` to its block.
+
+    A spectrum is float32 [2, bands] here: reflectance and error, which makes the noisy copies.
+    """
 
     def __init__(self, train: dict[str, Any], used: list[int],
                  changes: dict[str, Any] | None = None) -> None:
         self.train, self.used, self.changes = train, used, changes
 
-    def fit(self, spectra: Sequence[npt.NDArray[np.float32]], target: Sequence[str]) -> "Recipe":
+    def fit(self, spectra: Sequence[npt.NDArray[np.float32]], label: Sequence[str]) -> "Recipe":
         """Build the model and fit it."""
         name = self.train["model"]
         block = {**self.train, name: {**self.train[name], **(self.changes or {})}}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            self.model_ = make_model(block, self.used).fit(np.asarray(spectra), np.asarray(target))
+        reflectance, error = np.swapaxes(np.asarray(spectra), 0, 1)
+        self.model_ = fit(make_model(block, self.used), learning(block), reflectance, error,
+                          np.asarray(label))
         self.classes_ = self.model_.classes_
         return self
 
@@ -60,8 +64,16 @@ class Recipe(ClassifierMixin, BaseEstimator):
         self, spectra: Sequence[npt.NDArray[np.float32]]
     ) -> npt.NDArray[np.floating]:
         """Probabilities of the fitted model."""
-        found: npt.NDArray[np.floating] = self.model_.predict_proba(np.asarray(spectra))
+        found: npt.NDArray[np.floating] = self.model_.predict_proba(np.asarray(spectra)[:, 0])
         return found
+
+
+def log_likelihood(
+    recipe: Recipe, spectra: Sequence[npt.NDArray[np.float32]], label: Sequence[str]
+) -> float:
+    """Minus the log-loss of the targets: the classes behind them are for learning alone."""
+    return -float(log_loss(target_of(label), recipe.predict_proba(spectra),
+                           labels=recipe.classes_))
 
 
 def stratified(
@@ -113,47 +125,49 @@ def main() -> None:
         "search"]
     used = used_band_numbers(wavelengths_nm, train["used_bands_nm"])
     data = load_training_set(wavelengths_nm, train["used_bands_nm"], params["split"])
-    copies, n = train["noisy_copies"], len(data.target)
-    spectra, target = with_noisy_copies(data, copies, train["noise_seed"])
     tried = [{}, *ParameterSampler(settings["ranges"], settings["candidates"] - 1,
                                    random_state=settings["seed"])]
 
     # lists, because joblib keeps an array that Dask is to work on in the memory of one worker, and
     # waits for ever once that worker is lost; lists travel with each task
-    as_lists = list(spectra), target.tolist()
+    spectra = list(np.stack([data.reflectance, data.error], axis=1))
+    label = data.label.tolist()
 
     def search(rows: Rows) -> list[tuple[float, dict[str, Any]]]:
-        inner = [(rows_with_copies(learn, n, copies).tolist(), judge.tolist()) for learn, judge in
+        inner = [(learn.tolist(), judge.tolist()) for learn, judge in
                  stratified(rows, data.target, settings["inner_folds"], settings["seed"])]
-        grid = GridSearchCV(Recipe(train, used), {"changes": tried}, scoring="neg_log_loss",
+        grid = GridSearchCV(Recipe(train, used), {"changes": tried}, scoring=log_likelihood,
                             cv=inner, refit=False, n_jobs=-1, error_score="raise")
-        return ranked(grid.fit(*as_lists))
+        return ranked(grid.fit(spectra, label))
 
-    outer = stratified(np.arange(n), data.target, settings["outer_folds"], settings["seed"] + 1)
+    every = np.arange(len(label))
+    outer = stratified(every, data.target, settings["outer_folds"], settings["seed"] + 1)
     judged = []
     with cluster(options.scheduler), Progress("search", len(outer) + 1, "round") as progress:
         for done, (learn, judge) in enumerate(outer, 1):
             _, best = search(learn)[0]
-            rows = rows_with_copies(learn, n, copies)
-            model = Recipe(train, used, best).fit(list(spectra[rows]), target[rows].tolist())
-            judged.append(scores(data.target[judge], model.predict_proba(list(spectra[judge])),
+            model = Recipe(train, used, best).fit([spectra[i] for i in learn],
+                                                   data.label[learn].tolist())
+            judged.append(scores(data.target[judge],
+                                 model.predict_proba([spectra[i] for i in judge]),
                                  list(model.classes_)))
             progress.update(done, note=f"outer fold {done} chose {best or 'params.yaml as it is'}")
-        ranking = search(np.arange(n))
-    report(ranking, judged, train["model"], settings)
+        ranking = search(every)
+    report(ranking, judged, train["model"], settings,
+           read_metadata(ASTEROIDS_PATH)["survey"])
 
 
 def report(
     ranking: Sequence[tuple[float, dict[str, Any]]], judged: Sequence[dict[str, float]],
-    model: str, settings: dict[str, Any],
+    model: str, settings: dict[str, Any], survey: str,
 ) -> None:
     """Print the ranking and the lines to paste, write reports/search.json."""
     for loss, changes in ranking:
         print(f"  log-loss {loss:.4f}  {changes or 'params.yaml as it is'}")
     outer = {f"nested_{name}": float(np.mean([j[name] for j in judged])) for name in judged[0]}
-    write_json({"model": model, "configurations": len(ranking),
+    write_json({"survey": survey, "model": model, "configurations": len(ranking),
                 "configurations_by_hand": settings["configurations_by_hand"],
-                "best_log_loss": ranking[0][0], **outer}, RESULT_PATH)
+                "changes": ranking[0][1], "best_log_loss": ranking[0][0], **outer}, RESULT_PATH)
     print(f"the choice, judged in outer folds: {outer}\nfor params.yaml:")
     print(yaml.safe_dump({"train": {model: ranking[0][1]}}, default_flow_style=None), end="")
     print(f"wrote {RESULT_PATH}", file=sys.stderr)

@@ -5,18 +5,16 @@ Writes  models/asteroid_taxonomy.skops
 """
 
 import time
-import warnings
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
 from stages.asteroids import ASTEROIDS_PATH
 from stages.bands import used_band_numbers
 from stages.cli import PipelineError, run
 from stages.files import load_params, read_metadata
 from stages.model_file import MODEL_PATH, save_model
-from stages.models import make_model
-from stages.training_set import load_training_set, rows_with_copies, with_noisy_copies
+from stages.models import fit, make_model
+from stages.training_set import learning, load_training_set
 
 PARAMS = ("bands", "split", "train")
 
@@ -30,26 +28,22 @@ def main() -> None:
         print(f"  {name}: {(data.target[data.train] == name).sum():,} to train on, "
               f"{(data.target[data.test] == name).sum():,} held out")
     model = make_model(train, used_band_numbers(wavelengths_nm, train["used_bands_nm"]))
-    copies = train["noisy_copies"]
-    reflectance, target = with_noisy_copies(data, copies, train["noise_seed"])
-    learn = rows_with_copies(data.train, len(data.target), copies)
+    how = learning(train)
     started = time.monotonic()
-    with warnings.catch_warnings():
-        # max_iter is how long this recipe trains, not a limit it failed to meet
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        try:
-            model.fit(reflectance[learn], target[learn])
-        except ValueError as error:
-            raise PipelineError(
-                f"train.{train['model']} in params.yaml was refused by scikit-learn: "
-                f"{' '.join(str(error).split())}; correct that hyperparameter"
-            ) from None
+    try:
+        fit(model, how, data.reflectance[data.train], data.error[data.train],
+            data.label[data.train])
+    except ValueError as error:
+        raise PipelineError(
+            f"train.{train['model']} in params.yaml was refused by scikit-learn: "
+            f"{' '.join(str(error).split())}; correct that hyperparameter"
+        ) from None
     facts = read_metadata(ASTEROIDS_PATH)
     model.survey_, model.target_ = facts["survey"], facts["target"]  # what the file saw and says
     save_model(model)
-    print(f"wrote {MODEL_PATH}: {train['model']} on {len(data.train):,} asteroids and {copies} "
-          f"noisy copies of each, {len(train['used_bands_nm'])} bands, "
-          f"{time.monotonic() - started:.1f} s")
+    print(f"wrote {MODEL_PATH}: {train['model']} on {len(data.train):,} asteroids and "
+          f"{how.noisy_copies} noisy copies of each, by {how.learn}, "
+          f"{len(train['used_bands_nm'])} bands, {time.monotonic() - started:.1f} s")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,9 @@
 Labelled asteroids are bright (median S/N 113, that of all asteroids is 23). A model that also sees
 copies of their spectra, with noise as large as their errors added, learns how far a faint spectrum
 can be trusted (Bishop 1995, Neural Computation 7, 108). Only rows to learn from have copies.
+
+A label is the target and, behind a colon, the class without feature flags: X:M. A model may learn
+the classes and give the targets (`sum_of_classes.py`); what judges it is the target alone.
 """
 
 from collections.abc import Sequence
@@ -17,8 +20,12 @@ from sklearn.model_selection import train_test_split
 
 from stages.asteroids import read_asteroids
 from stages.bands import error_columns, matrix, reflectance_columns, used_band_numbers
+from stages.cli import PipelineError
+from stages.sum_of_classes import target_of
 
-FACTS = ("source_id", "number", "name", "snr", "label_probability", "target", "complete")
+FACTS = ("source_id", "number", "name", "snr", "class_without_flags", "label_probability",
+         "target", "complete")
+LEARN = ("class", "target")
 
 
 @dataclass(frozen=True)
@@ -26,16 +33,42 @@ class TrainingSet:
     """Labelled asteroids that have every band the model uses, ordered by source_id.
 
     asteroids : pyarrow.Table [n], columns FACTS; reflectance, error : float32 [n, bands], NaN only
-    in bands the model does not use; target : str [n]; train, test : int64 row numbers of the two
-    parts.
+    in bands the model does not use; target, label : str [n]; train, test : int64 row numbers of
+    the two parts.
     """
 
     asteroids: pa.Table
     reflectance: npt.NDArray[np.float32]
     error: npt.NDArray[np.float32]
     target: npt.NDArray[np.str_]
+    label: npt.NDArray[np.str_]
     train: npt.NDArray[np.int64]
     test: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Learning:
+    """What a model learns from: noisy copies, drawn with a seed, labelled by class or target."""
+
+    noisy_copies: int
+    noise_seed: int
+    learn: str
+
+
+def learning(train: dict[str, Any]) -> Learning:
+    """Read block `train` of params.yaml; the model's own block goes before what stands for all.
+
+    Raises
+    ------
+    PipelineError
+        `learn` is neither class nor target.
+    """
+    found = Learning(**{key: (train.get(train["model"]) or {}).get(key, train[key])
+                        for key in Learning.__annotations__})
+    if found.learn not in LEARN:
+        raise PipelineError(f"learn of train.{train['model']} in params.yaml is {found.learn!r}, "
+                            f"expected {' or '.join(LEARN)}; set it to one of these")
+    return found
 
 
 def load_training_set(
@@ -56,32 +89,38 @@ def load_training_set(
     asteroids = asteroids.filter(pc.is_valid(asteroids["target"])).sort_by("source_id")
     whole = ~np.isnan(matrix(asteroids, bands)[:, used]).any(axis=1)
     asteroids = asteroids.filter(pa.array(whole))
-    names = asteroids["target"].to_numpy().astype(str)
+    target = asteroids["target"].to_numpy().astype(str)
+    label = pc.binary_join_element_wise(asteroids["target"], asteroids["class_without_flags"], ":")
     train, test = train_test_split(
-        np.arange(len(names)), test_size=split["test_fraction"], random_state=split["seed"],
-        stratify=names,
+        np.arange(len(target)), test_size=split["test_fraction"], random_state=split["seed"],
+        stratify=target,
     )
     return TrainingSet(asteroids.select(FACTS), matrix(asteroids, bands),
-                       matrix(asteroids, errors), names, train, test)
+                       matrix(asteroids, errors), target, label.to_numpy().astype(str),
+                       train, test)
 
 
 def with_noisy_copies(
-    data: TrainingSet, copies: int, seed: int
+    reflectance: npt.NDArray[np.float32], error: npt.NDArray[np.float32],
+    label: npt.NDArray[np.str_], how: Learning,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.str_]]:
-    """The spectra, then `copies` times the spectra with Gaussian noise of their own errors.
+    """The spectra, then so many times the spectra with Gaussian noise of their own errors.
+
+    Parameters
+    ----------
+    reflectance, error : float32 [n, bands]
+    label : str [n]
+        As in TrainingSet.
+    how : Learning
 
     Returns
     -------
     reflectance : float32 [(copies + 1) n, bands]
-    target : str [(copies + 1) n]
+    label : str [(copies + 1) n]
+        Or the target alone, where that is what is learned.
     """
-    noise = np.random.default_rng(seed).standard_normal((copies, *data.error.shape), np.float32)
-    spectra = np.concatenate([data.reflectance[None], data.reflectance + noise * data.error])
-    return spectra.reshape(-1, data.error.shape[1]), np.tile(data.target, copies + 1)
-
-
-def rows_with_copies(
-    chosen: npt.NDArray[np.int64], asteroids: int, copies: int
-) -> npt.NDArray[np.int64]:
-    """The rows of `with_noisy_copies` that belong to the `chosen` of so many asteroids."""
-    return np.concatenate([chosen + i * asteroids for i in range(copies + 1)])
+    shape = (how.noisy_copies, *error.shape)
+    noise = np.random.default_rng(how.noise_seed).standard_normal(shape, np.float32)
+    spectra = np.concatenate([reflectance[None], reflectance + noise * error])
+    names = label if how.learn == "class" else target_of(label)
+    return spectra.reshape(-1, error.shape[1]), np.tile(names, how.noisy_copies + 1)

@@ -44,7 +44,8 @@ def simulated_params():
 def simulated_run(tmp_path_factory):
     """A folder in which the simulated survey has been run from fetch to export; do not change."""
     folder = tmp_path_factory.mktemp("simulated")
-    for path in ("data/simulated_survey.json", "experiments/published.yaml"):
+    for path in ("data/simulated_survey.json", "experiments/published.yaml",
+                 "reports/search.json"):
         (folder / path).parent.mkdir()
         shutil.copy(TOP / path, folder / path)
     (folder / "params.yaml").write_text(yaml.safe_dump(simulated_params()), encoding="utf-8")

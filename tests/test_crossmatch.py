@@ -212,9 +212,13 @@ def test_the_real_tables_give_the_known_counts(real_asteroids):
 
 
 def test_fine_classes_lose_their_flags_and_small_ones_are_not_learned():
-    params = {"taxonomy": {"feature_flags": "ehk", "flagged_classes": ["M"]},
+    params = {"taxonomy": {"feature_flags": "ehk", "flagged_classes": ["M"], "unknown_class": None,
+                           "complexes": {"X": ["M"], "O": ["V"]}},
               "crossmatch": {"target": "class", "min_class_members": 2}}
-    table = pd.DataFrame({"class": ["M", "Mk", "V", None], "complex": ["X", "X", "O", None]})
+    labels = pd.DataFrame({"Number": [1, 2, 3], "class": ["M", "Mk", "V"]})
+    asteroids = pd.DataFrame({"number": [1, 2, 3, 4], "matchable": True})
+    table = crossmatch.attach_labels(asteroids, labels, params["taxonomy"])
+    assert table["class_without_flags"][:3].tolist() == ["M", "M", "V"]
     target = crossmatch.choose_target(table, params)
     assert target[:2].tolist() == ["M", "M"] and target[2:].isna().all()
 

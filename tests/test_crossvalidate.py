@@ -12,7 +12,7 @@ import yaml
 from stages import crossvalidate, figures
 from stages.folds import fold_numbers
 from stages.out_of_fold import OUT_OF_FOLD_PATH, PLOTS
-from stages.training_set import load_training_set, rows_with_copies, with_noisy_copies
+from stages.training_set import Learning, load_training_set, with_noisy_copies
 
 TOP = Path(__file__).parent.parent
 OUTS = (crossvalidate.METRICS_PATH, OUT_OF_FOLD_PATH, PLOTS, figures.FIGURES,
@@ -41,12 +41,15 @@ def test_each_asteroid_is_judged_once_per_repeat_by_models_that_have_not_seen_it
 
 def test_noisy_copies_differ_by_their_errors_and_belong_to_their_asteroid(training_set):
     n = len(training_set.target)
-    spectra, target = with_noisy_copies(training_set, copies=2, seed=3)
+    spectra, label = with_noisy_copies(training_set.reflectance, training_set.error,
+                                       training_set.label, Learning(2, 3, "class"))
     assert (spectra[:n] == training_set.reflectance)[:, 1].all()
     away = (spectra[n:2 * n] - training_set.reflectance) / training_set.error
     assert np.nanstd(away) == pytest.approx(1, abs=0.05)
-    rows = rows_with_copies(np.array([5]), n, copies=2)
-    assert rows.tolist() == [5, n + 5, 2 * n + 5] and len(set(target[rows])) == 1
+    assert label.tolist() == 3 * training_set.label.tolist()
+    target = with_noisy_copies(training_set.reflectance, training_set.error, training_set.label,
+                               Learning(0, 3, "target"))[1]
+    assert target.tolist() == training_set.target.tolist()
 
 
 @pytest.mark.slow

@@ -39,7 +39,7 @@ def test_a_second_repro_runs_nothing(clone, demo):
 
 
 @pytest.mark.parametrize(("old", "new", "first"), [
-    ("max_iter: 150", "max_iter: 20", "train"),
+    ("max_iter: 75", "max_iter: 20", "train"),
     ("Ch]", "Ch, Xx]", "crossmatch"),
     ("max_difference: ", "max_difference: 1", "verify"),
 ])

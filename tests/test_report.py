@@ -1,7 +1,9 @@
 """The page and the card: what they say, and, in headless Chromium, how the page behaves."""
 
+import json
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -80,6 +82,25 @@ def test_the_card_gives_the_figures_of_the_metrics(reported):
         assert f"## {heading}" in card
     metrics = report.read_json(reported / "reports/metrics.json")
     assert f"{100 * metrics['cv_accuracy']:.1f} ± " in card
+
+
+def test_the_page_and_the_card_say_what_was_searched(reported, tmp_path, monkeypatch):
+    def said(folder):
+        return [" ".join((folder / path).read_text(encoding="utf-8").split())
+                for path in (report.PAGE_PATH, report.CARD_PATH)]
+
+    assert all("were not searched on this survey: they are those chosen on Gaia DR3" in text
+               for text in said(reported))
+    folder = tmp_path / "searched"
+    shutil.copytree(reported, folder)
+    monkeypatch.chdir(folder)
+    survey = report.read_json(Path("reports/metrics.json"))["survey"]
+    search = report.read_json(Path("reports/search.json")) | {"survey": survey}
+    Path("reports/search.json").write_text(json.dumps(search))
+    report.main()
+    for text in said(folder):
+        assert f"{search['configurations']} candidates were compared by nested" in text
+        assert f"and {search['configurations_by_hand']} configurations by hand before" in text
 
 
 def test_the_same_run_gives_the_same_bytes(reported, monkeypatch):

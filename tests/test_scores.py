@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from stages import bins, scores, temperature
+from stages.fold_scores import headline
 
 CLASSES = ["C", "S"]
 ACTUAL = np.array(["C", "C", "S", "S"])
@@ -73,3 +74,12 @@ def test_the_temperature_of_an_overconfident_model_is_above_one():
     too_sure = temperature.tempered(true, 0.6)
     fitted = temperature.best_temperature(actual, too_sure, CLASSES)
     assert fitted == pytest.approx(1 / 0.6, abs=0.1)
+
+
+def test_the_gain_is_over_the_mean_of_the_seeds_and_over_the_first_alone():
+    fold, half = np.array([[0, 1, 0, 1]]), np.full((1, 4, 2), 0.5)
+    sure = np.eye(2)[np.searchsorted(CLASSES, ACTUAL)][None] * 0.98 + 0.01
+    found = headline(ACTUAL, {"cv": [sure], "published": [half, sure]}, fold, CLASSES, "cv",
+                     "published")
+    assert found["gain_log_loss_one_seed"] == pytest.approx(np.log(2) - found["cv_log_loss"])
+    assert found["gain_log_loss"] == pytest.approx(found["gain_log_loss_one_seed"] / 2)

@@ -46,6 +46,12 @@ def test_a_wrong_hyperparameter_stops_with_a_sentence(simulated_project, hyperpa
         train.main()
 
 
+def test_what_to_learn_is_a_class_or_a_target(simulated_project):
+    change(simulated_project, learn="complex", model="mlp")
+    with pytest.raises(PipelineError, match="learn of train.mlp .* 'complex', expected class or"):
+        train.main()
+
+
 def test_a_band_that_the_grid_lacks_stops_with_its_wavelength(simulated_project):
     change(simulated_project, used_bands_nm=[418, 555])
     with pytest.raises(PipelineError, match=r"but has \[555\]"):

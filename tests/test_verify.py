@@ -8,11 +8,12 @@ from onnx import TensorProto, helper, numpy_helper
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
 
 from stages import parity, verify
 from stages.bands import used_band_numbers
 from stages.cli import PipelineError
-from stages.model_file import load_model
+from stages.model_file import load_model, steps
 from stages.onnx_contract import ONNX_PATH
 from stages.onnx_graph import to_onnx
 from tests.project_fixtures import simulated_params
@@ -70,8 +71,10 @@ def add_output(model):
 
 
 def turn_zipmap_on(model):
+    scaler, summing = steps(load_model())
     model.CopyFrom(convert_sklearn(
-        load_model()[1:], "m", [("float_input", FloatTensorType([None, len(USED)]))]))
+        make_pipeline(scaler, summing.estimator), "m",
+        [("float_input", FloatTensorType([None, len(USED)]))]))
 
 
 def take_weights_of_another_seed(model):
@@ -81,7 +84,7 @@ def take_weights_of_another_seed(model):
                         if name.endswith(("random_state", "max_iter"))})
     params = simulated_params()
     data = verify.load_training_set(BANDS, params["train"]["used_bands_nm"], params["split"])
-    other.fit(data.reflectance[data.train], data.target[data.train])
+    other.fit(data.reflectance[data.train], data.label[data.train])
     fresh = to_onnx(other, len(BANDS), USED, 17, 8)
     fresh.metadata_props.extend(model.metadata_props)
     model.CopyFrom(fresh)
