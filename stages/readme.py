@@ -96,8 +96,8 @@ def team() -> str:
         lines.append(f"| {title} | {push} | {story[f'pull_{name}_s']:.1f} s "
                      f"| {story[f'pull_{name}_to_fetch']:.2f} |")
     return "\n".join(lines) + (f"\n\n{story['pushed_objects']} objects, "
-                               f"{story['pushed_mb']:.0f} MB, all servers on one machine; fetching "
-                               f"took {story['fetch_s']:.0f} s.")
+                               f"{story['pushed_mb']:.0f} MB, all servers on one machine; "
+                               f"fetching took {story['fetch_s']:.0f} s.")
 
 
 def experiments() -> str:
@@ -134,7 +134,8 @@ BLOCKS = {
     ("<!-- cost: python -m benchmarks.pipeline -->", "<!-- /cost -->"): cost,
     ("<!-- runtimes: python -m tests.runtimes -->", "<!-- /runtimes -->"): runtimes,
     ("<!-- team: python -m tests.team -->", "<!-- /team -->"): team,
-    ("<!-- experiments: python -m benchmarks.experiments -->", "<!-- /experiments -->"): experiments,
+    ("<!-- experiments: python -m benchmarks.experiments -->",
+     "<!-- /experiments -->"): experiments,
 }
 
 
