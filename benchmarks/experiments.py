@@ -37,7 +37,7 @@ def call(folder: Path, *command: str) -> tuple[float, str]:
     return time.monotonic() - started, done.stdout + done.stderr
 
 
-def set_alpha(clone: Path, alpha: float) -> None:
+def set_alpha(clone: Path, alpha: int) -> None:
     path = clone / "params.yaml"
     text, found = re.subn(r"(mlp_ensemble: .*?\n    alpha: )[\d.]+", rf"\g<1>{alpha}",
                           path.read_text(encoding="utf-8"), count=1, flags=re.DOTALL)
@@ -58,7 +58,7 @@ def prepare(folder: Path) -> tuple[Path, Path]:
     return clone, empty
 
 
-def one_round(clone: Path, empty: Path, alpha: float) -> dict[str, float]:
+def one_round(clone: Path, empty: Path, alpha: int) -> dict[str, float]:
     """Each of the three commands once."""
     call(clone, "git", "checkout", "--quiet", ".")
     call(clone, "dvc", "checkout")
@@ -96,7 +96,7 @@ def main() -> None:
         clone, empty = prepare(Path(name))
         rounds = []
         for number in range(ROUNDS):
-            rounds.append(one_round(clone, empty, 0.9 - number / 10))
+            rounds.append(one_round(clone, empty, 3 + number))
             print(f"round {number + 1} of {ROUNDS}: {rounds[-1]}", flush=True)
         ten = ten_runs(clone)
     result: dict[str, float] = {"rounds": ROUNDS, "runs": RUNS}

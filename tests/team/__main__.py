@@ -246,7 +246,7 @@ def compare_with_fetching(story: Story) -> None:
 def try_a_hyperparameter(story: Story, anns: Path) -> None:
     """Bob's experiment runs from train onward; ann compares it and takes it."""
     ann, bob, bobs = story.ann, story.bob, story.bob.home / "from-disk"
-    setting = "train.mlp_ensemble.alpha=0.5"
+    setting = "train.mlp_ensemble.alpha=0.25"
     said = dvc(bob, bobs, "exp", "run", "--temp", "--name", "bobs-idea", "--set-param", setting,
                "verify", **story.unreachable_archives())
     expect(ran(said) == ["train", "evaluate", "export", "verify"], f"bob's run ran {ran(said)}")
@@ -292,7 +292,7 @@ def share_one_cache(story: Story) -> None:
     expect((anns / "data/asteroids.parquet").read_bytes() == before, "bob wrote into ann's table")
 
     said = dvc(bob, bobs, "exp", "run", "--temp", "--name", "bobs-other-idea", "--set-param",
-               "train.mlp_ensemble.alpha=0.25", "evaluate")
+               "train.mlp_ensemble.alpha=0.125", "evaluate")
     expect(ran(said) == ["train", "evaluate"], f"bob's run ran {ran(said)}")
     objects = set(cache.glob("files/md5/??/*"))
     dvc(ann, anns, "gc", "--workspace", "--all-commits", "--all-experiments", "--force",
