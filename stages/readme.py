@@ -96,7 +96,7 @@ def team() -> str:
         lines.append(f"| {title} | {push} | {story[f'pull_{name}_s']:.1f} s "
                      f"| {story[f'pull_{name}_to_fetch']:.2f} |")
     return "\n".join(lines) + (f"\n\n{story['pushed_objects']} objects, "
-                               f"{story['pushed_mb']:.0f} MB, all servers on one machine; "
+                               f"{story['pushed_mb']:.1f} MB, all servers on one machine; "
                                f"fetching took {story['fetch_s']:.0f} s.")
 
 
@@ -104,7 +104,7 @@ def experiments() -> str:
     """The table, in Markdown, from benchmarks/results/experiments.json."""
     run_ = read_json(Path("benchmarks/results/experiments.json"))
     return "\n".join([
-        "| | time | |", "|---|---|---|",
+        "| | time | ratio |", "|---|---|---|",
         f"| `dvc status` of an empty DVC project | {run_['empty_status_s']:.2f} s | 1 |",
         f"| `dvc repro` with nothing to do | {run_['noop_repro_s']:.2f} s "
         f"| {run_['noop_repro_ratio']:.2f} |",

@@ -6,11 +6,13 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-GROUP = "asteroids"
+from stages.cli import PipelineError
+
+GROUP = "team-group"
 NOT_NEEDED = shutil.ignore_patterns("site-packages", "test", "idlelib", "config-*", "__pycache__")
 
 
@@ -42,8 +44,8 @@ class Person:
         """Output of a command that must succeed."""
         code, said = self.tries(*command, cwd=cwd, **environment)
         if code:
-            raise AssertionError(f"{self.name} ran {' '.join(map(str, command))} and it ended "
-                                 f"with {code}:\n{said}")
+            raise PipelineError(f"{self.name} ran {' '.join(map(str, command))} and it ended "
+                                f"with {code}:\n{said}")
         return said
 
     def may_run(self, path: str) -> bool:
@@ -56,26 +58,37 @@ class Person:
 
 @contextmanager
 def people(folder: Path, *names: str) -> Iterator[list[Person]]:
-    """Make a group and its users; end with their processes stopped and all of it removed."""
-    try:
-        subprocess.run(["groupadd", "--force", GROUP], check=True)
+    """Make a group and its users; both are removed at the end.
+
+    Raises
+    ------
+    PipelineError
+        One of them exists already: it is somebody's, or of a story that was killed.
+    """
+    with ExitStack() as made:
+        _administer("groupadd", GROUP)
+        made.callback(_administer, "groupdel", GROUP)
         for name in names:
             # the password field * lets a key in and no password, where ! would lock the account
-            subprocess.run(["useradd", "--create-home", "--home-dir", folder / name, "--gid",
-                            GROUP, "--shell", "/bin/sh", "--password", "*", name], check=True)
-        made = [Person(name, folder / name, _environment(folder / name, name)) for name in names]
-        python = _python_for(made[0], folder)
-        for person in made:
+            _administer("useradd", "--create-home", "--home-dir", folder / name, "--gid", GROUP,
+                        "--shell", "/bin/sh", "--password", "*", name)
+            made.callback(_administer, "userdel", "--force", name)
+        users = [Person(name, folder / name, _environment(folder / name, name)) for name in names]
+        python = _python_for(users[0], folder)
+        for person in users:
             person.environment.update(python)
-            for key, value in (("user.name", name), ("user.email", f"{name}@example.org"),
+            for key, value in (("user.name", person.name),
+                               ("user.email", f"{person.name}@example.org"),
                                ("safe.directory", "*"), ("init.defaultBranch", "main")):
                 person.runs("git", "config", "--global", key, value)
-        yield made
-    finally:
-        for name in names:
-            subprocess.run(["pkill", "-KILL", "-u", name], check=False)
-            subprocess.run(["userdel", "--force", name], check=False)
-        subprocess.run(["groupdel", GROUP], check=False)
+        yield users
+
+
+def _administer(*command: object) -> None:
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    if done.returncode:
+        raise PipelineError(f"`{' '.join(map(str, command))}` said: {done.stderr.strip()}; where "
+                            "it exists and is nobody's, remove it with userdel or groupdel")
 
 
 def _environment(home: Path, name: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from stages.cli import PipelineError
 from tests.team.people import Person
 
 SSHD = """\
@@ -56,8 +57,8 @@ def served(user: Person, port: int, *command: object) -> Iterator[None]:
         deadline = time.monotonic() + 30
         while not _listens(port):
             if server.poll() is not None or time.monotonic() > deadline:
-                raise AssertionError(f"{' '.join(map(str, command))} did not start to listen; "
-                                     f"run it by hand to see why (exit code {server.poll()})")
+                raise PipelineError(f"{' '.join(map(str, command))} did not start to listen; "
+                                    f"run it by hand to see why (exit code {server.poll()})")
             time.sleep(0.05)
         yield
     finally:
