@@ -34,7 +34,6 @@ METRICS_PATH = Path("reports/metrics.json")
 FAINT = 30.0  # S/N below which a spectrum counts as faint
 
 
-
 def population_snr(wavelengths_nm: list[int], used_nm: list[int]) -> npt.NDArray[np.float32]:
     """S/N of every asteroid that has the bands in use, labelled or not."""
     used = [reflectance_columns(wavelengths_nm)[i]

@@ -8,17 +8,14 @@ runs what changed since.
 """
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import yaml
 
 from stages.cli import PipelineError, run
 from stages.files import PARAMS
-from stages.recipe import merged
+from stages.recipe import dvc, merged
 
 DEMO = Path("demo")
 RECIPE = Path("experiments/simulated.yaml")
@@ -39,14 +36,12 @@ def prepare() -> None:
                                + text, encoding="utf-8", newline="\n")
 
 
-def dvc(*arguments: str) -> None:
-    """Run DVC in demo/ with this Python in front of the PATH, as dvc.yaml says `python`."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    environment = {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "true"}
-    done = subprocess.run([sys.executable, "-m", "dvc", *arguments], cwd=DEMO, env=environment)
-    if done.returncode:
+def dvc_in_demo(*arguments: str) -> None:
+    """Run DVC in demo/; it must succeed."""
+    code = dvc(*arguments, folder=DEMO)
+    if code:
         raise PipelineError(f"`dvc {' '.join(arguments)}` in {DEMO.resolve()} ended with code "
-                            f"{done.returncode}; its last lines above say why")
+                            f"{code}; its last lines above say why")
 
 
 def main() -> None:
@@ -56,8 +51,8 @@ def main() -> None:
                             "top folder")
     prepare()
     if not (DEMO / ".dvc").exists():
-        dvc("init", "--no-scm", "--quiet")
-    dvc("repro")
+        dvc_in_demo("init", "--no-scm", "--quiet")
+    dvc_in_demo("repro")
     print("\nMetrics of the SIMULATED survey, on its held-out asteroids:")
     for name, value in json.loads((DEMO / "reports/evaluate.json").read_text()).items():
         print(f"  {name:24} {value}")

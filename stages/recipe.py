@@ -7,6 +7,7 @@ it with `dvc exp show`. The workspace stays as it is.
 """
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -46,6 +47,19 @@ def merged(params: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, An
     return out
 
 
+def dvc(*arguments: str, folder: Path = Path()) -> int:
+    """Run DVC in `folder` with this Python in front of the PATH, as dvc.yaml says `python`.
+
+    Returns
+    -------
+    int
+        Its exit code.
+    """
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return subprocess.run([sys.executable, "-m", "dvc", *arguments], cwd=folder,
+                          env={**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "true"}).returncode
+
+
 def main() -> None:
     """Run the experiment that the command line names."""
     if len(sys.argv) < 2 or not Path(sys.argv[1]).is_file():
@@ -57,8 +71,7 @@ def main() -> None:
     settings = [part for key, value in flat(recipe)
                 for part in ("--set-param", f"{key}={json.dumps(value)}")]
     where = [] if "--queue" in options else ["--temp"]
-    done = subprocess.run(["dvc", "exp", "run", *where, "--name", path.stem, *settings, *options])
-    sys.exit(done.returncode)
+    sys.exit(dvc("exp", "run", *where, "--name", path.stem, *settings, *options))
 
 
 if __name__ == "__main__":

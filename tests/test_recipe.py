@@ -1,10 +1,11 @@
+import os
 from pathlib import Path
 
 import pytest
 import yaml
 
 from stages.cli import PipelineError
-from stages.recipe import flat, merged
+from stages.recipe import dvc, flat, merged
 
 
 def test_a_recipe_changes_the_keys_it_names_and_no_other():
@@ -21,6 +22,12 @@ def test_a_key_that_params_do_not_have_is_refused():
 
 def test_nested_keys_are_written_with_dots():
     assert list(flat({"a": {"b": {"c": 1}}, "d": [2]})) == [("a.b.c", 1), ("d", [2])]
+
+
+def test_dvc_runs_with_this_python_without_an_activated_environment(tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("PATH", os.defpath)
+    assert dvc("--version", folder=tmp_path) == 0
+    assert capfd.readouterr().out.startswith("3.")
 
 
 @pytest.mark.parametrize("path", sorted(Path("experiments").glob("*.yaml")), ids=lambda p: p.stem)
