@@ -10,7 +10,6 @@ medians and the ratios; then run `python -m stages.readme`.
 """
 
 import json
-import os
 import re
 import shutil
 import statistics
@@ -20,24 +19,26 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.commands import environment, ran
+
 ROUNDS = 5
 RUNS = 10
 RESULT = Path("benchmarks/results/experiments.json")
 TOP = Path.cwd()
-PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 
 def call(folder: Path, *command: str) -> tuple[float, str]:
     """Seconds that a command takes, which must succeed, and its output."""
     started = time.monotonic()
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True,
-                          env={**os.environ, "PATH": PATH, "DVC_NO_ANALYTICS": "true"})
+                          env=environment())
     if done.returncode:
         sys.exit(f"{done.stdout}{done.stderr}\n{' '.join(command)} failed")
     return time.monotonic() - started, done.stdout + done.stderr
 
 
-def set_alpha(clone: Path, alpha: int) -> None:
+def set_alpha(clone: Path, alpha: float) -> None:
+    """Change train.mlp_ensemble.alpha in the params.yaml of a clone."""
     path = clone / "params.yaml"
     text, found = re.subn(r"(mlp_ensemble: .*?\n    alpha: )[\d.]+", rf"\g<1>{alpha}",
                           path.read_text(encoding="utf-8"), count=1, flags=re.DOTALL)
@@ -64,11 +65,11 @@ def one_round(clone: Path, empty: Path, alpha: int) -> dict[str, float]:
     call(clone, "dvc", "checkout")
     times = {"empty_status_s": call(empty, "dvc", "status")[0]}
     times["noop_repro_s"], said = call(clone, "dvc", "repro")
-    if "Running stage" in said:
+    if ran(said):
         sys.exit(f"{said}\nthis checkout has no finished run: dvc repro, or dvc pull, first")
     set_alpha(clone, alpha)
     times["rerun_s"], said = call(clone, "dvc", "repro", "verify")
-    if re.findall(r"Running stage '(\w+)'", said) != ["train", "evaluate", "export", "verify"]:
+    if ran(said) != ["train", "evaluate", "export", "verify"]:
         sys.exit(f"{said}\na changed alpha ran other stages than train and what follows")
     return times
 

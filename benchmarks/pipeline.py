@@ -18,16 +18,19 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.experiments import set_alpha
+from tests.commands import environment
+
 RUNS = 3
 RESULT = Path("benchmarks/results/pipeline.json")
 TOP = Path.cwd()
 
 
-def measure(command: list[str], cwd: Path, **environment: str) -> tuple[float, float]:
+def measure(command: list[str], cwd: Path, **changes: str) -> tuple[float, float]:
     """Wall time in s and peak memory in MB of a command that must succeed."""
     started = time.monotonic()
     with (cwd / "benchmark.log").open("wb") as log:
-        child = subprocess.Popen(command, cwd=cwd, env={**os.environ, **environment}, stdout=log,
+        child = subprocess.Popen(command, cwd=cwd, env=environment(**changes), stdout=log,
                                  stderr=log)
         _, status, usage = os.wait4(child.pid, 0)
     if status:
@@ -37,19 +40,14 @@ def measure(command: list[str], cwd: Path, **environment: str) -> tuple[float, f
 
 def one_round(script: Path) -> dict[str, tuple[float, float]]:
     """Run each of the three once."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder) / "clone"
         subprocess.run(["git", "clone", "--quiet", str(TOP), str(clone)], check=True)
         found = {"published": measure([sys.executable, str(script)], Path(folder), OUT_DIR=folder)}
         repro = [sys.executable, "-m", "dvc", "repro", "verify"]
-        found["cold"] = measure(repro, clone, PATH=path)
-        params = (clone / "params.yaml").read_text()
-        changed = params.replace("alpha: 0.5", "alpha: 0.4")
-        if changed == params:
-            sys.exit("params.yaml has no `alpha: 0.5` to change")
-        (clone / "params.yaml").write_text(changed)
-        found["rerun"] = measure(repro, clone, PATH=path)
+        found["cold"] = measure(repro, clone)
+        set_alpha(clone, 0.4)
+        found["rerun"] = measure(repro, clone)
     return found
 
 

@@ -72,7 +72,7 @@ def project_cache() -> Path:
 def check(cache: Path, remove: bool) -> list[Path]:
     """Print what is damaged in a cache, delete it if told to, and return what is left of it."""
     whole, unfinished = objects(cache)
-    names, damaged, size = output_names(), [], 0
+    damaged, size = [], 0
     with Progress(str(cache), len(whole), "object") as progress:
         for path in whole:
             size += path.stat().st_size
@@ -81,6 +81,7 @@ def check(cache: Path, remove: bool) -> list[Path]:
             progress.update(progress.done + 1)
     for path in unfinished:
         print(f"  unfinished: {path}; delete it unless a transfer is running")
+    names = output_names() if damaged else {}
     for path in damaged:
         name = names.get(promised_md5(path))
         print(f"  damaged: {path} ({name or 'not an output of this dvc.lock'})")

@@ -1,10 +1,7 @@
 """Folders that look like the project: for tests that run stages in-process, or through DVC."""
 
 import json
-import os
-import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -29,6 +26,7 @@ from stages import (
 from stages.asteroids import ASTEROIDS_PATH
 from stages.bands import matrix, reflectance_columns
 from stages.recipe import merged
+from tests.commands import call
 
 TOP = Path(__file__).parent.parent
 
@@ -57,6 +55,16 @@ def simulated_run(tmp_path_factory):
     return folder
 
 
+def run_in_a_copy(run, folder, *stages):
+    """Copy a folder that was run to `folder`, and run further stages there."""
+    shutil.copytree(run, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for stage in stages:
+            stage.main()
+    return folder
+
+
 def copy_to_work_in(run, tmp_path, monkeypatch):
     """Copy a folder that was run, and go there."""
     folder = tmp_path / "project"
@@ -75,12 +83,7 @@ def simulated_project(simulated_run, tmp_path, monkeypatch):
 def catalogued_run(simulated_run, tmp_path_factory):
     """A copy of `simulated_run` with the catalogue; do not change."""
     folder = tmp_path_factory.mktemp("catalogued") / "project"
-    shutil.copytree(simulated_run, folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        for stage in (verify, crossvalidate, figures, classify):
-            stage.main()
-    return folder
+    return run_in_a_copy(simulated_run, folder, verify, crossvalidate, figures, classify)
 
 
 @pytest.fixture
@@ -120,20 +123,6 @@ def real_asteroids():
     if counts["survey"] != "Gaia DR3":
         pytest.skip("the run in this checkout is not of Gaia DR3")
     return pq.read_table(TOP / ASTEROIDS_PATH)
-
-
-def call(folder, *command, **environment):
-    """Run a command in `folder`; archives named by the caller's environment are out of reach."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    env = {k: v for k, v in os.environ.items() if not k.endswith("_TAP_URL")}
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True,
-                          env={**env, "PATH": path, "DVC_NO_ANALYTICS": "true", **environment})
-    return done.returncode, done.stdout + done.stderr
-
-
-def ran(output):
-    """The stages that `dvc repro` ran."""
-    return re.findall(r"Running stage '(\w+)'", output)
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ import time
 import pyarrow.parquet as pq
 import pytest
 
+from tests.commands import environment
 from tests.small_survey import LABELS, STAGES, TOP, files, run
 from tests.tap_service import error_page, to_csv, wait_for, zipped
 
@@ -445,8 +446,7 @@ def test_dvc_repro_succeeds_once_the_fault_is_gone(service, project_folder):
     shutil.copy(TOP / "dvc.yaml", project_folder)
     dvc = functools.partial(
         subprocess.run, cwd=project_folder, capture_output=True, text=True,
-        env={**os.environ, "DVC_NO_ANALYTICS": "true",
-             "PATH": os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])})
+        env=environment())
     dvc(["dvc", "init", "--no-scm", "--quiet"], check=True)
     before = files(project_folder)
     service.hard_maxrec = 7

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from tests.project_fixtures import TOP, call
+from tests.commands import call
+from tests.project_fixtures import TOP
 
 FETCH = {"fetch_spectra": "spectra", "fetch_source_mapping": "source_mapping",
          "fetch_labels": "labels"}

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from stages.recipe import merged
-from tests.project_fixtures import TOP, call, ran
+from tests.commands import call, ran
+from tests.project_fixtures import TOP
 
 pytestmark = pytest.mark.slow
 

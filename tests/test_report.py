@@ -10,7 +10,7 @@ import pytest
 
 from stages import lookup, report, report_search
 from stages.catalogue import CATALOGUE_PATH, read_catalogue
-from tests.project_fixtures import TOP
+from tests.project_fixtures import TOP, run_in_a_copy
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 # a browser that starts as root, and does not call home
@@ -21,12 +21,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 @pytest.fixture(scope="module")
 def reported(catalogued_run, tmp_path_factory):
     """A folder with the page of the simulated survey; do not change."""
-    folder = tmp_path_factory.mktemp("reported") / "project"
-    shutil.copytree(catalogued_run, folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        report.main()
-    return folder
+    return run_in_a_copy(catalogued_run, tmp_path_factory.mktemp("reported") / "project", report)
 
 
 @pytest.fixture(scope="module")

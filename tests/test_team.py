@@ -11,28 +11,25 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.project_fixtures import call, ran
+from tests.commands import call, environment, ran
 
 pytestmark = pytest.mark.slow
 NOT_IN_GIT = shutil.ignore_patterns("cache", "tmp", "__pycache__")
 
 
-def dvc(folder, *arguments, **environment):
+def dvc(folder, *arguments):
     """Run DVC in a workspace: exit code and output."""
-    return call(folder, sys.executable, "-m", "dvc", *arguments, **environment)
+    return call(folder, sys.executable, "-m", "dvc", *arguments)
 
 
 def start_dvc(folder, *arguments):
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return subprocess.Popen(
         [sys.executable, "-m", "dvc", *arguments], cwd=folder, text=True, start_new_session=True,
-        env={**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "true"}, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT)
+        env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
 def cached_outputs(folder):

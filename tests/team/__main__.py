@@ -29,11 +29,14 @@ import yaml
 from stages.cli import PipelineError, run
 from stages.files import write_json
 from stages.recipe import merged
+from tests.commands import ran
 from tests.team.people import GROUP, Person, people
 from tests.team.servers import http_server, s3_server, ssh_server, write
 
 TOP = Path.cwd()
 RESULT = Path("benchmarks/results/team.json")
+WRITABLE = ("disk", "lab", "bucket")
+REMOTES = (*WRITABLE, "public")  # nginx over what the lab has
 FETCH = ("fetch_spectra", "fetch_source_mapping", "fetch_labels")
 SSH_CONFIG = """\
 # DVC's SSH does not look at host keys: OpenSSH carries it, and does
@@ -101,11 +104,6 @@ def git(person: Person, where: Path, *arguments: object) -> str:
     return person.runs("git", *arguments, cwd=where)
 
 
-def ran(output: str) -> list[str]:
-    """The stages that `dvc repro` ran."""
-    return re.findall(r"Running stage '(\w+)'", output)
-
-
 def timed(command: Callable[[], object]) -> float:
     """How long it takes, in s."""
     started = time.monotonic()
@@ -171,7 +169,7 @@ def add_remotes(story: Story, work: Path, s3: str, public: str) -> None:
         ("add", "bucket", "s3://asteroids/runs"),
         ("modify", "bucket", "endpointurl", s3),
         ("add", "public", public),
-        *(("modify", name, "verify", "true") for name in ("disk", "lab", "bucket", "public")),
+        *(("modify", name, "verify", "true") for name in REMOTES),
     ):
         dvc(ann, work, "remote", *arguments)
     git(ann, work, "commit", "--quiet", "--all", "--message", "Name the team's remotes")
@@ -184,7 +182,7 @@ def push_everywhere(story: Story, work: Path, s3: str, public: str) -> None:
     requests.put(f"{s3}/asteroids", timeout=10).raise_for_status()
     dvc(ann, work, "remote", "modify", "--local", "bucket", "access_key_id", "ann")
     dvc(ann, work, "remote", "modify", "--local", "bucket", "secret_access_key", secret)
-    for name in ("disk", "lab", "bucket"):
+    for name in WRITABLE:
         story.figures[f"push_{name}_s"] = timed(
             lambda name=name: dvc(ann, work, "push", "-r", name))
     sent = [path for path in (story.disk / "remote/files/md5").glob("??/*")]
@@ -203,7 +201,7 @@ def pull_from_each(story: Story) -> None:
     """Bob clones and pulls from each remote; then nothing is left to run."""
     bob, secret = story.bob, {"AWS_ACCESS_KEY_ID": "bob",
                               "AWS_SECRET_ACCESS_KEY": secrets.token_hex(20)}
-    for name in ("disk", "lab", "bucket", "public"):
+    for name in REMOTES:
         work = clone(story, bob, f"from-{name}")
         story.figures[f"pull_{name}_s"] = timed(
             lambda name=name, work=work: dvc(bob, work, "pull", "-r", name, **secret))
@@ -235,12 +233,12 @@ def compare_with_fetching(story: Story) -> None:
     work = clone(story, story.bob, "fetched")
     fetched = timed(lambda: dvc(story.bob, work, "repro", *FETCH, **asked))
     story.figures["fetch_s"] = fetched
-    for name in ("disk", "lab", "bucket", "public"):
+    for name in REMOTES:
         ratio = round(story.figures[f"pull_{name}_s"] / fetched, 2)
         story.figures[f"pull_{name}_to_fetch"] = ratio
         expect(ratio < 1, f"a pull from {name} took {ratio} times as long as fetching")
     say(f"fetching the raw tables took {fetched} s, pulling everything "
-        f"{', '.join(str(story.figures[f'pull_{n}_s']) for n in ('disk', 'lab', 'bucket'))} s")
+        f"{', '.join(str(story.figures[f'pull_{n}_s']) for n in WRITABLE)} s")
 
 
 def try_a_hyperparameter(story: Story, anns: Path) -> None:
