@@ -65,6 +65,14 @@ def accuracy_by_bin(names: Sequence[str]) -> Floats:
     return found["accuracy"].where(found["asteroids"] >= LEAST).to_numpy(np.float32)
 
 
+def by_complex(
+    key: str, every: pd.DataFrame, kept: pd.DataFrame, classes: Sequence[str]
+) -> dict[str, int]:
+    """Asteroids of each complex, <key>_C, and those kept of them, <key>_C_kept."""
+    return {f"{key}_{name}{of}": int((rows["complex"] == name).sum())
+            for name in classes for of, rows in (("", every), ("_kept", kept))}
+
+
 def counts(
     table: pa.Table, target: pa.ChunkedArray, classes: Sequence[str], names: Sequence[str]
 ) -> dict[str, Any]:
@@ -77,17 +85,12 @@ def counts(
         "target", target).to_pandas()
     kept = frame[~frame["abstained"]]
     out: dict[str, Any] = {"asteroids": len(frame), "classified": int(frame["complex"].count()),
-                           "kept": len(kept)}
-    for name in classes:
-        out |= {f"complex_{name}": int((frame["complex"] == name).sum()),
-                f"complex_{name}_kept": int((kept["complex"] == name).sum())}
+                           "kept": len(kept), **by_complex("complex", frame, kept, classes)}
     for name in names:
         here, kept_here = frame[frame["snr_bin"] == name], kept[kept["snr_bin"] == name]
         key = f"snr_{name.replace(' ', '_')}"
-        out |= {key: len(here), f"{key}_kept": len(kept_here)}
-        for letter in classes:
-            out |= {f"{key}_{letter}": int((here["complex"] == letter).sum()),
-                    f"{key}_{letter}_kept": int((kept_here["complex"] == letter).sum())}
+        out |= {key: len(here), f"{key}_kept": len(kept_here),
+                **by_complex(key, here, kept_here, classes)}
     labelled = frame[frame["target"].notna() & frame["complex"].notna()]
     for name, part in (("out_of_fold", labelled[labelled["in_training"]]),
                        ("held_out", labelled[~labelled["in_training"]])):
