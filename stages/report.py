@@ -30,6 +30,7 @@ from stages.cli import run
 from stages.files import atomic, load_params, read_json
 from stages.onnx_contract import ONNX_PATH
 from stages.out_of_fold import PLOTS, read_out_of_fold
+from stages.raw_tables import SIMULATED
 from stages.report_figures import specifications
 from stages.report_search import encoded
 
@@ -38,7 +39,6 @@ PARAMS = ("survey", "bands", "taxonomy", "crossmatch", "split", "train", "crossv
 PAGE_PATH, CARD_PATH = Path("reports/index.html"), Path("reports/model_card.md")
 TEMPLATES = Path(__file__).parent
 METRICS = ("crossmatch", "evaluate", "metrics", "classify", "verify", "search")
-SIMULATED = "SIMULATED"  # how the survey's name begins, where nothing is real
 
 
 def accuracy_above(threshold: float) -> float | None:
@@ -105,7 +105,7 @@ def main() -> None:
     layout |= {"threshold": classifier.threshold,
                "colours": charts.PALETTE[:len(classifier.classes)]}
     about = {
-        "survey": said["survey"], "simulated": said["survey"].startswith(SIMULATED),
+        "survey": said["survey"], "simulated": said["survey"] == SIMULATED,
         "classes": classifier.classes, "threshold": classifier.threshold,
         "complexes": params["taxonomy"]["complexes"], "train": params["train"],
         "crossvalidate": params["crossvalidate"], "used_nm":
