@@ -1,4 +1,4 @@
-"""Measure `stages.classify_file` on 10 million spectra: memory, rate, and the rate of reading.
+"""Measure `asteroid_taxonomy.commands.classify` on 10 million spectra: memory, rate, and the rate of reading.
 
     python -m benchmarks.classify [spectra]
 
@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stages.table_files import open_table
+from asteroid_taxonomy.own_spectra.tables import open_table
 
 RUNS = 3
 SPECTRA = 10_000_000
@@ -67,7 +67,7 @@ def main() -> None:
         for _ in range(RUNS):
             rounds.append((
                 measure("-m", "benchmarks.classify", "--read", str(path)),
-                measure("-m", "stages.classify_file", str(path), "-o", f"{folder}/out.parquet")))
+                measure("-m", "asteroid_taxonomy.commands.classify", str(path), "-o", f"{folder}/out.parquet")))
             print([[round(x, 1) for x in pair] for pair in rounds[-1]], flush=True)
     result: dict[str, float] = {"spectra": spectra, "rounds": RUNS}
     for i, name in enumerate(("read_only", "classify")):

@@ -6,7 +6,7 @@ In turn, ROUNDS times: `dvc status` of an empty DVC project, `dvc repro` of the 
 nothing has changed, and `dvc repro verify` after a change of train.mlp_ensemble.alpha. Then ten
 runs of `dvc exp run --temp ... evaluate` one after the other, and ten from the queue with two
 workers, each with another alpha. Prints and writes to benchmarks/results/experiments.json the
-medians and the ratios; then run `python -m stages.readme`.
+medians and the ratios; then run `python -m benchmarks.readme`.
 """
 
 import json

@@ -11,15 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.asteroids import ASTEROIDS_PATH
-from stages.baselines import candidate
-from stages.cli import run
-from stages.files import load_params, read_metadata, write_json
-from stages.fold_scores import fold_scores
-from stages.folds import fold_numbers, predict_out_of_fold
-from stages.models import MODELS, fit
-from stages.onnx_graph import to_onnx
-from stages.training_set import load_training_set
+from asteroid_taxonomy.asteroids import ASTEROIDS_PATH
+from asteroid_taxonomy.console import run
+from asteroid_taxonomy.evaluation.baselines import candidate
+from asteroid_taxonomy.evaluation.fold_scores import fold_scores
+from asteroid_taxonomy.evaluation.folds import fold_numbers, predict_out_of_fold
+from asteroid_taxonomy.files import read_metadata, write_json
+from asteroid_taxonomy.learning.models import MODELS, fit
+from asteroid_taxonomy.learning.training_set import load_training_set
+from asteroid_taxonomy.onnx_model.graph import to_onnx
+from asteroid_taxonomy.params import load_params
 
 RESULT_PATH = Path("benchmarks/results/models.json")
 FIGURES = ("accuracy", "macro_f1", "log_loss", "ece")
@@ -49,7 +50,7 @@ def main() -> None:
             params["export"]["ir_version"]).SerializeToString())
     write_json(found, RESULT_PATH)
     print(f"wrote {RESULT_PATH}: {', '.join(MODELS)} on {found['asteroids']:,} asteroids; "
-          "`python -m stages.readme` shows them")
+          "`python -m benchmarks.readme` shows them")
 
 
 if __name__ == "__main__":

@@ -19,12 +19,12 @@ import onnx
 import onnxruntime
 from threadpoolctl import threadpool_limits
 
-from stages.asteroids import read_asteroids
-from stages.bands import matrix, reflectance_columns
-from stages.cli import run
-from stages.files import load_params, write_json
-from stages.model_file import load_model
-from stages.onnx_contract import ONNX_PATH
+from asteroid_taxonomy.asteroids import matrix, read_asteroids, reflectance_columns
+from asteroid_taxonomy.console import run
+from asteroid_taxonomy.files import write_json
+from asteroid_taxonomy.learning.model_file import load_model
+from asteroid_taxonomy.onnx_model.contract import ONNX_PATH
+from asteroid_taxonomy.params import load_params
 
 RESULTS_PATH = Path("benchmarks/results/onnx.json")
 BATCH = 4096

@@ -6,7 +6,7 @@ Both ask the mirror that GAIA_TAP_URL, VIZIER_TAP_URL and LABELS_TABLE name. In 
 the script; `dvc repro verify` cold, in a fresh clone with no cache; the same after a change of
 train.mlp_ensemble.alpha. Prints and writes to benchmarks/results/pipeline.json the medians of the
 wall time and of the peak memory (the largest process), and their ratios to the script's. Then run
-`python -m stages.readme`.
+`python -m benchmarks.readme`.
 """
 
 import json

@@ -5,7 +5,7 @@ Reads   data/asteroids.parquet, models/asteroid_taxonomy.onnx, data/out_of_fold.
 Writes  data/catalogue/gaia_dr3_taxonomy.parquet (columns in catalogue.py),
         reports/classify.json (asteroids by complex, with and without abstention, by S/N)
 
-A spectrum of one's own is for `python -m stages.classify_file`.
+A spectrum of one's own is for `python -m asteroid_taxonomy.commands.classify`.
 """
 
 from collections.abc import Sequence
@@ -18,16 +18,23 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stages import bins
-from stages.asteroids import ASTEROIDS_PATH, read_asteroids
-from stages.bands import flag_columns, matrix, names_of, reflectance_columns
-from stages.catalogue import CATALOGUE_PATH, arrow_schema
-from stages.classifier import Classifier, load_classifier
-from stages.cli import PipelineError, run
-from stages.files import load_params, read_metadata, write_json, write_parquet
-from stages.onnx_contract import ONNX_PATH
-from stages.out_of_fold import OUT_OF_FOLD_PATH, PLOTS, read_out_of_fold
-from stages.training_set import load_training_set
+from asteroid_taxonomy.asteroids import (
+    ASTEROIDS_PATH,
+    flag_columns,
+    matrix,
+    names_of,
+    read_asteroids,
+    reflectance_columns,
+)
+from asteroid_taxonomy.catalogue import CATALOGUE_PATH, arrow_schema
+from asteroid_taxonomy.console import PipelineError, run
+from asteroid_taxonomy.evaluation import accuracy_by_bin as bins
+from asteroid_taxonomy.evaluation.out_of_fold import OUT_OF_FOLD_PATH, PLOTS, read_out_of_fold
+from asteroid_taxonomy.files import read_metadata, write_json, write_parquet
+from asteroid_taxonomy.learning.training_set import load_training_set
+from asteroid_taxonomy.onnx_model.classifier import Classifier, load_classifier
+from asteroid_taxonomy.onnx_model.contract import ONNX_PATH
+from asteroid_taxonomy.params import load_params
 
 PARAMS = ("bands", "split", "train", "crossvalidate")
 COUNTS_PATH = Path("reports/classify.json")

@@ -12,19 +12,25 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from stages import raw_tables
-from stages.asteroids import ASTEROIDS_PATH, schema
-from stages.bands import error_columns, flag_columns, reflectance_columns, signal_to_noise
-from stages.cli import PipelineError, run
-from stages.files import (
-    load_params,
+from asteroid_taxonomy import raw_tables
+from asteroid_taxonomy.asteroids import (
+    ASTEROIDS_PATH,
+    error_columns,
+    flag_columns,
+    reflectance_columns,
+    schema,
+    signal_to_noise,
+)
+from asteroid_taxonomy.console import PipelineError, run
+from asteroid_taxonomy.files import (
     print_metrics,
     read_metadata,
     read_parquet,
     write_json,
     write_parquet,
 )
-from stages.taxonomy import complexes, strip_feature_flags
+from asteroid_taxonomy.params import load_params
+from asteroid_taxonomy.taxonomy import complexes, strip_feature_flags
 
 PARAMS = ("bands", "taxonomy", "crossmatch")
 COUNTS_PATH = Path("reports/crossmatch.json")

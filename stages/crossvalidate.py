@@ -15,19 +15,30 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from stages.asteroids import ASTEROIDS_PATH, read_asteroids
-from stages.bands import matrix, reflectance_columns, used_band_numbers
-from stages.baselines import PUBLISHED_RECIPE, SHIPPED, candidates
-from stages.bins import by_bin, shares, weighted_accuracy
-from stages.cli import run
-from stages.crossvalidation_plots import write_plot, write_plots
-from stages.files import load_params, print_metrics, read_metadata, write_json
-from stages.fold_scores import headline
-from stages.folds import fold_numbers, predict_out_of_fold
-from stages.out_of_fold import OUT_OF_FOLD_PATH, PLOTS, write_out_of_fold
-from stages.scores import abstention_threshold, coverage_curve, per_class, predicted
-from stages.temperature import with_temperature
-from stages.training_set import load_training_set
+from asteroid_taxonomy.asteroids import (
+    ASTEROIDS_PATH,
+    matrix,
+    read_asteroids,
+    reflectance_columns,
+    used_band_numbers,
+)
+from asteroid_taxonomy.console import run
+from asteroid_taxonomy.evaluation.accuracy_by_bin import by_bin, shares, weighted_accuracy
+from asteroid_taxonomy.evaluation.baselines import PUBLISHED_RECIPE, SHIPPED, candidates
+from asteroid_taxonomy.evaluation.curves import write_plot, write_plots
+from asteroid_taxonomy.evaluation.fold_scores import headline
+from asteroid_taxonomy.evaluation.folds import fold_numbers, predict_out_of_fold
+from asteroid_taxonomy.evaluation.metrics import (
+    abstention_threshold,
+    coverage_curve,
+    per_class,
+    predicted,
+)
+from asteroid_taxonomy.evaluation.out_of_fold import OUT_OF_FOLD_PATH, PLOTS, write_out_of_fold
+from asteroid_taxonomy.evaluation.temperature import with_temperature
+from asteroid_taxonomy.files import print_metrics, read_metadata, write_json
+from asteroid_taxonomy.learning.training_set import load_training_set
+from asteroid_taxonomy.params import load_params
 
 PARAMS = ("bands", "split", "train", "crossvalidate")
 METRICS_PATH = Path("reports/metrics.json")

@@ -7,11 +7,12 @@ Writes  reports/evaluate.json (metrics), reports/holdout_predictions.csv (every 
 
 from pathlib import Path
 
-from stages.cli import run
-from stages.files import load_params, print_metrics, write_csv, write_json
-from stages.model_file import load_model
-from stages.scores import ece, per_class, predicted, scores
-from stages.training_set import load_training_set
+from asteroid_taxonomy.console import run
+from asteroid_taxonomy.evaluation.metrics import ece, per_class, predicted, scores
+from asteroid_taxonomy.files import print_metrics, write_csv, write_json
+from asteroid_taxonomy.learning.model_file import load_model
+from asteroid_taxonomy.learning.training_set import load_training_set
+from asteroid_taxonomy.params import load_params
 
 PARAMS = ("bands", "split", "train")
 METRICS_PATH = Path("reports/evaluate.json")

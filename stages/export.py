@@ -16,20 +16,20 @@ import numpy.typing as npt
 from onnx import helper
 from sklearn.pipeline import Pipeline
 
-from stages.asteroids import ASTEROIDS_PATH
-from stages.bands import NORMALISATION_NM, used_band_numbers
-from stages.cli import run
-from stages.files import atomic, load_params, read_json, read_metadata, sha256
-from stages.model_file import MODEL_PATH, load_model
-from stages.onnx_contract import (
+from asteroid_taxonomy.asteroids import ASTEROIDS_PATH, NORMALISATION_NM, used_band_numbers
+from asteroid_taxonomy.console import run
+from asteroid_taxonomy.files import atomic, read_json, read_metadata, sha256
+from asteroid_taxonomy.learning.model_file import MODEL_PATH, load_model
+from asteroid_taxonomy.learning.training_set import TrainingSet, load_training_set
+from asteroid_taxonomy.onnx_model.contract import (
     CLASSES_KEY,
     ONNX_PATH,
     THRESHOLD_KEY,
     USED_BANDS_KEY,
     WAVELENGTHS_KEY,
 )
-from stages.onnx_graph import to_onnx
-from stages.training_set import TrainingSet, load_training_set
+from asteroid_taxonomy.onnx_model.graph import to_onnx
+from asteroid_taxonomy.params import load_params
 
 PARAMS = ("bands", "taxonomy", "split", "train", "calibration", "export")
 CROSSMATCH_PATH, EVALUATE_PATH = Path("reports/crossmatch.json"), Path("reports/evaluate.json")

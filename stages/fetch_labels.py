@@ -7,12 +7,12 @@ Source  Mahlke, Carry & Mattei 2022, A&A 665, A26; VizieR J/A+A/665/A26/asteroid
 
 import os
 
-from stages import simulated_survey
-from stages.acquire import Source, acquire
-from stages.cli import run
-from stages.files import load_params
-from stages.raw_tables import LABELS, LABELS_PATH
-from stages.tap_connection import Archive
+from asteroid_taxonomy.archives.acquire import Source, acquire
+from asteroid_taxonomy.archives.connection import Archive
+from asteroid_taxonomy.console import run
+from asteroid_taxonomy.params import load_params
+from asteroid_taxonomy.raw_tables import LABELS, LABELS_PATH
+from asteroid_taxonomy.simulated import survey as simulated_survey
 
 PARAMS = ("survey", "tap", "fetch_labels")
 

@@ -5,12 +5,12 @@ Writes  data/raw/source_mapping.parquet
 Source  Tanga et al. 2023, A&A 674, A12
 """
 
-from stages import simulated_survey
-from stages.acquire import Source, acquire
-from stages.cli import run
-from stages.files import load_params
-from stages.raw_tables import SOURCE_MAPPING, SOURCE_MAPPING_PATH
-from stages.tap_connection import Archive
+from asteroid_taxonomy.archives.acquire import Source, acquire
+from asteroid_taxonomy.archives.connection import Archive
+from asteroid_taxonomy.console import run
+from asteroid_taxonomy.params import load_params
+from asteroid_taxonomy.raw_tables import SOURCE_MAPPING, SOURCE_MAPPING_PATH
+from asteroid_taxonomy.simulated import survey as simulated_survey
 
 PARAMS = ("survey", "tap", "fetch_source_mapping")
 

@@ -5,12 +5,12 @@ Writes  data/raw/spectra.parquet
 Source  Galluccio et al. 2022, A&A 674, A35
 """
 
-from stages import simulated_survey
-from stages.acquire import Source, acquire
-from stages.cli import run
-from stages.files import load_params
-from stages.raw_tables import SPECTRA, SPECTRA_PATH, check_spectra
-from stages.tap_connection import Archive
+from asteroid_taxonomy.archives.acquire import Source, acquire
+from asteroid_taxonomy.archives.connection import Archive
+from asteroid_taxonomy.console import run
+from asteroid_taxonomy.params import load_params
+from asteroid_taxonomy.raw_tables import SPECTRA, SPECTRA_PATH, check_spectra
+from asteroid_taxonomy.simulated import survey as simulated_survey
 
 PARAMS = ("survey", "tap", "bands", "fetch_spectra")
 

@@ -16,11 +16,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from sklearn.metrics import ConfusionMatrixDisplay
 
-from stages.asteroids import read_asteroids
-from stages.bands import error_columns, reflectance_columns
-from stages.cli import run
-from stages.files import atomic, load_params, write_csv
-from stages.out_of_fold import PLOTS, read_out_of_fold
+from asteroid_taxonomy.asteroids import error_columns, read_asteroids, reflectance_columns
+from asteroid_taxonomy.console import run
+from asteroid_taxonomy.evaluation.out_of_fold import PLOTS, read_out_of_fold
+from asteroid_taxonomy.files import atomic, write_csv
+from asteroid_taxonomy.params import load_params
 
 PARAMS = ("bands",)
 FIGURES = Path("reports/figures")

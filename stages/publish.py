@@ -18,9 +18,9 @@ from astropy.io.votable import writeto
 from astropy.io.votable.tree import Field, Info, Resource, TableElement, VOTableFile
 from astropy.table import MaskedColumn, Table
 
-from stages.catalogue import CATALOGUE_PATH, read_catalogue
-from stages.cli import run
-from stages.files import atomic
+from asteroid_taxonomy.catalogue import CATALOGUE_PATH, read_catalogue
+from asteroid_taxonomy.console import run
+from asteroid_taxonomy.files import atomic
 
 PARAMS = ()
 VOTABLE_PATH = CATALOGUE_PATH.with_suffix(".vot")

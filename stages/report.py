@@ -20,19 +20,19 @@ import pandas as pd
 import vl_convert
 import yaml
 
-from stages import bins
-from stages import report_charts as charts
-from stages.asteroids import read_asteroids
-from stages.bands import reflectance_columns
-from stages.catalogue import read_catalogue
-from stages.classifier import load_classifier
-from stages.cli import run
-from stages.files import atomic, load_params, read_json
-from stages.onnx_contract import ONNX_PATH
-from stages.out_of_fold import PLOTS, read_out_of_fold
-from stages.raw_tables import SIMULATED
-from stages.report_figures import specifications
-from stages.report_search import encoded
+from asteroid_taxonomy.asteroids import read_asteroids, reflectance_columns
+from asteroid_taxonomy.catalogue import read_catalogue
+from asteroid_taxonomy.console import run
+from asteroid_taxonomy.evaluation import accuracy_by_bin as bins
+from asteroid_taxonomy.evaluation.out_of_fold import PLOTS, read_out_of_fold
+from asteroid_taxonomy.files import atomic, read_json
+from asteroid_taxonomy.onnx_model.classifier import load_classifier
+from asteroid_taxonomy.onnx_model.contract import ONNX_PATH
+from asteroid_taxonomy.page import charts
+from asteroid_taxonomy.page.chart_data import specifications
+from asteroid_taxonomy.page.search_index import encoded
+from asteroid_taxonomy.params import load_params
+from asteroid_taxonomy.raw_tables import SIMULATED
 
 PARAMS = ("survey", "bands", "taxonomy", "crossmatch", "split", "train", "crossvalidate",
           "calibration", "export")

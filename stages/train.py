@@ -8,13 +8,13 @@ import time
 
 import numpy as np
 
-from stages.asteroids import ASTEROIDS_PATH
-from stages.bands import used_band_numbers
-from stages.cli import PipelineError, run
-from stages.files import load_params, read_metadata
-from stages.model_file import MODEL_PATH, save_model
-from stages.models import fit, make_model
-from stages.training_set import learning, load_training_set
+from asteroid_taxonomy.asteroids import ASTEROIDS_PATH, used_band_numbers
+from asteroid_taxonomy.console import PipelineError, run
+from asteroid_taxonomy.files import read_metadata
+from asteroid_taxonomy.learning.model_file import MODEL_PATH, save_model
+from asteroid_taxonomy.learning.models import fit, make_model
+from asteroid_taxonomy.learning.training_set import learning, load_training_set
+from asteroid_taxonomy.params import load_params
 
 PARAMS = ("bands", "split", "train")
 

@@ -9,13 +9,18 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from stages.asteroids import read_asteroids
-from stages.bands import matrix, reflectance_columns, used_band_numbers
-from stages.cli import run
-from stages.files import load_params, write_json
-from stages.model_file import load_model
-from stages.onnx_contract import ONNX_PATH, Contract, check_contract, read_onnx
-from stages.parity import (
+from asteroid_taxonomy.asteroids import (
+    matrix,
+    read_asteroids,
+    reflectance_columns,
+    used_band_numbers,
+)
+from asteroid_taxonomy.console import run
+from asteroid_taxonomy.files import write_json
+from asteroid_taxonomy.learning.model_file import load_model
+from asteroid_taxonomy.learning.training_set import load_training_set
+from asteroid_taxonomy.onnx_model.contract import ONNX_PATH, Contract, check_contract, read_onnx
+from asteroid_taxonomy.onnx_model.parity import (
     LEVELS,
     Probabilities,
     check_edges,
@@ -25,7 +30,7 @@ from stages.parity import (
     runtime,
     stress_inputs,
 )
-from stages.training_set import load_training_set
+from asteroid_taxonomy.params import load_params
 
 PARAMS = ("bands", "split", "train", "export", "verify")
 VERIFY_PATH = Path("reports/verify.json")

@@ -6,9 +6,9 @@ import pytest
 import yaml
 from hypothesis import settings
 
-from stages import cli
+from asteroid_taxonomy import console as cli
+from tests.archives.tap_service import Service
 from tests.small_survey import TAP, TOP, tables
-from tests.tap_service import Service
 
 # CI judges a change, not the luck of a draw; everyone else's runs keep looking
 settings.register_profile("ci", derandomize=True)

@@ -10,6 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from asteroid_taxonomy.asteroids import ASTEROIDS_PATH, matrix, reflectance_columns
+from asteroid_taxonomy.params import merged
 from stages import (
     classify,
     crossmatch,
@@ -23,9 +25,6 @@ from stages import (
     train,
     verify,
 )
-from stages.asteroids import ASTEROIDS_PATH
-from stages.bands import matrix, reflectance_columns
-from stages.recipe import merged
 from tests.commands import call
 
 TOP = Path(__file__).parent.parent
@@ -139,5 +138,5 @@ def clone(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def demo(clone):
-    """`python -m stages.demo` in that clone: its exit code and what it printed."""
-    return call(clone, sys.executable, "-m", "stages.demo")
+    """`python -m asteroid_taxonomy.commands.demo` in that clone: its exit code and what it printed."""
+    return call(clone, sys.executable, "-m", "asteroid_taxonomy.commands.demo")

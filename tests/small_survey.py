@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from stages import cli, fetch_labels, fetch_source_mapping, fetch_spectra
+from asteroid_taxonomy import console as cli
+from stages import fetch_labels, fetch_source_mapping, fetch_spectra
 
 TOP = Path(__file__).parent.parent
 GRID = [374 + 44 * i for i in range(16)]

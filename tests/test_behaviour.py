@@ -7,9 +7,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from stages.bands import error_columns, matrix, reflectance_columns
-from stages.model_file import load_model
-from stages.out_of_fold import OUT_OF_FOLD_PATH
+from asteroid_taxonomy.asteroids import error_columns, matrix, reflectance_columns
+from asteroid_taxonomy.evaluation.out_of_fold import OUT_OF_FOLD_PATH
+from asteroid_taxonomy.learning.model_file import load_model
 from tests.project_fixtures import TOP
 
 pytestmark = pytest.mark.real_data

@@ -7,7 +7,7 @@ import sys
 import pytest
 import yaml
 
-from stages.recipe import merged
+from asteroid_taxonomy.params import merged
 from tests.commands import call, ran
 from tests.project_fixtures import TOP
 

@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from stages.cli import PipelineError
-from stages.raw_tables import LABELS, SPECTRA, check_spectra, with_optional
+from asteroid_taxonomy.console import PipelineError
+from asteroid_taxonomy.raw_tables import LABELS, SPECTRA, check_spectra, with_optional
 from tests.small_survey import GRID
 
 BOUNDS = (-30.0, 30.0)

@@ -1,8 +1,8 @@
 import pytest
 import yaml
 
-from stages.cli import PipelineError
-from stages.taxonomy import complexes, strip_feature_flags
+from asteroid_taxonomy.console import PipelineError
+from asteroid_taxonomy.taxonomy import complexes, strip_feature_flags
 
 FLAGS, FLAGGED = "ehk", ["E", "M", "P", "X"]
 

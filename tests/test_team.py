@@ -137,7 +137,7 @@ def test_a_damaged_object_in_the_remote_is_refused_and_can_be_replaced(ann, bob,
     code, said = dvc(bob, "pull")
     assert code != 0 and path in said, said
     assert not (bob / path).exists()
-    code, said = call(ann, sys.executable, "-m", "stages.check_cache", "--remove", str(remote))
+    code, said = call(ann, sys.executable, "-m", "asteroid_taxonomy.commands.check_cache", "--remove", str(remote))
     assert code == 0 and path in said and "1 damaged" in said
     assert dvc(ann, "push")[0] == 0
     code, said = dvc(bob, "pull")
@@ -151,9 +151,9 @@ def test_a_damaged_object_in_the_cache_is_found_and_brought_anew(ann):
     (ann / path).unlink()
     assert dvc(ann, "checkout")[0] == 0
     assert "up to date" in dvc(ann, "status")[1] and not is_whole(ann)  # DVC does not see it
-    code, said = call(ann, sys.executable, "-m", "stages.check_cache")
+    code, said = call(ann, sys.executable, "-m", "asteroid_taxonomy.commands.check_cache")
     assert code == 1 and path in said and "run it again with --remove" in said
-    assert call(ann, sys.executable, "-m", "stages.check_cache", "--remove")[0] == 0
+    assert call(ann, sys.executable, "-m", "asteroid_taxonomy.commands.check_cache", "--remove")[0] == 0
     assert dvc(ann, "pull")[0] == 0
     assert is_whole(ann)
 

@@ -1,0 +1,1 @@
+"""The doors to the published tables: a TAP service, or files."""

@@ -1,0 +1,89 @@
+"""The catalogue: one row per asteroid with a Gaia spectrum, and what each column means.
+
+UCDs are of the IVOA's UCD1+ list (version 1.5). classify writes the table as Parquet and publish
+as VOTable and FITS.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from asteroid_taxonomy.console import PipelineError
+from asteroid_taxonomy.files import read_parquet
+
+CATALOGUE_PATH = Path("data/catalogue/gaia_dr3_taxonomy.parquet")
+
+
+class Column(NamedTuple):
+    """Name, type, unit ("" is dimensionless), UCD and meaning of a column."""
+
+    name: str
+    type: pa.DataType
+    unit: str
+    ucd: str
+    description: str
+
+
+def columns(classes: Sequence[str]) -> list[Column]:
+    """Columns of the catalogue for these complexes."""
+    text, real, yes_no = pa.string(), pa.float32(), pa.bool_()
+    return [
+        Column("source_id", pa.int64(), "", "meta.id;meta.main", "Gaia source identifier"),
+        Column("number", pa.int64(), "", "meta.id", "Minor-planet number; null for unnumbered"),
+        Column("name", text, "", "meta.id", "Name or provisional designation, as in Gaia"),
+        *(Column(f"probability_{name}", real, "", "stat.probability",
+                 f"Probability of complex {name}; for asteroids with in_training the one given by "
+                 "models that did not see the asteroid (out of fold)") for name in classes),
+        Column("complex", text, "", "src.class",
+               "Most probable complex; null where a band that the classifier needs is missing"),
+        Column("confidence", real, "", "stat.probability;stat.max",
+               "Probability of that complex"),
+        Column("abstained", yes_no, "", "meta.code.qual",
+               "Take the class as unknown: the confidence is below the classifier's threshold, or "
+               "there is no class at all"),
+        Column("reason", text, "", "meta.note", "Why there is no class; null where there is one"),
+        Column("snr", real, "", "stat.snr",
+               "Signal to noise: median over the bands of reflectance / error"),
+        Column("snr_bin", text, "", "meta.code", "Bin of snr, upper edge excluded"),
+        Column("snr_bin_accuracy", real, "", "stat.probability",
+               "Accuracy that cross-validation measured on the labelled asteroids of that bin; "
+               "null in a bin with too few to tell"),
+        Column("bands_missing", text, "nm", "meta.note",
+               "Wavelengths without a reflectance, separated by commas; empty: none"),
+        Column("flags", text, "", "meta.code.qual",
+               "Gaia's flag of each band in ascending wavelength: 0 good, 1 suspect, 2 bad"),
+        Column("literature_class", text, "", "src.class",
+               "Class of Mahlke, Carry & Mattei 2022 with feature flags; null without one"),
+        Column("literature_complex", text, "", "src.class", "Complex of the literature class"),
+        Column("in_training", yes_no, "", "meta.code",
+               "The classifier was trained on this asteroid's literature class"),
+    ]
+
+
+def arrow_schema(classes: Sequence[str]) -> pa.Schema:
+    """Arrow schema with unit, UCD and description in each field's metadata."""
+    return pa.schema([
+        pa.field(c.name, c.type,
+                 metadata={"unit": c.unit, "ucd": c.ucd, "description": c.description})
+        for c in columns(classes)
+    ])
+
+
+def read_catalogue() -> tuple[pa.Table, dict[str, str]]:
+    """Read the catalogue and the metadata of the whole: survey, classes, citations and so on.
+
+    Raises
+    ------
+    PipelineError
+        No such file, a damaged one, or one that another version of the pipeline wrote.
+    """
+    table = read_parquet(CATALOGUE_PATH, pa.schema([("source_id", pa.int64())]))
+    said = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
+    classes = json.loads(said.get("classes", "[]"))
+    if not classes or table.schema.names != [c.name for c in columns(classes)]:
+        raise PipelineError(f"{CATALOGUE_PATH} has other columns than this version writes; run "
+                            "`dvc repro classify` to make it anew")
+    return table, said

@@ -1,0 +1,1 @@
+"""How good predictions are: metrics, folds, accuracy by bin, curves, out-of-fold predictions."""

@@ -1,0 +1,79 @@
+"""Accuracy in bins of a quantity, and weighted from the labelled asteroids to all of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from asteroid_taxonomy.evaluation.metrics import ece, predicted
+
+Floats = npt.NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Labelled asteroids in a bin, their accuracy and calibration error."""
+
+    asteroids: int
+    accuracy: float
+    ece: float
+
+
+def names(edges: Sequence[float]) -> list[str]:
+    """Names of the bins between `edges` (a bin holds its lower one), the open ones, unknown."""
+    inner = [f"{low:g} to {high:g}" for low, high in zip(edges, edges[1:], strict=False)]
+    return [f"below {edges[0]:g}", *inner, f"from {edges[-1]:g}", "unknown"]
+
+
+def numbers(value: Floats, edges: Sequence[float]) -> npt.NDArray[np.int64]:
+    """Index into `names` of each value; NaN is unknown."""
+    number = np.searchsorted(np.asarray(edges, dtype=value.dtype), value, side="right")
+    return np.where(np.isnan(value), len(edges) + 1, number)
+
+
+def shares(value: Floats, edges: Sequence[float]) -> dict[str, float]:
+    """The share of the values in each bin."""
+    counts = np.bincount(numbers(value, edges), minlength=len(edges) + 2)
+    return dict(zip(names(edges), (counts / len(value)).tolist(), strict=True))
+
+
+def by_bin(
+    value: Floats, edges: Sequence[float], actual: npt.NDArray[np.str_],
+    probabilities: Floats, classes: Sequence[str],
+) -> dict[str, Bin]:
+    """Judge the asteroids of each bin; bins without asteroids are left out.
+
+    Parameters
+    ----------
+    value : float [n]
+    edges : sequence of float, ascending
+    actual : str [n]
+    probabilities : float [repeats, n, classes]
+        All repeats count alike.
+    """
+    of_value = numbers(value, edges)
+    out = {}
+    for i, name in enumerate(names(edges)):
+        rows = of_value == i
+        if rows.any():
+            labels = np.tile(actual[rows], len(probabilities))
+            found = probabilities[:, rows].reshape(-1, len(classes))
+            out[name] = Bin(int(rows.sum()), float((predicted(found, classes) == labels).mean()),
+                            ece(labels, found, classes))
+    return out
+
+
+def weighted_accuracy(bins: Mapping[str, Bin], share: Mapping[str, float]) -> tuple[float, float]:
+    """Accuracy of a population, were it to depend on the bin alone, and its standard error.
+
+    The accuracy of each bin, weighted by the share of the population in it (bins without labelled
+    asteroids have no weight). The error is binomial, of the accuracies alone: it does not know
+    that unlabelled asteroids may be others than the labelled ones of their bin.
+    """
+    weight = np.array([share[name] for name in bins])
+    weight = weight / weight.sum()
+    accuracy = np.array([b.accuracy for b in bins.values()])
+    asteroids = np.array([b.asteroids for b in bins.values()])
+    variance = accuracy * (1 - accuracy) / asteroids
+    return float(weight @ accuracy), float(np.sqrt(weight**2 @ variance))

@@ -1,0 +1,48 @@
+"""The data of the plots that DVC, figures and the page draw of a cross-validation.
+
+Everywhere: target str [n], probabilities float64 [repeats, n, classes], fold int64 [repeats, n].
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from asteroid_taxonomy.evaluation.fold_scores import fold_scores
+from asteroid_taxonomy.evaluation.metrics import coverage_curve, predicted, reliability
+from asteroid_taxonomy.evaluation.out_of_fold import PLOTS
+from asteroid_taxonomy.files import write_csv
+
+Strings = npt.NDArray[np.str_]
+Floats = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
+
+
+def write_plots(
+    target: Strings, probabilities: Floats, fold: Rows, classes: list[str],
+    by_share: dict[float, Floats],
+) -> float:
+    """Write the curves and the confusion; return the accuracy at 60 % coverage."""
+    pooled, labels = np.concatenate(probabilities), np.tile(target, len(probabilities))
+    accuracy, threshold = coverage_curve(labels, pooled, classes)
+    ends = [len(labels) * percent // 100 - 1 for percent in range(2, 101, 2)]
+    write_plot("coverage", ["coverage", "accuracy", "threshold"],
+               [[(end + 1) / len(labels), accuracy[end], threshold[end]] for end in ends])
+    write_plot("reliability", ["confidence", "accuracy", "asteroids"],
+               [[c, a, n // len(probabilities)] for c, a, n in
+                reliability(labels, pooled, classes)])
+    rows = []
+    for share, found in (*by_share.items(), (1.0, probabilities[0])):
+        figures = fold_scores(target, found[None], fold[:1], classes)
+        rows.append([share, *(float(np.mean(figures[name])) for name in
+                              ("accuracy", "macro_f1", "log_loss"))])
+    write_plot("learning_curve", ["share", "accuracy", "macro_f1", "log_loss"], rows)
+    write_plot("confusion", ["actual", "predicted"],
+               np.column_stack([target, predicted(probabilities.mean(axis=0), classes)]).tolist())
+    return float(accuracy[len(labels) * 6 // 10 - 1])
+
+
+def write_plot(name: str, header: list[str], rows: list[list[Any]]) -> None:
+    """Write reports/crossvalidation/<name>.csv, floats with four digits."""
+    write_csv(header, [[f"{v:.4f}" if isinstance(v, float) else v for v in row] for row in rows],
+              PLOTS / f"{name}.csv")

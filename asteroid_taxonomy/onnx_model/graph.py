@@ -1,0 +1,153 @@
+"""From the fitted scikit-learn pipeline to a plain ONNX graph that every runtime can load.
+
+skl2onnx converts scaler and classifier. What is done besides is for the runtimes: the label
+output goes (CyberEther wants one output), bands are picked before anything is computed, nodes that
+compute nothing are left out, and a missing value is carried past the network. Scaler and network
+stay apart, in scikit-learn's order of operations: folding the scaler into the first layer saves no
+time that could be measured and triples the difference to scikit-learn.
+"""
+
+import warnings
+
+import onnx
+from onnx import TensorProto, helper, numpy_helper, shape_inference
+from skl2onnx import convert_sklearn
+from skl2onnx.common.data_types import FloatTensorType
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from asteroid_taxonomy.learning.model_file import steps
+from asteroid_taxonomy.learning.sum_of_classes import SumOfClasses
+from asteroid_taxonomy.onnx_model.contract import INPUT_NAME, ML_DOMAIN, OUTPUT_NAME
+
+USED, RAW, SUMS = "used_bands", "network_probabilities", "sums_of_classes"
+
+
+def to_onnx(
+    model: Pipeline, bands: int, used: list[int], opset: int, ir_version: int
+) -> onnx.ModelProto:
+    """Convert the pipeline to a graph from all bands to probabilities.
+
+    Parameters
+    ----------
+    model : Pipeline
+        Fitted; its first step picks the bands. An ensemble becomes one graph too.
+    bands : int
+        Number of bands of the input.
+    used : list of int
+        The columns that the model uses.
+    opset, ir_version : int
+        Of the ai.onnx domain; of the file.
+    """
+    # probabilities as one tensor, and the scaler as a division: a multiplication by the reciprocal
+    # differs from scikit-learn in the last bit
+    *before, classifier = steps(model)
+    probabilities = RAW
+    summing: list[onnx.NodeProto] = []
+    members: list[onnx.TensorProto] = []
+    if isinstance(classifier, SumOfClasses):
+        # by hand: skl2onnx does not know it
+        probabilities = SUMS
+        summing.append(helper.make_node("MatMul", [RAW, "members"], [SUMS], name="sum_classes"))
+        members.append(numpy_helper.from_array(classifier.members_, "members"))
+        classifier = classifier.estimator
+    options = {id(classifier): {"zipmap": False}, StandardScaler: {"div": "div"}}
+    opsets = {"": opset, ML_DOMAIN: 3}
+    with warnings.catch_warnings():
+        # skl2onnx 1.20 looks at an attribute of SVC that scikit-learn 1.9 wants to drop
+        warnings.filterwarnings("ignore", "Attribute `prob[AB]_`", FutureWarning)
+        # a name, because the default one is random and the file's bytes would change
+        converted = convert_sklearn(make_pipeline(*before, classifier), "asteroid_taxonomy",
+                                    [(USED, FloatTensorType([None, len(used)]))],
+                                    options=options, target_opset=opsets)
+    # the label output drags operators of ai.onnx.ml along: keep what leads to the probabilities
+    network = simplify(onnx.utils.Extractor(converted).extract_model([USED], [OUTPUT_NAME]))
+    classes = len(model.classes_)
+    picking, numbers = pick_bands(used)
+    carrying, zeros = carry_nan(probabilities, len(used), classes)
+    graph = helper.make_graph(
+        [*picking, *network.node, *summing, *carrying], "asteroid_taxonomy",
+        [helper.make_tensor_value_info(INPUT_NAME, TensorProto.FLOAT, ["batch", bands])],
+        [helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, ["batch", classes])],
+        [*numbers, *network.initializer, *members, zeros],
+    )
+    needed = {"", *(node.domain for node in network.node)}
+    return helper.make_model(
+        graph, opset_imports=[helper.make_opsetid(domain, number)
+                              for domain, number in opsets.items() if domain in needed],
+        ir_version=ir_version, producer_name="asteroid-taxonomy",
+        doc_string="Probabilities of taxonomic complexes from an asteroid's reflectance spectrum",
+    )
+
+
+def pick_bands(used: list[int]) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
+    """Nodes and constants that cut the columns `used` out of the input.
+
+    A NaN in another band so never meets a weight. Slices of neighbouring bands, put together: one
+    Gather would do, but OpenCV before 4.7 gathers single columns only.
+    """
+    runs: list[list[int]] = []
+    for band in used:
+        if runs and runs[-1][1] == band:
+            runs[-1][1] += 1
+        else:
+            runs.append([band, band + 1])
+
+    def constant(name: str, value: int) -> onnx.TensorProto:
+        return helper.make_tensor(name, TensorProto.INT64, [1], [value])
+
+    parts = [f"bands_{start}_to_{stop - 1}" for start, stop in runs]
+    constants = [constant("band_axis", 1)]
+    nodes = []
+    for part, (start, stop) in zip(parts, runs, strict=True):
+        constants += [constant(f"{part}_start", start), constant(f"{part}_stop", stop)]
+        nodes.append(helper.make_node("Slice", [INPUT_NAME, f"{part}_start", f"{part}_stop",
+                                                "band_axis"], [part], name=f"pick_{part}"))
+    nodes.append(helper.make_node("Concat", parts, [USED], axis=1, name="pick_used_bands"))
+    return nodes, constants
+
+
+def carry_nan(
+    probabilities: str, used: int, classes: int
+) -> tuple[list[onnx.NodeProto], onnx.TensorProto]:
+    """Nodes and a constant that add NaN to `probabilities` where a used band is NaN, else 0.
+
+    A network hands NaN on only where its Relu does: max(NaN, 0) is 0 on many GPUs, and a spectrum
+    with a missing band would get a class.
+    """
+    zeros = helper.make_tensor("zeros", TensorProto.FLOAT, [used, classes],
+                               [0.0] * (used * classes))
+    return [helper.make_node("MatMul", [USED, "zeros"], ["nan_or_zero"], name="find_nan"),
+            helper.make_node("Add", [probabilities, "nan_or_zero"], [OUTPUT_NAME],
+                             name="carry_nan")], zeros
+
+
+def simplify(model: onnx.ModelProto) -> onnx.GraphProto:
+    """The graph without what computes nothing: Identity, Cast of float32 to float32.
+
+    The probabilities become RAW. Biases of shape [1, n] become [n], which adds the same and which
+    OpenCV 4.6 can add too.
+    """
+    graph, inferred = model.graph, shape_inference.infer_shapes(model).graph
+    floats = {tensor.name for tensor in (*inferred.input, *inferred.value_info)
+              if tensor.type.tensor_type.elem_type == TensorProto.FLOAT}
+    equal: dict[str, str] = {}  # the name of a tensor, and of the one that it only hands on
+    kept = []
+    for node in graph.node:
+        node.input[:] = [equal.get(name, name) for name in node.input]
+        to_float = node.op_type == "Cast" and node.attribute[0].i == TensorProto.FLOAT
+        if node.op_type == "Identity" or (to_float and node.input[0] in floats):
+            equal[node.output[0]] = node.input[0]
+        else:
+            kept.append(node)
+    last = equal.get(OUTPUT_NAME, OUTPUT_NAME)
+    for node in kept:
+        for names in (node.input, node.output):
+            names[:] = [RAW if name == last else name for name in names]
+    biases = {name for node in kept if node.op_type == "Add" for name in node.input}
+    for tensor in graph.initializer:
+        if tensor.name in biases and len(tensor.dims) == 2 and tensor.dims[0] == 1:
+            del tensor.dims[0]
+    del graph.node[:]
+    graph.node.extend(kept)
+    return graph

@@ -1,0 +1,175 @@
+"""Whether the ONNX file computes what the scikit-learn pipeline computes.
+
+Two references: scikit-learn in float32, as the model was trained and judged, and the same pipeline
+in float64, which tells what float32 costs either of them.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+from onnxruntime import GraphOptimizationLevel
+from sklearn.pipeline import Pipeline
+
+from asteroid_taxonomy.console import PipelineError
+from asteroid_taxonomy.learning.model_file import steps
+from asteroid_taxonomy.onnx_model.contract import INPUT_NAME, ONNX_PATH, OUTPUT_NAME, REDO
+
+BATCH = 1024  # spectra at a time; more is no faster and takes memory
+BATCHES = (0, 1, 2, 32, 4096)
+SUM_TOLERANCE = 1e-5  # of the probabilities of one asteroid, from 1
+ROUNDING = 4  # float32 results may differ by so many times what rounding costs scikit-learn
+LEVELS = {"off": GraphOptimizationLevel.ORT_DISABLE_ALL,
+          "basic": GraphOptimizationLevel.ORT_ENABLE_BASIC,
+          "extended": GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+          "all": GraphOptimizationLevel.ORT_ENABLE_ALL}
+Spectra = npt.NDArray[np.float32]  # [n, bands]
+Probabilities = npt.NDArray[np.floating]  # [n, classes]
+Predict = Callable[[Spectra], Probabilities]
+
+
+def runtime(path: Path, level: GraphOptimizationLevel) -> Predict:
+    """Load the file on the CPU, quietly; PipelineError where it cannot be loaded."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.graph_optimization_level = level
+    options.intra_op_num_threads = 1
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's exceptions share no narrower base class
+        raise PipelineError(f"onnxruntime {onnxruntime.__version__} cannot load {path}: "
+                            f"{' '.join(str(error).split())[:300]}; {REDO}") from None
+    return lambda spectra: session.run([OUTPUT_NAME], {INPUT_NAME: spectra})[0]
+
+
+def in_batches(predict: Predict, spectra: Spectra) -> Probabilities:
+    """Probabilities [n, classes] of all `spectra`, BATCH of them at a time."""
+    starts = range(0, len(spectra), BATCH)
+    return np.concatenate([predict(spectra[start:start + BATCH]) for start in starts])
+
+
+def stress_inputs(spectra: Spectra, used: list[int]) -> dict[str, Spectra]:
+    """Inputs that no survey has: constants, spectra out of scale, NaN in every unused band."""
+    return {
+        "zeros_and_ones": np.stack([np.zeros_like(spectra[0]), np.ones_like(spectra[0])]),
+        "thousandth": spectra * np.float32(1e-3), "thousandfold": spectra * np.float32(1e3),
+        "unused_nan": without_unused(spectra, used),
+    }
+
+
+def without_unused(spectra: Spectra, used: list[int]) -> Spectra:
+    """A copy of `spectra` with NaN in every column that is not `used`."""
+    out = np.full_like(spectra, np.nan)
+    out[:, used] = spectra[:, used]
+    return out
+
+
+def compare(
+    name: str, reference: Probabilities, exact: Probabilities, exported: Probabilities,
+    max_difference: float,
+) -> dict[str, float]:
+    """Compare probabilities [n, classes] of scikit-learn and of the ONNX file.
+
+    Parameters
+    ----------
+    name : str
+        Of the set of spectra, for the metrics.
+    reference, exact : floating [n, classes]
+        scikit-learn's, in float32 and in float64. Their difference is what rounding costs: where
+        it is large, as it is for spectra a thousand times too bright, so is the tolerance.
+    exported : float32 [n, classes]
+        The ONNX file's.
+    max_difference : float
+        Allowed, of a probability.
+
+    Raises
+    ------
+    PipelineError
+        They differ by more than that, a label flips although the reference's best two classes
+        are further apart than that, or rows do not sum to 1.
+    """
+    allowed = max(max_difference, ROUNDING * float(np.abs(reference - exact).max()))
+    difference = float(np.abs(reference - exported).max())
+    best = np.sort(reference, axis=1)
+    flip = (reference.argmax(axis=1) != exported.argmax(axis=1))
+    flips = int((flip & (best[:, -1] - best[:, -2] > allowed)).sum())
+    off_sum = float(np.abs(exported.sum(axis=1, dtype=np.float64) - 1.0).max())
+    if not (difference <= allowed and flips == 0 and off_sum <= SUM_TOLERANCE):
+        raise PipelineError(
+            f"{ONNX_PATH} is not the trained model: on {name} ({len(reference):,} spectra) "
+            f"probabilities differ by {difference:.1e} (allowed {allowed:.0e}), "
+            f"{flips} labels flip, rows are off 1 by {off_sum:.1e}; {REDO}"
+        )
+    return {f"{name}_spectra": len(reference), f"{name}_max_difference": difference,
+            f"{name}_max_difference_float64": float(np.abs(exact - exported).max()),
+            f"{name}_label_flips": flips}
+
+
+def recognise(
+    model: Pipeline, used: list[int], spectra: Spectra, exported: Probabilities, tolerance: float
+) -> None:
+    """Stop where the file is wrong in a way that has a name.
+
+    Raises
+    ------
+    PipelineError
+        Its probabilities are NaN, or the model's in another order of classes, or those of the
+        classifier on spectra that were not scaled.
+    """
+    if np.isnan(exported).any():
+        raise PipelineError(f"{ONNX_PATH} gives NaN for complete spectra; {REDO}")
+    reference, classes = model.predict_proba(spectra), list(model.classes_)
+    between = np.abs(reference[:, :, None] - exported[:, None, :]).max(axis=0)
+    order = between.argmin(axis=0)  # for each column of the file, the class it is
+    if between.min(axis=0).max() <= tolerance and list(order) != list(range(len(classes))):
+        raise PipelineError(f"{ONNX_PATH} gives the probabilities in the order "
+                            f"{', '.join(classes[i] for i in order)}, and not in that of its "
+                            f"metadata, {', '.join(classes)}; {REDO}")
+    *scalers, classifier = steps(model)
+    unscaled = classifier.predict_proba(spectra[:, used]) if scalers else reference
+    if np.abs(unscaled - exported).max() <= tolerance < np.abs(reference - exported).max():
+        raise PipelineError(f"{ONNX_PATH} lacks the scaler: it gives what the classifier makes of "
+                            f"spectra that were not scaled; {REDO}")
+
+
+def check_edges(
+    predict: Predict, spectra: Spectra, used: list[int], max_difference: float
+) -> None:
+    """Check what a difference to scikit-learn, which refuses NaN and no rows at all, cannot show.
+
+    Parameters
+    ----------
+    predict : callable
+        The ONNX file's.
+    spectra : float32 [n, bands]
+        Complete where `used`.
+    used : list of int
+        Columns that the model uses.
+    max_difference : float
+        Allowed, of a probability.
+
+    Raises
+    ------
+    PipelineError
+        NaN in a used band gives a probability, NaN in an unused one changes any, or a spectrum's
+        probabilities depend on how many are in its batch.
+    """
+    holed = np.repeat(spectra[:1], len(used), axis=0)
+    holed[np.arange(len(used)), used] = np.nan
+    kept = np.flatnonzero(~np.isnan(predict(holed)).all(axis=1))
+    if len(kept):
+        raise PipelineError(f"{ONNX_PATH} should give NaN where a used band is NaN, but gives "
+                            f"probabilities where column {used[kept[0]]} is; {REDO}")
+    expected = in_batches(predict, spectra)
+    if not np.array_equal(expected, in_batches(predict, without_unused(spectra, used))):
+        raise PipelineError(f"{ONNX_PATH} gives other probabilities where an unused band is NaN; "
+                            f"{REDO}")
+    for size in BATCHES:
+        found = predict(spectra[:size])
+        same = found.shape == expected[:size].shape and np.allclose(
+            found, expected[:size], rtol=0.0, atol=max_difference)
+        if not same:
+            raise PipelineError(f"{ONNX_PATH} gives other probabilities in a batch of {size}, of "
+                                f"shape {found.shape}; {REDO}")

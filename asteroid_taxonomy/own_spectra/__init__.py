@@ -1,0 +1,1 @@
+"""Spectra in files that users bring: text, tables, columns, units, resampling."""

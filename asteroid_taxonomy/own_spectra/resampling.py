@@ -1,0 +1,110 @@
+"""From any wavelength grid to the bands of the classifier, normalised at 550 nm.
+
+Gaia's bands are 44 nm wide. Where a spectrum has two or more points inside a band (within 22 nm of
+its centre), the band's reflectance is the mean over the band of the straight lines through the
+points; where it has one or none, the value of those lines at the centre. So Gaia's own grid comes
+back as it is. A band is covered if its centre lies on a point or between two points that are at
+most 66 nm apart; nothing is extrapolated.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from asteroid_taxonomy.asteroids import NORMALISATION_NM
+
+HALF_WIDTH_NM = 22.0  # half the step of Gaia's grid (Galluccio et al. 2022)
+MAX_GAP_NM = 66.0  # one and a half steps: a spectrum that lacks a band is not bridged
+SAME_NM = 0.01  # points closer than this are one wavelength, whatever unit they were written in
+
+Floats = npt.NDArray[np.float64]
+
+
+def weights(grid_nm: Floats, bands_nm: Sequence[int]) -> Floats:
+    """Weights [points, bands] that turn reflectances on `grid_nm` into those of the bands.
+
+    Parameters
+    ----------
+    grid_nm : float64 [points]
+        Ascending, in nm, no two the same.
+    bands_nm : sequence of int
+        Centres of the bands, in nm.
+
+    Returns
+    -------
+    float64 [points, bands]
+        Columns that sum to 1; NaN in the column of a band that the grid does not cover.
+    """
+    out = np.zeros((len(grid_nm), len(bands_nm)))
+    for j, centre in enumerate(bands_nm):
+        nearest = int(np.abs(grid_nm - centre).argmin()) if len(grid_nm) else 0
+        inside = np.abs(grid_nm - centre) < HALF_WIDTH_NM
+        if inside.sum() <= 1 and len(grid_nm) and abs(grid_nm[nearest] - centre) < SAME_NM:
+            out[nearest, j] = 1.0
+        elif not _covered(grid_nm, centre):
+            out[:, j] = np.nan
+        elif inside.sum() <= 1:
+            _add_lines(out[:, j], grid_nm, np.array([float(centre)]), np.ones(1))
+        else:
+            low, high = (np.clip(centre + side * HALF_WIDTH_NM, grid_nm[0], grid_nm[-1])
+                         for side in (-1, 1))
+            nodes = np.unique(np.concatenate([[low], grid_nm[inside], [high]]))
+            step = np.diff(nodes)
+            share = (np.append(step, 0) + np.insert(step, 0, 0)) / (2 * (high - low))
+            _add_lines(out[:, j], grid_nm, nodes, share)
+    return out
+
+
+def _covered(grid_nm: Floats, centre: float) -> bool:
+    right = int(np.searchsorted(grid_nm, centre - SAME_NM))
+    if right == len(grid_nm):
+        return False
+    if abs(grid_nm[right] - centre) <= SAME_NM:
+        return True
+    return right > 0 and bool(grid_nm[right] - grid_nm[right - 1] <= MAX_GAP_NM)
+
+
+def _add_lines(column: Floats, grid_nm: Floats, nodes: Floats, share: Floats) -> None:
+    """Add to `column` the weights of the straight lines through the points, at `nodes`."""
+    left = np.clip(np.searchsorted(grid_nm, nodes, side="right") - 1, 0, len(grid_nm) - 2)
+    along = (nodes - grid_nm[left]) / (grid_nm[left + 1] - grid_nm[left])
+    np.add.at(column, left, share * (1 - along))
+    np.add.at(column, left + 1, share * along)
+
+
+def to_bands(
+    grid_nm: Floats, reflectance: npt.NDArray[np.floating], bands_nm: Sequence[int]
+) -> npt.NDArray[np.floating]:
+    """Resample spectra [n, points] on one grid to the bands, [n, bands]; NaN where not covered.
+
+    A point that is NaN or infinite is left out of its spectrum's grid.
+    """
+    of_all = weights(grid_nm, bands_nm)
+    picked = of_all.argmax(axis=0)
+    if (of_all[picked, np.arange(len(bands_nm))] == 1.0).all():  # the grid has every band itself
+        return np.where(np.isfinite(reflectance), reflectance, np.nan)[:, picked]
+    whole = np.isfinite(reflectance)
+    covered = np.isfinite(of_all).all(axis=0)
+    out = np.full((len(reflectance), len(bands_nm)), np.nan)
+    complete = whole.all(axis=1)
+    out[np.ix_(complete, covered)] = reflectance[complete].astype(float) @ of_all[:, covered]
+    broken = np.flatnonzero(~complete)
+    if len(broken):
+        patterns, which = np.unique(whole[broken], axis=0, return_inverse=True)
+        for i, pattern in enumerate(patterns):
+            rows = broken[which.ravel() == i]
+            own = weights(grid_nm[pattern], bands_nm)
+            there = np.isfinite(own).all(axis=0) & bool(pattern.any())
+            values = reflectance[np.ix_(rows, pattern)].astype(float)
+            out[np.ix_(rows, there)] = values @ own[:, there]
+    return out
+
+
+def normalised(
+    bands: npt.NDArray[np.floating], bands_nm: Sequence[int]
+) -> npt.NDArray[np.float32]:
+    """Divide each spectrum [n, bands] by its reflectance at 550 nm; all NaN where it has none."""
+    at = bands[:, list(bands_nm).index(NORMALISATION_NM)][:, None]
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        return np.where(at > 0, bands / at, np.nan).astype(np.float32)

@@ -1,0 +1,460 @@
+"""What can go wrong between an archive and a raw file, each case over a real socket.
+
+Every case runs a fetch stage against a service with one fault. It ends in the right file, or in
+one sentence, exit code 1 and no file; and the same stage succeeds once the fault is gone.
+"""
+
+import csv
+import functools
+import gzip
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.archives.tap_service import error_page, to_csv, wait_for, zipped
+from tests.commands import environment
+from tests.small_survey import LABELS, STAGES, TOP, files, run
+
+pytestmark = pytest.mark.loopback
+posix = pytest.mark.skipif(os.name != "posix", reason="signals and limits of POSIX")
+
+RIGHT = "the right file"
+MAINTENANCE = b"<html><head><title>Down for maintenance</title></head><body>at 8</body></html>"
+FOREVER = 99
+
+
+# -- faults: each takes the service and breaks it ------------------------------------------------
+
+def have(**attributes):
+    """The service has these attributes."""
+    return lambda service: vars(service).update(attributes)
+
+
+def status(step, code, body=b"", times=FOREVER, **headers):
+    """A step is answered with an HTTP status of our choice, so many times."""
+    def answer(handler):
+        handler.send(code, body, **headers)
+        return True
+    return lambda service: service.steps.update({step: [answer] * times})
+
+
+def hang_up(step, times=FOREVER):
+    """The connection is closed without an answer."""
+    def answer(handler):
+        handler.close_connection = True
+        handler.connection.shutdown(socket.SHUT_RDWR)
+        return True
+    return lambda service: service.steps.update({step: [answer] * times})
+
+
+def data(send):
+    """The data answer goes out as `send(handler, body)` does it."""
+    return have(send_data=send)
+
+
+def cell(column, value, row=5):
+    """One cell of the data answer is another."""
+    def edit(names, rows):
+        rows[row][names.index(column)] = value
+        return names, rows
+    return have(edit=edit)
+
+
+def columns(change):
+    """The columns of the data answer are those that `change` makes of (names, rows)."""
+    return have(edit=lambda names, rows: change(names, rows))
+
+
+def send_head(handler, **headers):
+    handler.send_response(200)
+    for name, value in headers.items():
+        handler.send_header(name.replace("_", "-"), value)
+    handler.end_headers()
+
+
+def cut_in_the_middle(handler, body):
+    send_head(handler, Content_Length=str(len(body)))
+    handler.wfile.write(body[:len(body) // 2])
+    handler.close_connection = True
+
+
+def cut_once(handler, body):
+    if handler.server.__dict__.setdefault("cut_before", False):
+        handler.send(200, body)
+    else:
+        handler.server.cut_before = True
+        cut_in_the_middle(handler, body)
+
+
+def end_early(handler, body, at_line_end):
+    send_head(handler, Connection="close")
+    half = body[:len(body) // 2]
+    handler.wfile.write(half[:half.rindex(b"\n") + (1 if at_line_end else 9)])
+    handler.close_connection = True
+
+
+def chunked_and_cut(handler, body):
+    send_head(handler, Transfer_Encoding="chunked")
+    handler.wfile.write(b"%x\r\n%s\r\n" % (2000, body[:2000]))
+    handler.close_connection = True
+
+
+def chunked(handler, body):
+    send_head(handler, Transfer_Encoding="chunked")
+    for part in (body[:2000], body[2000:]):
+        handler.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
+    handler.wfile.write(b"0\r\n\r\n")
+
+
+def trickle(handler, body):
+    send_head(handler, Content_Length=str(len(body)))
+    handler.trickle(body, 1, 0.05)
+
+
+def fall_silent(handler, body):
+    send_head(handler, Content_Length=str(len(body)))
+    handler.trickle(body, 2000, 30)
+
+
+def shuffled(names, rows):
+    return names, random.Random(7).sample(rows, len(rows))
+
+
+def reordered(names, rows):
+    return names[::-1], [row[::-1] for row in rows]
+
+
+def broken_utf8(names, rows):
+    return to_csv(names, rows).replace(b"pallas", b"pall\xe9s")
+
+
+CASES = {
+    # the service's row limit and its counts
+    "truncated without a mark": ("spectra", have(hard_maxrec=100), "320 rows 100: row limit"),
+    "truncated with a mark": (
+        "spectra", have(hard_maxrec=100, mark_overflow=True), "truncated (OVERFLOW)"),
+    "labels truncated": ("labels", have(hard_maxrec=7), "20 rows sent 7"),
+    "mapping truncated": ("mapping", have(hard_maxrec=7), "20 rows sent 7"),
+    "count changes": ("spectra", have(counts=[318, 320]), "changed 318 320 run it again"),
+    "more rows than counted": ("spectra", have(counts=[300]), "300 rows sent 301"),
+    "count is zero": ("spectra", have(counts=[0]), "no rows check the table name"),
+    "count is not a number": ("spectra", have(counts=["many"]), "n_rows int64 'many'"),
+    "count is null": ("spectra", have(counts=["null"]), "expected one number"),
+    # transport
+    "connection cut mid-body": ("spectra", data(cut_in_the_middle), "broke after (attempt 3)"),
+    "connection cut once": ("spectra", data(cut_once), RIGHT),
+    "body ends early at a line end": (
+        "spectra", data(functools.partial(end_early, at_line_end=True)), "320 rows sent"),
+    "body ends early inside a line": (
+        "spectra", data(functools.partial(end_early, at_line_end=False)), "inside a line cut off"),
+    "chunked body": ("spectra", data(chunked), RIGHT),
+    "chunked body cut": ("spectra", data(chunked_and_cut), "broke after"),
+    "gzip without a header": ("spectra", have(render=zipped), RIGHT),
+    "gzip with a header": (
+        "spectra", data(lambda h, body: h.send(200, gzip.compress(body), Content_Encoding="gzip")),
+        RIGHT),
+    "gzip header on plain text": (
+        "spectra", data(lambda h, body: h.send(200, body, Content_Encoding="gzip")), RIGHT),
+    "gzip body cut": (
+        "spectra", have(render=lambda n, r: zipped(n, r)[:-40]), "compressed cut off"),
+    "gzip body damaged": (
+        "spectra", have(render=lambda n, r: zipped(n, r)[:-8] + b"1" * 8), "compressed damaged"),
+    "empty body": ("spectra", have(render=lambda n, r: b""), "empty answer"),
+    "header and no rows": ("spectra", have(render=lambda n, r: to_csv(n, [])), "320 rows sent 0"),
+    "slow trickle past the deadline": (
+        "spectra", data(trickle), "still sending deadline of 1.5 s tap.deadline_s"),
+    "silence mid-body": ("spectra", data(fall_silent), "broke after timed out"),
+    "server hangs up at creation": ("spectra", hang_up("POST create"), "could not be used"),
+    "server hangs up once": ("spectra", hang_up("POST create", times=1), RIGHT),
+    "server hangs up once at the start": ("spectra", hang_up("POST phase", times=1), RIGHT),
+    # HTTP
+    "maintenance page as the result": (
+        "spectra", have(render=lambda n, r: MAINTENANCE), "page CSV Down for maintenance"),
+    "maintenance page at creation": (
+        "spectra", status("POST create", 200, MAINTENANCE), "did not create Down for maintenance"),
+    "maintenance page as the phase": (
+        "spectra", status("GET phase", 200, MAINTENANCE), "Down for maintenance"),
+    "XML error with status 200": (
+        "spectra", have(render=lambda n, r: error_page('Field "x" not found')),
+        'CSV Field "x" not found'),
+    "400 bad ADQL": ("spectra", status("POST create", 400, error_page("Expected SELECT")),
+                     "400 Bad Request Expected SELECT"),
+    "404 wrong address": ("spectra", status("POST create", 404), "404 Not Found GAIA_TAP_URL"),
+    "404 result gone": ("spectra", status("GET results", 404), "404 Not Found"),
+    "500": ("spectra", status("POST create", 500), "500 Internal Server Error"),
+    "created without an address": ("spectra", status("POST create", 303), "did not create a job"),
+    "429 then fine": ("spectra", status("POST create", 429, times=2, Retry_After=0), RIGHT),
+    "502 then fine": ("mapping", status("GET phase", 502, times=1), RIGHT),
+    "503 with Retry-After then fine": (
+        "labels", status("GET results", 503, times=1, Retry_After=1), RIGHT),
+    "503 with Retry-After past the deadline": (
+        "spectra", status("GET phase", 503, Retry_After=3600), "503 deadline of 1.5 s"),
+    "504 for good": ("spectra", status("GET phase", 504), "504 Gateway (attempt 3) make demo"),
+    "redirect of the creation": (
+        "spectra", status("POST create", 307, times=1, Location="/tap/async"), RIGHT),
+    "redirect of the result": (
+        "spectra", status("GET results", 303, times=1, Location="results/result.csv"), RIGHT),
+    "redirect without end": (
+        "spectra", status("GET phase", 302, Location="phase"), "redirects without end"),
+    "creation redirected without end": (
+        "spectra", status("POST create", 307, Location="/tap/async"), "307"),
+    # the job
+    "job stuck in QUEUED": ("spectra", have(phases=["QUEUED"]), "phase QUEUED deadline of 1.5 s"),
+    "job queued then fine": (
+        "spectra", have(phases=["QUEUED", "EXECUTING", "COMPLETED"]), RIGHT),
+    "job never starts": ("labels", have(phases=["PENDING"]), "phase PENDING deadline"),
+    "job ABORTED": ("spectra", have(phases=["ABORTED"]), "phase ABORTED"),
+    "job ERROR": ("spectra", have(phases=["ERROR"], job_error="relation gone"),
+                  "phase ERROR: relation gone"),
+    "job ERROR names a time-out": (
+        "spectra", have(phases=["ERROR"], job_error="Query timed out"), "timed out (attempt 3)"),
+    "job ERROR without a reason": (
+        "spectra", lambda s: (have(phases=["ERROR"])(s), status("GET error", 404)(s)),
+        "phase ERROR no reason"),
+    "job cannot be deleted": ("spectra", status("POST job", 404), RIGHT),
+    # the columns
+    "extra column": ("spectra", columns(lambda n, r: (n + ["x"], [row + ["1"] for row in r])),
+                     "asked for the columns sent x"),
+    "missing column": ("spectra", columns(lambda n, r: (n[:-1], [row[:-1] for row in r])),
+                       "asked for the columns"),
+    "renamed column": ("spectra", columns(lambda n, r: (["id", *n[1:]], r)), "sent id, number_mp"),
+    "column twice": ("spectra", columns(lambda n, r: ([n[0], n[0], *n[2:]], r)),
+                     "sent source_id, source_id"),
+    "re-ordered columns": ("spectra", columns(reordered), RIGHT),
+    "re-ordered rows": ("spectra", columns(shuffled), RIGHT),
+    "header in upper case": ("spectra", columns(lambda n, r: ([c.upper() for c in n], r)), RIGHT),
+    "everything quoted": (
+        "spectra", have(render=functools.partial(to_csv, quoting=csv.QUOTE_ALL)), RIGHT),
+    "null written as null": (
+        "spectra", have(render=functools.partial(to_csv, null="null")), RIGHT),
+    "null written as NaN": ("spectra", have(render=functools.partial(to_csv, null="NaN")), RIGHT),
+    "CRLF line ends": (
+        "spectra", have(render=lambda n, r: to_csv(n, r).replace(b"\n", b"\r\n")), RIGHT),
+    "a row too short": ("spectra", columns(lambda n, r: (n, [*r[:9], r[9][:3], *r[10:]])),
+                        "not CSV throughout"),
+    "not UTF-8": ("spectra", have(render=broken_utf8), "denomination 16 values pall"),
+    "other unit": ("spectra", have(units={"wavelength": "Angstrom"}), "'Angstrom' expected nm"),
+    "same unit by another name": ("spectra", have(units={"wavelength": "nanometer"}), RIGHT),
+    "unit written as none": ("spectra", have(units={"reflectance_spectrum": "---"}), RIGHT),
+    "columns not listed": ("spectra", have(list_columns=False), RIGHT),
+    # the values
+    "number that is text": ("spectra", cell("number_mp", "four"),
+                            "number_mp 1 values not int64 'four' -42849"),
+    "number with a fraction": ("mapping", cell("number_mp", "4.5"), "number_mp not int64"),
+    "wavelength that is text": ("spectra", cell("wavelength", "blue"), "wavelength not float"),
+    "flag beyond int8": ("spectra", cell("reflectance_spectrum_flag", "300"), "flag not int8"),
+    "source_id null": ("spectra", cell("source_id", None), "source_id is null in 1 of 320"),
+    "source_id and wavelength twice": (
+        "spectra", cell("wavelength", "374.0"), "wavelength comes twice in 1 of 320 e.g. -42849"),
+    "15 wavelengths": ("spectra", lambda s: (
+        have(edit=lambda n, r: (n, r[1:]), counts=[319])(s)), "not exactly 16 in 1 of 20 sources"),
+    "17 wavelengths": ("spectra", lambda s: (have(
+        edit=lambda n, r: (n, [*r, [*r[0][:4], "1078.0", *r[0][5:]]]), counts=[321])(s)),
+        "wavelength is not one of 374 ... 1034 nm in 1 of 321"),
+    "wavelength 550.0001": ("spectra", cell("wavelength", "550.0001"), "not one of 1 of 320"),
+    "number differs within a source": (
+        "spectra", cell("number_mp", "77"), "number_mp differs between the bands"),
+    "name null in one band": (
+        "spectra", cell("denomination", None), "denomination differs between the bands"),
+    "reflectance inf": ("spectra", cell("reflectance_spectrum", "inf"), "infinite in 1 of 320"),
+    "reflectance 1e39": ("spectra", cell("reflectance_spectrum", "1e39"), "infinite in 1 of 320"),
+    "reflectance 1e30": ("spectra", cell("reflectance_spectrum", "1e30"), "outside -30 ... 30"),
+    "reflectance far below zero": (
+        "spectra", cell("reflectance_spectrum", "-1000"), "outside -30 ... 30"),
+    "reflectance a little below zero": (
+        "spectra", cell("reflectance_spectrum", "-0.25"),
+        lambda table: -0.25 in table["reflectance_spectrum"].to_pylist()),
+    "reflectance NaN": (
+        "spectra", cell("reflectance_spectrum", "-nan"),
+        lambda table: table["reflectance_spectrum"].null_count == 17),
+    "error below zero": ("spectra", cell("reflectance_spectrum_err", "-1"), "outside 0 ... 30"),
+    "label class empty": (
+        "labels", cell("class", ""), lambda table: table["class"].null_count == 2),
+    "label probability inf": ("labels", cell("class_A", "inf"), "class_A is infinite in 1 of 20"),
+    "label columns not listed": (
+        "labels", have(list_columns=False), lambda t: t.column_names == ["Number", "class"]),
+}
+
+
+@pytest.fixture(scope="module")
+def right_files():
+    """The bytes of a stage's file from a service without faults, by stage; filled as they come."""
+    return {}
+
+
+def fetched(stage, folder, right_files):
+    """Whether the stage's file is the one that a service without faults gives."""
+    path = folder / STAGES[stage][1]
+    return path.read_bytes() == right_files.setdefault(stage, path.read_bytes())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_it_ends_in_the_right_file_or_in_one_sentence(
+    name, service, project_folder, capsys, right_files
+):
+    stage, fault, expected = CASES[name]
+    path = project_folder / STAGES[stage][1]
+    if stage not in right_files:
+        assert run(stage) == 0
+        assert fetched(stage, project_folder, right_files)
+        path.unlink()
+        capsys.readouterr()
+    fault(service)
+    code = run(stage)
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    if isinstance(expected, str) and expected is not RIGHT:
+        assert code == 1
+        assert len(errors) == 1
+        assert [part for part in expected.split() if part not in errors[0]] == []
+        assert files(project_folder) == []
+    else:
+        assert (code, errors) == (0, [])
+        assert expected(pq.read_table(path)) if expected is not RIGHT \
+            else fetched(stage, project_folder, right_files)
+    if name != "job cannot be deleted":
+        assert service.jobs == {}
+    service.heal()
+    assert run(stage) == 0
+    assert fetched(stage, project_folder, right_files)
+    assert files(project_folder) == [STAGES[stage][1]]
+
+
+@pytest.mark.parametrize("fault", [
+    status("POST create", 400), status("POST create", 500), have(phases=["ABORTED"]),
+    have(render=lambda n, r: MAINTENANCE), have(hard_maxrec=100)])
+def test_what_will_not_pass_is_not_tried_again(fault, service, project_folder):
+    fault(service)
+    assert run("spectra") == 1
+    # TAP_SCHEMA, COUNT(*), the rows, and COUNT(*) again where the rows are not as many
+    assert service.log.count("POST create") <= 4
+    assert service.log.count("GET results") <= 4
+
+
+def test_a_table_that_the_service_does_not_have_is_named(
+    service, project_folder, capsys, monkeypatch
+):
+    monkeypatch.setenv("LABELS_TABLE", "vizier.no_such_table")
+    assert run("labels") == 1
+    assert "Could not locate table vizier.no_such_table" in capsys.readouterr().err
+    assert files(project_folder) == []
+
+
+def test_a_mirror_with_another_table_name_gives_the_same_bytes(
+    service, project_folder, monkeypatch, right_files
+):
+    assert run("labels") == 0
+    assert fetched("labels", project_folder, right_files)
+    service.tables["mirror.labels"] = service.tables.pop(LABELS)
+    monkeypatch.setenv("LABELS_TABLE", "mirror.labels")
+    assert run("labels") == 0
+    assert fetched("labels", project_folder, right_files)
+
+
+def test_no_server_ends_with_both_ways_on(project_folder, capsys, monkeypatch):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    monkeypatch.setenv("GAIA_TAP_URL", f"http://127.0.0.1:{port}/tap")
+    monkeypatch.setenv("no_proxy", "*")
+    assert run("spectra") == 1
+    said = capsys.readouterr().err
+    assert "error: the Gaia archive" in said
+    assert "Connection refused" in said
+    assert "GAIA_TAP_URL" in said and "simulated" in said
+    assert files(project_folder) == []
+
+
+@pytest.mark.parametrize("url", ["gaia", "ftp://gaia.example/tap", "http:///tap", "http://["])
+def test_an_address_that_is_none_is_refused(url, project_folder, capsys, monkeypatch):
+    monkeypatch.setenv("GAIA_TAP_URL", url)
+    assert run("spectra") == 1
+    assert "GAIA_TAP_URL should be a TAP URL" in capsys.readouterr().err
+
+
+# -- a process of its own ------------------------------------------------------------------------
+
+def start(folder, stage, before=""):
+    """Start `python -m stages.fetch_<stage>` in `folder`, after the Python statement `before`."""
+    module = STAGES[stage][0].__name__
+    code = f"{before}\nimport runpy; runpy.run_module({module!r}, run_name='__main__')"
+    return subprocess.Popen([sys.executable, "-c", code], cwd=folder, stderr=subprocess.PIPE,
+                            text=True, env={**os.environ, "PYTHONPATH": str(TOP)})
+
+
+@posix
+@pytest.mark.parametrize(("name", "code", "says"), [
+    ("SIGTERM", 143, "terminated: nothing was written"),
+    ("SIGINT", 130, "interrupted: nothing was written"),
+    ("SIGHUP", 129, "terminated: nothing was written"),
+])
+@pytest.mark.parametrize("moment", ["in mid-transfer", "in the queue"])
+def test_a_signal_deletes_the_remote_job_and_leaves_nothing(
+    name, code, says, moment, service, project_folder
+):
+    path = project_folder / "params.yaml"
+    path.write_text(path.read_text().replace("deadline_s: 1.5", "deadline_s: 60"))
+    if moment == "in the queue":
+        service.phases = ["QUEUED"]
+        reached = "GET phase"
+    else:
+        service.send_data = trickle
+        reached = "GET results"
+    process = start(project_folder, "spectra")
+    wait_for(lambda: service.log.count(reached) >= 3)
+    time.sleep(0.1)
+    assert len(service.jobs) == 1
+    process.send_signal(getattr(signal, name))
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == code
+    assert said.splitlines()[-1] == says
+    assert "Traceback" not in said
+    assert service.jobs == {}
+    assert files(project_folder) == []
+    service.heal()
+    assert run("spectra") == 0
+
+
+@posix
+@pytest.mark.parametrize("zip_body", [False, True], ids=["the download", "the Parquet file"])
+def test_a_full_disk_leaves_nothing(zip_body, service, project_folder):
+    # a limit on the size of files stands for the full disk; zipped, the download fits below it
+    service.render = (lambda n, r: gzip.compress(to_csv(n, r), 9)) if zip_body else to_csv
+    limit = 2500 if zip_body else 5000
+    process = start(project_folder, "spectra", before="import resource as r; "
+                    f"r.setrlimit(r.RLIMIT_FSIZE, ({limit}, {limit}))")
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "error: the disk said: " in said.splitlines()[-1]
+    assert "Traceback" not in said
+    assert files(project_folder) == []
+    assert service.jobs == {}
+    assert run("spectra") == 0
+
+
+def test_dvc_repro_succeeds_once_the_fault_is_gone(service, project_folder):
+    for folder in ("stages", "data"):
+        shutil.copytree(TOP / folder, project_folder / folder, ignore=shutil.ignore_patterns(
+            "*.parquet", "__pycache__"), dirs_exist_ok=True)
+    shutil.copy(TOP / "dvc.yaml", project_folder)
+    dvc = functools.partial(
+        subprocess.run, cwd=project_folder, capture_output=True, text=True,
+        env=environment())
+    dvc(["dvc", "init", "--no-scm", "--quiet"], check=True)
+    before = files(project_folder)
+    service.hard_maxrec = 7
+    failed = dvc(["dvc", "repro", "fetch_labels"])
+    assert failed.returncode != 0
+    assert "it has 20 rows" in failed.stderr and "sent 7" in failed.stderr
+    assert files(project_folder) == before
+    service.heal()
+    again = dvc(["dvc", "repro", "fetch_labels"])
+    assert again.returncode == 0, again.stderr
+    assert pq.read_metadata(project_folder / "data/raw/labels.parquet").num_rows == 20

@@ -1,0 +1,285 @@
+import gzip
+import itertools
+import re
+
+import astropy.units as u
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from astropy.table import Table
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from asteroid_taxonomy import console as cli
+from asteroid_taxonomy.catalogue import read_catalogue
+from asteroid_taxonomy.commands import classify as classify_file
+from asteroid_taxonomy.console import PipelineError
+from asteroid_taxonomy.onnx_model.contract import ONNX_PATH
+from tests.project_fixtures import TOP, simulated_params
+
+BANDS = simulated_params()["bands"]["wavelengths_nm"]
+UNITS = {"nm": (1.0, u.nm), "um": (1000.0, u.um), "angstrom": (0.1, u.AA)}
+ENDINGS = {"csv": "ascii.csv", "ecsv": "ascii.ecsv", "vot": "votable", "parquet": None}
+MODEL = TOP / ONNX_PATH
+FLAT = [1.0] * 16
+
+
+def write(table, path):
+    """Write an astropy table by the ending of `path`."""
+    form = ENDINGS[path.suffix[1:]]
+    if form:
+        table.write(path, format=form, overwrite=True)
+    else:
+        pq.write_table(pa.table({n: np.asarray(table[n]) for n in table.colnames}), path)
+
+
+def wide(ids, spectra, unit="nm", grid=BANDS):
+    factor = UNITS[unit][0]
+    return Table({"source_id": ids, **{f"reflectance_{nm / factor:.5g}": spectra[:, j]
+                                       for j, nm in enumerate(grid)}})
+
+
+def long(ids, spectra, unit="nm", grid=BANDS):
+    factor, astropy_unit = UNITS[unit]
+    table = Table({"source_id": np.repeat(ids, len(grid)),
+                   "wavelength": np.tile(np.array(grid) / factor, len(ids)),
+                   "reflectance": spectra.ravel()})
+    table["wavelength"].unit = astropy_unit
+    return table
+
+
+def answer(path, tmp_path, unit=None, model=MODEL):
+    out = tmp_path / "out.parquet"
+    classify_file.classify_file(path, out, unit, model)
+    return pq.read_table(out).to_pandas()
+
+
+def csv(tmp_path, header, *rows):
+    path = tmp_path / "my.csv"
+    path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def row(values, name="a"):
+    return ",".join([name, *map(str, values)])
+
+
+HEADER = ",".join(["name", *map(str, BANDS)])
+
+
+def refused(path, tmp_path, unit=None):
+    """The sentence with which a file is refused; nothing may have been written."""
+    with pytest.raises(PipelineError) as error:
+        classify_file.classify_file(path, tmp_path / "out.parquet", unit, MODEL)
+    assert not [p for p in tmp_path.iterdir() if "out" in p.name]
+    sentence = str(error.value)
+    assert sentence and "\n" not in sentence
+    return sentence
+
+
+@pytest.mark.parametrize(("shape", "ending", "unit"), [
+    *itertools.product([wide, long], ENDINGS, ["nm", "um"]), (long, "ecsv", "angstrom"),
+    (wide, "csv", "angstrom"),
+])
+def test_the_catalogues_own_spectra_come_back_with_the_same_probabilities(
+        catalogued, tmp_path, shape, ending, unit):
+    names = [f"reflectance_{nm}" for nm in BANDS]
+    table = read_catalogue()[0].to_pandas().set_index("source_id")
+    asteroids = pq.read_table("data/asteroids.parquet").to_pandas().set_index("source_id")
+    table = table[table["complex"].notna() & ~table["in_training"]].head(300)
+    spectra = asteroids.loc[table.index, names].to_numpy()
+    path = tmp_path / f"mine.{ending}"
+    write(shape(table.index.to_numpy(), spectra, unit), path)
+    found = answer(path, tmp_path, model=ONNX_PATH)
+    assert found["source_id"].astype("int64").tolist() == table.index.tolist()
+    for name in (c for c in table if c.startswith("probability_")):
+        np.testing.assert_allclose(found[name], table[name], atol=1e-6, rtol=0)
+
+
+def test_a_finer_grid_is_averaged_over_the_band_and_normalised(tmp_path):
+    grid = np.arange(350, 1060, 2.0)
+    spectrum = 3 * (0.5 + grid / 1100)[None, :]
+    coarse = (0.5 + np.array(BANDS) / 1100)[None, :]
+    write(long([1], spectrum, "um", grid), tmp_path / "fine.csv")
+    write(wide([1], coarse / coarse[0, 4]), tmp_path / "gaia.csv")
+    fine, gaia = (answer(tmp_path / f"{n}.csv", tmp_path) for n in ("fine", "gaia"))
+    assert fine["probability_S"][0] == pytest.approx(gaia["probability_S"][0], abs=1e-4)
+
+
+def test_a_file_without_names_is_one_spectrum_in_any_order(tmp_path):
+    rows = [f"{nm / 1000},{1 + nm / 1e4}" for nm in BANDS]
+    one = answer(csv(tmp_path, "wave,refl", *rows), tmp_path)
+    other = answer(csv(tmp_path, "wave,refl", *rows[::-1]), tmp_path)
+    assert len(one) == 1 and one.equals(other)
+
+
+def test_spectra_on_different_grids_come_back_in_the_order_of_the_file(tmp_path):
+    rows = [f"{name},{nm},1.0" for name, grid in
+            (("b", BANDS), ("a", range(360, 1060, 10)), ("c", BANDS)) for nm in grid]
+    found = answer(csv(tmp_path, "name,wavelength,reflectance", *rows), tmp_path)
+    assert found["name"].tolist() == ["b", "a", "c"]
+    assert found["complex"].nunique() == 1
+
+
+def test_spectra_that_straddle_batches_stay_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr("asteroid_taxonomy.own_spectra.tables.BATCH_ROWS", 7)
+    rows = [f"{i},{nm},{1 + i / 100}" for i in range(9) for nm in BANDS]
+    found = answer(csv(tmp_path, "id,wavelength,reflectance", *rows), tmp_path)
+    assert len(found) == 9 and found["complex"].notna().all()
+
+
+def test_a_spectrum_that_lacks_a_used_band_gets_a_note_beside_those_that_do_not(tmp_path):
+    gap = [*FLAT[:7], "", *FLAT[8:]]
+    found = answer(csv(tmp_path, HEADER, row(FLAT), row(gap)), tmp_path)
+    assert found["complex"].notna().tolist() == [True, False]
+    assert found["note"][1] == "no reflectance at 682 nm" and np.isnan(found["confidence"][1])
+
+
+def test_a_negative_reflectance_is_noted(tmp_path):
+    found = answer(csv(tmp_path, HEADER, row([*FLAT[:7], -0.2, *FLAT[8:]])), tmp_path)
+    assert found["note"][0] == "negative reflectance at 682 nm"
+    assert found["complex"][0] is not None
+
+
+def test_spectra_that_are_not_normalised_are_normalised_and_it_is_said(tmp_path, capsys):
+    twice = csv(tmp_path, HEADER, row([2.0] * 16), row(FLAT))
+    found = answer(twice, tmp_path)
+    assert found["probability_C"][0] == found["probability_C"][1]
+    assert "1 of 2 were not 1 at 550 nm" in capsys.readouterr().out
+
+
+def test_compressed_semicolons_byte_order_marks_and_crlf_are_read(tmp_path):
+    text = "\ufeff" + HEADER.replace(",", ";") + "\r\n" + row(FLAT).replace(",", ";") + "\r\n"
+    (tmp_path / "my.csv.gz").write_bytes(gzip.compress(text.encode()))
+    assert len(answer(tmp_path / "my.csv.gz", tmp_path)) == 1
+
+
+def test_csv_is_written_where_the_output_is_called_so(tmp_path):
+    classify_file.classify_file(csv(tmp_path, HEADER, row(FLAT)), tmp_path / "out.csv", None,
+                                MODEL)
+    assert (tmp_path / "out.csv").read_text().startswith('"name","probability_C"')
+
+
+@pytest.mark.parametrize(("header", "rows", "sentence"), [
+    ("", [], "is empty|no header"),
+    (HEADER, [], "has a header and no rows"),
+    (HEADER, [row(["x"] * 16)], "cannot be read as .*x"),
+    (HEADER, [row([-1.0] * 16)], "no reflectance above 0 at 550 nm"),
+    (HEADER, [row(["inf"] * 16)], "no spectrum of .* can be classified"),
+    (HEADER, [row(FLAT), "a,1"], "cannot be read"),
+    ("name,500,550,600,650,700", ["a,1,1,1,1,1"], "no reflectance at .*418"),
+    ("name,class", ["a,S"], "has the columns name, class; expected"),
+    (HEADER + ",374", [row(FLAT) + ",1"], "two columns '374'"),
+    (HEADER + ",374.0", [row(FLAT) + ",1"], "two columns for one wavelength"),
+    ("name,374nm,0.5um", ["a,1,1"], "several units"),
+    ("name,10,20", ["a,1,1"], "unit open; name it with --unit"),
+    ("wavelength,reflectance", ["400,1", "400,2"], "two values at 400 nm"),
+    ("name,wavelength,reflectance", ["a,,1"], "wavelength is missing"),
+    ("name,wavelength,reflectance",
+     [f"{n},{nm},1" for n in "aba" for nm in BANDS], "do not follow each other; sort"),
+])
+def test_wrong_input_gets_a_sentence_and_no_file(tmp_path, header, rows, sentence):
+    path = csv(tmp_path, header, *rows)
+    assert re.search(sentence, refused(path, tmp_path))
+
+
+@pytest.mark.parametrize(("name", "sentence"), [
+    ("none.csv", "does not exist"), ("mine.docx", "should end in .csv, .parquet"),
+    ("folder.csv", "is a folder"), ("empty.parquet", "is empty"),
+])
+def test_a_file_that_is_none_gets_a_sentence(tmp_path, name, sentence):
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "empty.parquet").touch()
+    assert sentence in refused(tmp_path / name, tmp_path)
+
+
+def test_text_where_numbers_belong_gets_a_sentence_in_parquet(tmp_path):
+    pq.write_table(pa.table({str(nm): ["1.0"] for nm in BANDS}), tmp_path / "my.parquet")
+    assert "holds string, expected numbers" in refused(tmp_path / "my.parquet", tmp_path)
+
+
+def test_the_input_is_never_overwritten(tmp_path):
+    path = csv(tmp_path, HEADER, row(FLAT))
+    before = path.read_bytes()
+    with pytest.raises(PipelineError, match="is the input"):
+        classify_file.classify_file(path, path, None, MODEL)
+    assert path.read_bytes() == before
+
+
+def test_a_large_votable_is_sent_to_parquet(tmp_path, monkeypatch):
+    write(wide([1], np.ones((1, 16))), tmp_path / "my.vot")
+    monkeypatch.setattr("asteroid_taxonomy.own_spectra.tables.WHOLE_BYTES", 100)
+    assert "stilts tcopy" in refused(tmp_path / "my.vot", tmp_path)
+
+
+def test_the_command_prints_a_table_and_ends_with_0(tmp_path, monkeypatch, capsys):
+    path = csv(tmp_path, HEADER, row(FLAT, "my asteroid"))
+    monkeypatch.setattr("sys.argv", ["classify_file", str(path), "--model", str(MODEL)])
+    monkeypatch.setattr(cli.signal, "signal", lambda *args: None)
+    with pytest.raises(SystemExit) as end:
+        cli.run(classify_file.main)
+    assert end.value.code == 0 and "my asteroid" in capsys.readouterr().out
+
+
+def survives(path, tmp_path):
+    """Classify a file that may be anything: an answer or a sentence, never another exception."""
+    out = tmp_path / "out.parquet"
+    out.unlink(missing_ok=True)
+    try:
+        classify_file.classify_file(path, out, None, MODEL)
+        assert pq.read_table(out).num_rows > 0
+    except PipelineError as error:
+        assert str(error) and not out.exists()
+    assert not list(tmp_path.glob(".*part"))
+
+
+fuzzing = settings(max_examples=150, deadline=None,
+                   suppress_health_check=[HealthCheck.function_scoped_fixture])
+CELLS = st.one_of(st.floats().map(str), st.text(max_size=6), st.integers().map(str),
+                  st.sampled_from(["", "NaN", "1e999", "-0", '"', ",", "0.55um"]))
+
+
+@fuzzing
+@given(header=st.lists(st.one_of(st.sampled_from([*map(str, BANDS), "name", "wavelength",
+                                                  "reflectance", "0.55um", "id"]),
+                                 st.text(max_size=8)), max_size=20),
+       rows=st.lists(st.lists(CELLS, max_size=20), max_size=6))
+def test_any_text_gets_an_answer_or_a_sentence(tmp_path, header, rows):
+    path = tmp_path / "fuzz.csv"
+    path.write_text("\n".join(",".join(cells) for cells in [header, *rows]), encoding="utf-8",
+                    errors="surrogatepass", newline="")
+    survives(path, tmp_path)
+
+
+@fuzzing
+@given(values=st.lists(st.lists(st.one_of(st.floats(), st.none()), min_size=16, max_size=16),
+                       min_size=1, max_size=4))
+def test_any_number_gets_an_answer_or_a_sentence(tmp_path, values):
+    path = csv(tmp_path, HEADER, *(row(["" if v is None else v for v in r]) for r in values))
+    survives(path, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def real_files(tmp_path_factory):
+    """One good file of each kind, as bytes."""
+    folder = tmp_path_factory.mktemp("good")
+    spectra = np.random.default_rng(1).normal(1, 0.1, (40, 16))
+    out = []
+    for ending, shape in itertools.product(ENDINGS, (wide, long)):
+        write(shape(np.arange(40), spectra), folder / f"x.{ending}")
+        out.append((ending, (folder / f"x.{ending}").read_bytes()))
+    return out
+
+
+@settings(fuzzing, max_examples=200)
+@given(data=st.data())
+def test_truncated_and_bit_flipped_files_get_an_answer_or_a_sentence(tmp_path, real_files, data):
+    ending, good = data.draw(st.sampled_from(real_files), label="file")
+    spoilt = bytearray(good)
+    for bit in data.draw(st.lists(st.integers(0, 8 * len(good) - 1), max_size=4), label="flip"):
+        spoilt[bit // 8] ^= 1 << bit % 8
+    keep = data.draw(st.one_of(st.just(len(good)), st.integers(0, len(good))), label="keep")
+    path = tmp_path / f"spoilt.{ending}"
+    path.write_bytes(bytes(spoilt[:keep]))
+    survives(path, tmp_path)

@@ -1,0 +1,103 @@
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from asteroid_taxonomy.commands import search
+
+
+@pytest.fixture
+def small_search(simulated_project):
+    """A search of two candidates among small networks."""
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["train"]["mlp_ensemble"] |= {"networks": 1, "max_iter": 20,
+                                        "batch_size": 100}
+    params["search"] |= {"candidates": 2, "inner_folds": 2, "outer_folds": 3,
+                         "ranges": {"alpha": [0.5], "hidden_layer_sizes": [[8]]}}
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    return simulated_project
+
+
+def test_a_search_ranks_candidates_and_prints_lines_to_paste(small_search, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["search"])
+    search.main()
+    printed = capsys.readouterr().out
+    losses = [float(loss) for loss in re.findall(r"log-loss ([\d.]+)", printed)]
+    assert len(losses) == 2 and losses == sorted(losses)
+    pasted = yaml.safe_load(printed.split("for params.yaml:\n")[1])
+    assert set(pasted["train"]) == {"mlp_ensemble"}
+    found = json.loads(search.RESULT_PATH.read_text())
+    assert found["configurations"] == 2 and 0 < found["nested_accuracy"] < 1
+
+
+def test_outer_folds_share_no_row_with_the_rows_the_choice_was_made_on():
+    target = np.array(["C", "S"] * 20)
+    for learn, judge in search.stratified(np.arange(40), target, folds=4, seed=1):
+        assert not set(learn) & set(judge) and len(learn) + len(judge) == 40
+
+
+@pytest.mark.loopback
+def test_a_scheduler_that_does_not_answer_is_named(small_search):
+    done = subprocess.run([sys.executable, "-m", "asteroid_taxonomy.commands.search", "--scheduler",
+                           "tcp://127.0.0.1:9"], capture_output=True, text=True, cwd=small_search,
+                          env=environment())
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "no Dask scheduler answers at tcp://127.0.0.1:9" in done.stderr
+
+
+def environment():
+    """That of the test, and where the package is."""
+    return {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+
+
+@pytest.fixture
+def dask_cluster(small_search):
+    """Address of a Dask scheduler on loopback with two worker processes, and those processes."""
+    pytest.importorskip("distributed")
+    started = []
+
+    def start(what, *arguments):
+        log = Path(f"{what}-{len(started)}.log")
+        with log.open("w") as file:
+            started.append(subprocess.Popen(
+                [sys.executable, "-m", f"distributed.cli.dask_{what}", *arguments], stdout=file,
+                stderr=subprocess.STDOUT, cwd=small_search, env=environment()))
+        return log
+
+    log = start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+    deadline = time.monotonic() + 60
+    while not (said := re.search(r"tcp://127\.0\.0\.1:\d+", log.read_text())):
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.2)
+    for _ in range(2):
+        start("worker", said[0], "--nthreads", "1", "--no-nanny", "--no-dashboard")
+    yield said[0], started[1:]
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.loopback
+def test_a_search_on_a_cluster_survives_a_lost_worker(small_search, dask_cluster):
+    address, workers = dask_cluster
+    with subprocess.Popen([sys.executable, "-m", "asteroid_taxonomy.commands.search", "--scheduler", address],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          cwd=small_search, env=environment()) as child:
+        try:
+            for line in child.stderr:  # killed once the first outer fold is done
+                if "1 of 4 rounds" in line:
+                    break
+            workers[0].kill()
+            printed, said = child.communicate(timeout=120)
+        finally:
+            child.kill()
+    assert child.returncode == 0, said
+    assert len(re.findall(r"log-loss", printed)) == 2

@@ -1,0 +1,176 @@
+"""The fetch stages against a service without faults, and against real archives where named."""
+
+import csv
+import functools
+import os
+import random
+import re
+import shutil
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from asteroid_taxonomy.commands import provenance as show_provenance
+from asteroid_taxonomy.files import read_metadata
+from asteroid_taxonomy.raw_tables import LABELS_PATH, SOURCE_MAPPING_PATH, SPECTRA, SPECTRA_PATH
+from tests.archives.tap_service import to_csv
+from tests.small_survey import GRID, NAMES, STAGES, TOP, files, run
+
+loopback = pytest.mark.loopback
+AS_PYTHON = {"int64": int, "int32": int, "int8": int, "string": str,
+             "float": lambda text: None if np.isnan(float(text)) else np.float32(text).item()}
+
+
+def as_python(row):
+    """A row of text as the values it stands for; raises ValueError where it stands for none."""
+    return tuple(None if text in (None, "", "null", "NaN") else AS_PYTHON[str(field.type)](text)
+                 for text, field in zip(row, SPECTRA.schema, strict=True))
+
+
+@loopback
+@settings(max_examples=40, deadline=None,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**32), case=st.sampled_from([str.lower, str.upper, str.title]),
+       null=st.sampled_from(["", "null", "NaN"]),
+       quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+       at=st.tuples(st.integers(0, 319), st.integers(0, 7)),
+       value=st.none() | st.floats().map(str) | st.integers(-9, 300).map(str)
+       | st.floats(-31, 31).map("{:.9g}".format) | st.text("0123456789.e-+ nNaif", max_size=6))
+def test_what_is_stored_is_what_was_served_or_the_stage_stops(
+    service, project_folder, capsys, seed, case, null, quoting, at, value
+):
+    served = []
+
+    def edit(names, rows):
+        rows[at[0]][at[1]] = value
+        served[:] = [names, rows]
+        columns = random.Random(seed).sample(range(len(names)), len(names))
+        shuffled = random.Random(seed).sample(rows, len(rows))
+        return [case(names[i]) for i in columns], [[row[i] for i in columns] for row in shuffled]
+
+    service.edit, service.render = edit, functools.partial(to_csv, null=null, quoting=quoting)
+    SPECTRA_PATH.unlink(missing_ok=True)
+    capsys.readouterr()
+    if run("spectra") == 0:
+        assert served[0] == SPECTRA.schema.names
+        stored = zip(*pq.read_table(SPECTRA_PATH).to_pydict().values(), strict=True)
+        assert list(stored) == sorted(map(as_python, served[1]), key=lambda row: (row[0], row[4]))
+    else:
+        assert capsys.readouterr().err.count("error: ") == 1
+        assert files(project_folder) == []
+
+
+@loopback
+def test_the_service_is_asked_for_a_count_and_for_no_less_than_all(service, project_folder):
+    asked = []
+    answer = service.answer
+    service.answer = lambda adql, maxrec: asked.append((adql, maxrec)) or answer(adql, maxrec)
+    assert run("mapping") == 0
+    _, (count, _), (query, maxrec) = asked
+    assert count.split(" FROM ")[1] == query.split(" FROM ")[1]
+    assert "TOP" not in query
+    assert maxrec == len(NAMES) + 1
+    assert service.log.count("POST job") == 3
+    assert service.jobs == {}
+
+
+@loopback
+def test_only_sources_with_a_spectrum_are_in_the_mapping(service, project_folder):
+    assert run("mapping") == 0
+    assert sorted(pq.read_table(SOURCE_MAPPING_PATH)["denomination"].to_pylist()) == sorted(NAMES)
+
+
+@loopback
+def test_label_probabilities_are_asked_for_as_the_service_spells_them(
+    service, project_folder, capsys
+):
+    assert run("labels") == 0
+    # class_B is Class_B there, and class_Z is not there
+    assert pq.read_schema(LABELS_PATH).names == ["Number", "class", "class_A", "class_B"]
+    assert "does not list the optional columns class_Z of" in capsys.readouterr().out
+
+
+@loopback
+def test_provenance_names_what_was_published_and_never_the_mirror(
+    service, project_folder, capsys, monkeypatch
+):
+    for stage in STAGES:
+        assert run(stage) == 0
+    assert read_metadata(SPECTRA_PATH) == {
+        "survey": "Gaia DR3",
+        "archive": "https://gea.esac.esa.int/tap-server/tap",
+        "adql": f"SELECT {', '.join(SPECTRA.schema.names)} FROM gaiadr3.sso_reflectance_spectrum",
+        "rows": "320",
+        "units": '{"wavelength": "nm"}',
+        "citation": "Galluccio et al. 2022, A&A 674, A35 (Gaia DR3 reflectance spectra)",
+    }
+    for path in (SPECTRA_PATH, SOURCE_MAPPING_PATH, LABELS_PATH):
+        assert b"127.0.0.1" not in path.read_bytes()
+    capsys.readouterr()
+    monkeypatch.setattr("sys.argv", ["show_provenance"])
+    show_provenance.main()
+    shown = capsys.readouterr().out
+    assert shown.count("citation") == 3
+    assert 'FROM "J/A+A/665/A26/asteroid"' in shown
+
+
+@loopback
+def test_another_release_needs_params_only(service, project_folder):
+    grid = list(range(400, 1000, 30))
+    params = yaml.safe_load((project_folder / "params.yaml").read_text())
+    params["bands"]["wavelengths_nm"] = grid
+    params["fetch_spectra"].update(release="Gaia DR4", table="gaiadr4.spectra")
+    (project_folder / "params.yaml").write_text(yaml.safe_dump(params))
+    names = SPECTRA.schema.names
+    service.tables["gaiadr4.spectra"] = (names, [
+        [str(-i), str(i), f"name {i}", "9", f"{nm}.0", "1.0", "0.1", "0"]
+        for i in range(1, 6) for nm in grid])
+    assert run("spectra") == 0
+    stored = pq.read_table(SPECTRA_PATH)
+    assert stored.num_rows == 5 * 20
+    assert read_metadata(SPECTRA_PATH)["survey"] == "Gaia DR4"
+    assert sorted(set(stored["wavelength"].to_pylist())) == grid != GRID
+
+
+@loopback
+def test_plain_lines_tell_phase_rows_bytes_and_time(service, project_folder, capsys):
+    service.phases = ["QUEUED", "EXECUTING", "COMPLETED"]
+    assert run("spectra") == 0
+    lines = capsys.readouterr().err.splitlines()
+    for pattern in (r"reflectance spectra: QUEUED \[\d+ s\]", r"reflectance spectra: EXECUTING .*",
+                    r"reflectance spectra: [\d,]+ of 320 rows, TRANSFER [\d.]+ MB \[\d+ s\]"):
+        assert [line for line in lines if re.fullmatch(pattern, line)], lines
+
+
+# -- real archives, or a mirror with the real tables ---------------------------------------------
+
+@pytest.mark.real_data
+@pytest.mark.enable_socket
+@pytest.mark.skipif(not os.environ.get("GAIA_TAP_URL") or not os.environ.get("VIZIER_TAP_URL"),
+                    reason="GAIA_TAP_URL and VIZIER_TAP_URL name no mirror")
+@pytest.mark.parametrize(("stage", "rows", "columns"), [("labels", 4526, 18),
+                                                        ("mapping", 60518, 3)])
+def test_the_real_tables_come_whole(stage, rows, columns, project_folder):
+    shutil.copy(TOP / "params.yaml", project_folder)
+    assert run(stage) == 0
+    stored = pq.read_metadata(STAGES[stage][1])
+    assert (stored.num_rows, stored.num_columns) == (rows, columns)
+
+
+@pytest.mark.real_data
+@pytest.mark.enable_socket
+@pytest.mark.skipif(not os.environ.get("TRUNCATING_TAP_URL"),
+                    reason="TRUNCATING_TAP_URL names no server with a row limit below the table's")
+def test_the_real_spectra_are_refused_from_a_server_that_truncates(
+    project_folder, capsys, monkeypatch
+):
+    shutil.copy(TOP / "params.yaml", project_folder)
+    monkeypatch.setenv("GAIA_TAP_URL", os.environ["TRUNCATING_TAP_URL"])
+    assert run("spectra") == 1
+    error, = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert re.search(r"said it has 968,288 rows .* but sent [\d,]+: its row limit", error)
+    assert files(project_folder) == []
