@@ -8,6 +8,7 @@ import csv
 import hashlib
 import json
 import mmap
+import os
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from asteroid_taxonomy.atomic import atomic
+from asteroid_taxonomy.determinism import KERNEL
 from asteroid_taxonomy.faults import absent, damaged
 
 if TYPE_CHECKING:
@@ -136,9 +138,14 @@ def _stored_schema(path: Path) -> pa.Schema:
 
 
 def write_json(content: Mapping[str, Any], path: Path, digits: int | None = 5) -> None:
-    """Write a metrics file: keys in the order given, floats rounded to `digits`, if any."""
+    """Write a metrics file: keys in the order given, floats rounded to `digits`, if any.
+
+    A run with another matrix kernel than the pinned one says so in `kernel`.
+    """
     rounded = {k: round(v, digits) if isinstance(v, float) and digits else v
                for k, v in content.items()}
+    if os.environ.get(KERNEL):
+        rounded["kernel"] = os.environ[KERNEL]
     with atomic(path) as part:
         part.write_text(json.dumps(rounded, indent=2) + "\n", encoding="utf-8", newline="\n")
 
@@ -150,7 +157,7 @@ def print_metrics(content: Mapping[str, Any]) -> None:
         print(f"  {key}: {value:{form}}" if form else f"  {key}: {value}")
 
 
-def read_json(path: Path, texts: Sequence[str] = ("survey", "model")) -> dict[str, Any]:
+def read_json(path: Path, texts: Sequence[str] = ("survey", "model", "kernel")) -> dict[str, Any]:
     """Read a metrics file: by name a finite number, true, false or null, or a text of `texts`.
 
     Raises

@@ -99,6 +99,19 @@ def validated(params: Mapping[str, Any], where: str = str(PARAMS)) -> dict[str, 
     return valid
 
 
+def read_recipe(path: Path) -> dict[str, Any]:
+    """Read a recipe: keys of params.yaml with other values, checked with it laid over params.yaml.
+
+    Raises
+    ------
+    PipelineError
+        As `read_yaml`, `merged` and `validated` do.
+    """
+    recipe = read_yaml(path)
+    validated(merged(read_yaml(PARAMS), recipe), f"{PARAMS} with {path}")
+    return recipe
+
+
 def merged(params: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, Any]:
     """Lay a recipe over params, key by key.
 

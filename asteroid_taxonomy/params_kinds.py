@@ -17,8 +17,11 @@ def must(holds: Callable[[Any], bool], otherwise: str) -> AfterValidator:
 
 
 def _is_url(text: str) -> bool:
-    parts = urlsplit(text)
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that hold no address, a port that is no number
+        return False
 
 
 def either(word: str) -> WrapValidator:
@@ -58,5 +61,5 @@ NAME = Annotated[str, must(
 URL = Annotated[TEXT, must(_is_url, "should be the address of a service, https://...")]
 NAMES = Annotated[list[NAME], must(lambda v: len(set(v)) == len(v), "should have each once")]
 SECONDS = number(gt=0, le=7 * 86_400)
-POSITIVE, SHARE = number(gt=0, le=1e9), number(gt=0, lt=1)
+POSITIVE, SHARE = number(gt=0, le=1e6), number(gt=0, lt=1)
 SEED, NM = whole(0, 2**32 - 1), whole(1, 1_000_000)

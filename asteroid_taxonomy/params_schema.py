@@ -8,6 +8,7 @@ import json
 import re
 import reprlib
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import ConfigDict, Field, StrictBool, TypeAdapter, ValidationError
@@ -30,7 +31,7 @@ from asteroid_taxonomy.params_kinds import (
 )
 
 MOST_BANDS = 62  # asteroids.names_of has a bit for each in an int64
-# opset of ai.onnx -> the lowest IR version that ONNX allows with it
+# opset of ai.onnx -> the lowest IR version that ONNX allows with it; each pair of the two exports
 LOWEST_IR = {13: 7, 14: 7, 15: 8, 16: 8, 17: 8, 18: 8, 19: 9, 20: 9, 21: 10}
 HIGHEST_IR = 10
 
@@ -38,28 +39,28 @@ TABLE = {"service": URL, "release": TEXT, "table": TEXT, "citation": TEXT}
 IDENTITY = {"source_id": TEXT, "number": TEXT, "name": TEXT}
 # hyperparameters are named as scikit-learn names them
 EVERY_MODEL = {"learn": Literal["class", "target"], "noisy_copies": whole(0, 1000)}
+ACTIVATION, LEARNING_RATE = Literal["relu", "tanh", "logistic", "identity"], number(gt=0, le=10)
 MLP = EVERY_MODEL | {
     "hidden_layer_sizes": Annotated[list[whole(1, 10_000)], Field(min_length=1)],
     "alpha": number(ge=0, le=1e6),
-    "batch_size": Annotated[whole(1), either("auto")],
+    "batch_size": Annotated[whole(1, 1_000_000), either("auto")],
     "max_iter": whole(1, 100_000),
     "random_state": whole(0, 2**31 - 1),
-    "activation?": Literal["relu", "tanh", "logistic", "identity"],
     "solver?": Literal["adam", "sgd", "lbfgs"],
     "learning_rate?": Literal["constant", "invscaling", "adaptive"],
-    "learning_rate_init?": number(gt=0, le=10),
-    "early_stopping?": StrictBool,
     "validation_fraction?": SHARE,
-    "n_iter_no_change?": whole(1),
+    "n_iter_no_change?": whole(1, 100_000),
     "tol?": number(ge=0, le=1),
 }
-TREES = EVERY_MODEL | {"n_estimators": whole(1, 100_000), "min_samples_leaf": whole(1),
-                       "random_state": SEED, "max_depth?": whole(1),
+TREES = EVERY_MODEL | {"n_estimators": whole(1, 100_000), "min_samples_leaf": whole(1, 10_000),
+                       "random_state": SEED, "max_depth?": whole(1, 10_000),
                        "class_weight?": Literal["balanced"]}
 MODELS: dict[str, dict[str, Any]] = {
-    "mlp_ensemble": MLP | {"networks": whole(1, 1000)},
-    "mlp": MLP,
-    "logistic_regression": EVERY_MODEL | {"C": POSITIVE, "max_iter": whole(1),
+    "mlp_ensemble": MLP | {"networks": whole(1, 1000), "activation": ACTIVATION,
+                           "learning_rate_init": LEARNING_RATE, "early_stopping?": StrictBool},
+    "mlp": MLP | {"early_stopping": StrictBool, "activation?": ACTIVATION,
+                  "learning_rate_init?": LEARNING_RATE},
+    "logistic_regression": EVERY_MODEL | {"C": POSITIVE, "max_iter": whole(1, 1_000_000),
                                           "class_weight?": Literal["balanced"]},
     "random_forest": TREES,
     "extra_trees": TREES,
@@ -76,7 +77,7 @@ SCHEMA: dict[str, Any] = {
     "bands": {
         "wavelengths_nm": ascending(NM, 2, MOST_BANDS),
         "normalised_at_nm": NM,
-        "width_nm": POSITIVE,
+        "width_nm": number(gt=0, le=10_000),
     },
     "tap": {
         "connect_timeout_s": SECONDS,
@@ -104,8 +105,8 @@ SCHEMA: dict[str, Any] = {
     "crossmatch": {"first_labels": whole(1) | None},
     "split": {
         "target": Literal["complex", "class"],
-        "min_per_complex": whole(2),
-        "min_class_members": whole(2),
+        "min_per_complex": whole(2, 1_000_000),
+        "min_class_members": whole(2, 1_000_000),
         "test_fraction": SHARE,
         "seed": SEED,
     },
@@ -144,15 +145,22 @@ SCHEMA: dict[str, Any] = {
 def faults(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Give the params with numbers of the right type, and a clause for each thing wrong."""
     try:
-        valid: dict[str, Any] = TypeAdapter(_block("params", SCHEMA)).validate_python(params)
+        valid: dict[str, Any] = _of_the_whole().validate_python(params)
     except ValidationError as error:
-        return {}, [_clause(**fault) for fault in error.errors(include_url=False)]
+        found = error.errors(include_url=False)
+        found.sort(key=lambda fault: fault["type"] != "extra_forbidden")  # why others are missing
+        return {}, [_clause(**fault) for fault in found]
     return valid, list(_between_keys(valid))
 
 
 def near(key: str, keys: Iterable[str]) -> str:
     """Say which of `keys` a misspelt one may stand for."""
     return "".join(f"; did you mean {name}?" for name in difflib.get_close_matches(key, keys, 1))
+
+
+@cache
+def _of_the_whole() -> TypeAdapter[Any]:
+    return TypeAdapter(_block("params", SCHEMA))
 
 
 def _block(name: str, kind: Any) -> Any:
@@ -169,7 +177,7 @@ def _clause(type: str, loc: tuple[str | int, ...], msg: str, input: Any, **_: An
     key = ".".join(map(str, loc))
     if type == "missing":
         return f"{key} is missing"
-    if type == "extra_forbidden":
+    if type in ("extra_forbidden", "invalid_key"):
         block: Any = SCHEMA
         for name in loc[:-1]:
             block = block[name]
@@ -198,9 +206,11 @@ def _between_keys(params: Mapping[str, Any]) -> Iterator[str]:
             if of.setdefault(each, name) != name:
                 yield (f"taxonomy.complexes has {each} in {of[each]} and in {name}, and should "
                        "have it in one")
-    for each in taxonomy["flagged_classes"]:
-        if each not in of:
-            yield f"taxonomy.flagged_classes has {each}, which taxonomy.complexes has not"
+    for key, classes in (("taxonomy.flagged_classes", taxonomy["flagged_classes"]),
+                         ("fetch_labels.columns.probabilities",
+                          params["fetch_labels"]["columns"]["probabilities"])):
+        if unknown := [each for each in classes if each not in of]:
+            yield f"{key} has {', '.join(unknown)}, which taxonomy.complexes has not"
     if taxonomy["unknown_class"] not in (None, *taxonomy["complexes"]):
         yield (f"taxonomy.unknown_class is {taxonomy['unknown_class']}, and should be null or one "
                f"of {', '.join(taxonomy['complexes'])}")
