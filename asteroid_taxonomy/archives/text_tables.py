@@ -37,8 +37,9 @@ def delimited(text: str, roles: Mapping[str, str]) -> dict[str, list[str]]:
         except (csv.Error, ValueError):  # a field without end, or no line
             continue
         if len(spelled(roles, header)) == len(roles):
-            ruled = len(rows) > 1 and re.fullmatch("-+", "".join(rows[1]).replace(" ", ""))
-            return {name: [row[i] if i < len(row) else "" for row in rows[2 if ruled else 0:]]
+            first = max([i + 1 for i, row in enumerate(rows[:2]) if set("".join(row)) == {"-"}],
+                        default=0)
+            return {name: [row[i] if i < len(row) else "" for row in rows[first:]]
                     for i, name in enumerate(header)}
     return {}
 
