@@ -1,4 +1,4 @@
-"""Tables from files: ESA's bulk download, CDS's fixed width, VizieR's TSV, on disk and over http."""
+"""Tables from files: ESA's bulk download, CDS's and VizieR's tables, on disk and over http."""
 
 import functools
 import gzip
