@@ -1,7 +1,7 @@
 """Export the catalogue for astronomers' tools (TOPCAT, STILTS, Aladin) as VOTable and FITS.
 
-Reads   data/catalogue/gaia_dr3_taxonomy.parquet
-Writes  data/catalogue/gaia_dr3_taxonomy.vot and .fits: the same rows and columns, with units,
+Reads   data/catalogue/<catalogue.name>.parquet
+Writes  data/catalogue/<catalogue.name>.vot and .fits: the same rows and columns, with units,
         descriptions, provenance and (VOTable) UCDs
 
 A text that is null in the catalogue is empty here; numbers stay null.
@@ -18,13 +18,12 @@ from astropy.io.votable import writeto
 from astropy.io.votable.tree import Field, Info, Resource, TableElement, VOTableFile
 from astropy.table import MaskedColumn, Table
 
-from asteroid_taxonomy.catalogue import CATALOGUE_PATH, read_catalogue
+from asteroid_taxonomy.catalogue import catalogue_path, read_catalogue
 from asteroid_taxonomy.console import run
 from asteroid_taxonomy.files import atomic
+from asteroid_taxonomy.params import load_params
 
-PARAMS = ()
-VOTABLE_PATH = CATALOGUE_PATH.with_suffix(".vot")
-FITS_PATH = CATALOGUE_PATH.with_suffix(".fits")
+PARAMS = ("catalogue",)
 FITS_NULL = -(2**63)  # TNULL of integer columns
 VOTABLE_TYPES = {"i": "long", "f": "float", "b": "boolean", "S": "char"}
 TITLE = "Taxonomic complexes of asteroids from their reflectance spectra"
@@ -116,11 +115,12 @@ def write_fits(table: Table, facts: dict[str, str], path: Path) -> None:
 
 def main() -> None:
     """Run the stage."""
-    table, said = read_catalogue()
+    name = load_params(PARAMS)["catalogue"]["name"]
+    table, said = read_catalogue(name)
     exported, facts = to_astropy(table), provenance(said)
-    write_votable(exported, facts, VOTABLE_PATH)
-    write_fits(exported, facts, FITS_PATH)
-    for path in (VOTABLE_PATH, FITS_PATH):
+    for write, ending in ((write_votable, ".vot"), (write_fits, ".fits")):
+        path = catalogue_path(name).with_suffix(ending)
+        write(exported, facts, path)
         print(f"wrote {path}: {len(exported):,} rows, {path.stat().st_size / 1e6:.1f} MB")
 
 
