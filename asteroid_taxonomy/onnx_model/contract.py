@@ -16,17 +16,18 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto, numpy_helper, shape_inference
 
 from asteroid_taxonomy.console import PipelineError
+from asteroid_taxonomy.onnx_model.description import (
+    CLASSES_KEY,
+    INPUT_NAME,
+    ONNX_PATH,
+    OUTPUT_NAME,
+    REDO,
+    USED_BANDS_KEY,
+    WAVELENGTHS_KEY,
+)
 
-INPUT_NAME = "float_input"
-OUTPUT_NAME = "probabilities"
-ONNX_PATH = Path("models/asteroid_taxonomy.onnx")
-CLASSES_KEY = "classes"
-WAVELENGTHS_KEY = "wavelengths_nm"
-USED_BANDS_KEY = "used_bands_nm"
-THRESHOLD_KEY = "abstention_threshold"
 ML_DOMAIN = "ai.onnx.ml"  # operators that few runtimes have; only these models need them
 ML_MODELS = ("logistic_regression", "random_forest", "extra_trees", "svc", "blend")
-REDO = "run `dvc repro export`"
 
 
 @dataclass(frozen=True)
