@@ -24,9 +24,8 @@ def schema(wavelengths_nm: Sequence[int]) -> pa.Schema:
     reflectance_<nm> and reflectance_err_<nm> float32, flag_<nm> int8 (0 good, 1 suspect, 2 bad),
     num_of_spectra int32, snr float32 (median over the bands of reflectance / error), class (as the
     label table gives it, null without a label), class_without_flags, label_probability float32 (of
-    that class, where the label table gives it), complex (null without a label), target (what a
-    model is to tell, a complex or a class without flags; null: nothing), complete (all bands
-    present).
+    that class, where the label table gives it), complex (null without a label), complete (all
+    bands present).
     """
     return pa.schema([
         ("source_id", pa.int64()), ("number", pa.int64()), ("name", pa.string()),
@@ -36,7 +35,7 @@ def schema(wavelengths_nm: Sequence[int]) -> pa.Schema:
         ("num_of_spectra", pa.int32()), ("snr", pa.float32()),
         ("class", pa.string()), ("class_without_flags", pa.string()),
         ("label_probability", pa.float32()), ("complex", pa.string()),
-        ("target", pa.string()), ("complete", pa.bool_()),
+        ("complete", pa.bool_()),
     ])
 
 
@@ -85,6 +84,26 @@ def matrix(table: pa.Table, names: Sequence[str]) -> npt.NDArray[np.float32]:
     for j, name in enumerate(names):
         out[:, j] = table.column(name).to_numpy()
     return out
+
+
+def rows_of(
+    wanted: npt.NDArray[np.int64], known: npt.NDArray[np.int64], path: Path, stage: str
+) -> npt.NDArray[np.int64]:
+    """Row numbers of the source_ids `wanted` among those of a table, `known`.
+
+    Raises
+    ------
+    PipelineError
+        The table, that of `path`, which `stage` makes, lacks one.
+    """
+    order = np.argsort(known, kind="stable")
+    place = np.searchsorted(known[order], wanted).clip(max=max(len(known) - 1, 0))
+    absent = wanted[known[order[place]] != wanted] if len(known) else wanted
+    if len(absent):
+        raise PipelineError(f"{path} lacks {len(absent):,} asteroids of the training set "
+                            f"(source_id {absent[0]} for one); run `dvc repro {stage}` to make "
+                            "it anew")
+    return order[place]
 
 
 def signal_to_noise(

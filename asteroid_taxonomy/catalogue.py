@@ -14,7 +14,12 @@ import pyarrow as pa
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.files import read_parquet
 
-CATALOGUE_PATH = Path("data/catalogue/gaia_dr3_taxonomy.parquet")
+FOLDER = Path("data/catalogue")
+
+
+def catalogue_path(name: str) -> Path:
+    """Where the catalogue lies whose `catalogue.name` in params.yaml is `name`."""
+    return FOLDER / f"{name}.parquet"
 
 
 class Column(NamedTuple):
@@ -27,13 +32,13 @@ class Column(NamedTuple):
     description: str
 
 
-def columns(classes: Sequence[str]) -> list[Column]:
-    """Columns of the catalogue for these complexes."""
+def columns(classes: Sequence[str], labels: str) -> list[Column]:
+    """Columns of the catalogue for these complexes; `labels` is what the label table is called."""
     text, real, yes_no = pa.string(), pa.float32(), pa.bool_()
     return [
-        Column("source_id", pa.int64(), "", "meta.id;meta.main", "Gaia source identifier"),
+        Column("source_id", pa.int64(), "", "meta.id;meta.main", "Source identifier of the survey"),
         Column("number", pa.int64(), "", "meta.id", "Minor-planet number; null for unnumbered"),
-        Column("name", text, "", "meta.id", "Name or provisional designation, as in Gaia"),
+        Column("name", text, "", "meta.id", "Name or provisional designation, as in the survey"),
         *(Column(f"probability_{name}", real, "", "stat.probability",
                  f"Probability of complex {name}; for asteroids with in_training the one given by "
                  "models that did not see the asteroid (out of fold)") for name in classes),
@@ -51,28 +56,28 @@ def columns(classes: Sequence[str]) -> list[Column]:
         Column("snr_bin_accuracy", real, "", "stat.probability",
                "Accuracy that cross-validation measured on the labelled asteroids of that bin; "
                "null in a bin with too few to tell"),
-        Column("bands_missing", text, "nm", "meta.note",
-               "Wavelengths without a reflectance, separated by commas; empty: none"),
+        Column("bands_missing", text, "", "meta.note",
+               "Wavelengths, in nm, without a reflectance, separated by commas; empty: none"),
         Column("flags", text, "", "meta.code.qual",
-               "Gaia's flag of each band in ascending wavelength: 0 good, 1 suspect, 2 bad"),
+               "Flag of each band in ascending wavelength: 0 good, 1 suspect, 2 bad"),
         Column("literature_class", text, "", "src.class",
-               "Class of Mahlke, Carry & Mattei 2022 with feature flags; null without one"),
+               f"Class in the {labels}, with feature flags; null without one"),
         Column("literature_complex", text, "", "src.class", "Complex of the literature class"),
         Column("in_training", yes_no, "", "meta.code",
                "The classifier was trained on this asteroid's literature class"),
     ]
 
 
-def arrow_schema(classes: Sequence[str]) -> pa.Schema:
+def arrow_schema(classes: Sequence[str], labels: str) -> pa.Schema:
     """Arrow schema with unit, UCD and description in each field's metadata."""
     return pa.schema([
         pa.field(c.name, c.type,
                  metadata={"unit": c.unit, "ucd": c.ucd, "description": c.description})
-        for c in columns(classes)
+        for c in columns(classes, labels)
     ])
 
 
-def read_catalogue() -> tuple[pa.Table, dict[str, str]]:
+def read_catalogue(name: str) -> tuple[pa.Table, dict[str, str]]:
     """Read the catalogue and the metadata of the whole: survey, classes, citations and so on.
 
     Raises
@@ -80,10 +85,11 @@ def read_catalogue() -> tuple[pa.Table, dict[str, str]]:
     PipelineError
         No such file, a damaged one, or one that another version of the pipeline wrote.
     """
-    table = read_parquet(CATALOGUE_PATH, pa.schema([("source_id", pa.int64())]))
+    path = catalogue_path(name)
+    table = read_parquet(path, pa.schema([("source_id", pa.int64())]))
     said = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
     classes = json.loads(said.get("classes", "[]"))
-    if not classes or table.schema.names != [c.name for c in columns(classes)]:
-        raise PipelineError(f"{CATALOGUE_PATH} has other columns than this version writes; run "
+    if not classes or table.schema.names != [c.name for c in columns(classes, "")]:
+        raise PipelineError(f"{path} has other columns than this version writes; run "
                             "`dvc repro classify` to make it anew")
     return table, said

@@ -1,4 +1,4 @@
-"""params.yaml: read block by block, and laid under the recipes of experiments/."""
+"""params.yaml: read key by key, and laid under the recipes of experiments/."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,12 +12,12 @@ PARAMS = Path("params.yaml")
 
 
 def load_params(keys: Sequence[str], path: Path = PARAMS) -> dict[str, Any]:
-    """Read the top-level blocks `keys` of params.yaml, and only those.
+    """Read the dotted `keys` of params.yaml, and only those, as nested blocks.
 
     Raises
     ------
     PipelineError
-        The file is missing, is not YAML, or lacks a block.
+        The file is missing, is not YAML, or lacks a key.
     """
     try:
         params = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -27,12 +27,14 @@ def load_params(keys: Sequence[str], path: Path = PARAMS) -> dict[str, Any]:
         ) from None
     except yaml.YAMLError as error:
         raise PipelineError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
-    missing = [key for key in keys if key not in (params or {})]
-    if missing:
-        raise PipelineError(
-            f"{path} has no {', '.join(missing)}; restore it with `git checkout -- {path}`"
-        )
-    return {key: params[key] for key in keys}
+    out: dict[str, Any] = {}
+    for key in keys:
+        *blocks, last = key.replace("${train.model}", params["train"]["model"]).split(".")
+        source, target = params, out
+        for block in blocks:
+            source, target = source[block], target.setdefault(block, {})
+        target[last] = source[last]
+    return out
 
 
 def merged(params: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, Any]:

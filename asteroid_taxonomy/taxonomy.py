@@ -1,16 +1,19 @@
-"""From a class of the Mahlke 2022 taxonomy to a taxonomic complex.
+"""From a class of the label table to a taxonomic complex.
 
-The classes are those of Mahlke, Carry & Mattei 2022 (A&A 665, A26): A B C Ch D E K L M O P Q R S
-V X Z. The lower-case letters e, h, k behind a class are feature flags: an absorption near 0.5, 0.7
-or 0.9 micron was seen in one spectrum at least (their table gives the class without flags as
-class_sf: M for Mk). They refine a class and do not change it. Ch is a class of its own and stays.
-Which classes make up a complex stands in params.yaml.
+In the taxonomy of Mahlke, Carry & Mattei 2022 (A&A 665, A26) the lower-case letters e, h, k behind
+a class are feature flags: an absorption near 0.5, 0.7 or 0.9 micron was seen in one spectrum at
+least. They refine a class and do not change it. Which letters are flags, which classes carry them
+and which classes make up a complex stands in params.yaml.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+import pandas as pd
+
 from asteroid_taxonomy.console import PipelineError
+from asteroid_taxonomy.raw_tables import probability_role
 
 
 def strip_feature_flags(label: str, flags: str, flagged_classes: Sequence[str]) -> str:
@@ -56,3 +59,30 @@ def complexes(
             f"but the label table also has {listed}; add each to the complex it belongs to"
         )
     return [None if label is None else known[label] for label in labels]  # type: ignore[misc]
+
+
+def classified(labels: pd.DataFrame, taxonomy: Mapping[str, object]) -> pd.DataFrame:
+    """Say of each label its class without flags, its complex, and how probable the class is.
+
+    Parameters
+    ----------
+    labels : pandas.DataFrame
+        Columns of raw_tables.LABELS, and of the classes' probabilities where the table gives them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        number, class, class_without_flags, complex, label_probability (float32; NaN where the
+        table does not give that of the class).
+    """
+    bare = labels["class"].map(lambda c: strip_feature_flags(
+        c, str(taxonomy["feature_flags"]), list(taxonomy["flagged_classes"])))  # type: ignore[call-overload]
+    probability = pd.Series(np.nan, index=labels.index, dtype=np.float32)
+    for name in set(bare):
+        if (role := probability_role(name)) in labels:
+            probability = probability.mask(bare == name, labels[role])
+    return pd.DataFrame({
+        "number": labels["number"], "class": labels["class"], "class_without_flags": bare,
+        "complex": complexes(labels["class"].tolist(), taxonomy),
+        "label_probability": probability,
+    })

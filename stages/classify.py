@@ -2,10 +2,10 @@
 
 Reads   data/asteroids.parquet, models/asteroid_taxonomy.onnx, data/out_of_fold.parquet,
         reports/crossvalidation/snr.csv
-Writes  data/catalogue/gaia_dr3_taxonomy.parquet (columns in catalogue.py),
+Writes  data/catalogue/<catalogue.name>.parquet (columns in catalogue.py),
         reports/classify.json (asteroids by complex, with and without abstention, by S/N)
 
-A spectrum of one's own is for `python -m asteroid_taxonomy.commands.classify`.
+A spectrum of one's own is for `python -m asteroid_taxonomy classify`.
 """
 
 from collections.abc import Sequence
@@ -25,45 +25,22 @@ from asteroid_taxonomy.asteroids import (
     names_of,
     read_asteroids,
     reflectance_columns,
+    rows_of,
 )
-from asteroid_taxonomy.catalogue import CATALOGUE_PATH, arrow_schema
+from asteroid_taxonomy.catalogue import arrow_schema, catalogue_path
 from asteroid_taxonomy.console import PipelineError, run
 from asteroid_taxonomy.evaluation import accuracy_by_bin as bins
 from asteroid_taxonomy.evaluation.out_of_fold import OUT_OF_FOLD_PATH, PLOTS, read_out_of_fold
 from asteroid_taxonomy.files import read_metadata, write_json, write_parquet
-from asteroid_taxonomy.learning.training_set import load_training_set
+from asteroid_taxonomy.learning.training_set import read_training_set
 from asteroid_taxonomy.onnx_model.classifier import Classifier, load_classifier
 from asteroid_taxonomy.onnx_model.contract import ONNX_PATH
 from asteroid_taxonomy.params import load_params
 
-PARAMS = ("bands", "split", "train", "crossvalidate")
+PARAMS = ("bands.wavelengths_nm", "train.used_bands_nm", "crossvalidate.snr_edges", "catalogue")
 COUNTS_PATH = Path("reports/classify.json")
 LEAST = 30  # labelled asteroids; of fewer, an accuracy says little
 Floats = npt.NDArray[np.float32]
-
-
-def put_out_of_fold(
-    probabilities: Floats, source_ids: npt.NDArray[np.int64],
-    in_training: npt.NDArray[np.bool_], out_of_fold: pa.Table, classes: Sequence[str],
-) -> None:
-    """Replace, in place, what the classifier says of asteroids that it was trained on.
-
-    Raises
-    ------
-    PipelineError
-        An asteroid of the training set without out-of-fold probabilities.
-    """
-    order = np.argsort(out_of_fold["source_id"].to_numpy())
-    known = out_of_fold["source_id"].to_numpy()[order]
-    wanted = source_ids[in_training]
-    place = np.searchsorted(known, wanted).clip(max=max(len(known) - 1, 0))
-    absent = wanted[known[place] != wanted] if len(known) else wanted
-    if len(absent):
-        raise PipelineError(
-            f"{OUT_OF_FOLD_PATH} lacks {len(absent):,} asteroids of the training set (source_id "
-            f"{absent[0]} for one); run `dvc repro crossvalidate` to make it anew")
-    given = matrix(out_of_fold, [f"probability_{name}" for name in classes])
-    probabilities[in_training] = given[order[place]]
 
 
 def accuracy_by_bin(names: Sequence[str]) -> Floats:
@@ -107,29 +84,34 @@ def counts(
 
 
 def catalogue(
-    asteroids: pa.Table, reflectance: Floats, probabilities: Floats, classifier: Classifier,
-    in_training: npt.NDArray[np.bool_], snr_edges: Sequence[float],
+    asteroids: pa.Table, probabilities: Floats, classifier: Classifier,
+    in_training: npt.NDArray[np.bool_], snr_edges: Sequence[float], labels: str,
 ) -> tuple[pa.Table, list[str]]:
     """Put the columns together; also give the names of the S/N bins that have asteroids."""
+    nm = classifier.wavelengths_nm
+    reflectance = matrix(asteroids, reflectance_columns(nm))
     complexes, confidence = classifier.complexes(probabilities)
-    names = bins.names(snr_edges)
-    bin_of = bins.numbers(asteroids["snr"].to_numpy(), snr_edges)
-    accuracy = accuracy_by_bin(names)[bin_of]
-    flags = matrix(asteroids, flag_columns(classifier.wavelengths_nm)).astype(np.int8)
-    unknown = np.isnan(confidence)
-    table = pa.table([
-        asteroids["source_id"], asteroids["number"], asteroids["name"],
-        *(pa.array(column, mask=unknown) for column in probabilities.T),
-        pa.array(complexes, pa.string()), pa.array(confidence, mask=unknown),
-        pa.array(~(confidence >= classifier.threshold)),
-        pa.array(classifier.unclassified_because(reflectance), pa.string()),
-        asteroids["snr"], pa.array(np.asarray(names)[bin_of]),
-        pa.array(accuracy, mask=np.isnan(accuracy)),
-        names_of(np.isnan(reflectance), classifier.wavelengths_nm),
-        ["".join(map(str, row)) for row in flags.tolist()],
-        asteroids["class"], asteroids["complex"], pa.array(in_training),
-    ], schema=arrow_schema(classifier.classes))
-    return table, [names[i] for i in np.unique(bin_of)]
+    names, bin_of = bins.names(snr_edges), bins.numbers(asteroids["snr"].to_numpy(), snr_edges)
+    accuracy, unknown = accuracy_by_bin(names)[bin_of], np.isnan(confidence)
+    columns = {
+        **{name: asteroids[name] for name in ("source_id", "number", "name", "snr")},
+        **{f"probability_{name}": pa.array(column, mask=unknown)
+           for name, column in zip(classifier.classes, probabilities.T, strict=True)},
+        "complex": pa.array(complexes, pa.string()),
+        "confidence": pa.array(confidence, mask=unknown),
+        "abstained": pa.array(~(confidence >= classifier.threshold)),
+        "reason": pa.array(classifier.unclassified_because(reflectance), pa.string()),
+        "snr_bin": pa.array(np.asarray(names)[bin_of]),
+        "snr_bin_accuracy": pa.array(accuracy, mask=np.isnan(accuracy)),
+        "bands_missing": names_of(np.isnan(reflectance), nm),
+        "flags": pc.binary_join_element_wise(
+            *(asteroids[name].cast(pa.string()) for name in flag_columns(nm)), ""),
+        "literature_class": asteroids["class"], "literature_complex": asteroids["complex"],
+        "in_training": pa.array(in_training),
+    }
+    schema = arrow_schema(classifier.classes, labels)
+    return (pa.table({name: columns[name] for name in schema.names}, schema=schema),
+            [names[i] for i in np.unique(bin_of)])
 
 
 def main() -> None:
@@ -141,27 +123,38 @@ def main() -> None:
         raise PipelineError(f"{ONNX_PATH} takes the bands {classifier.wavelengths_nm} nm, but "
                             f"bands.wavelengths_nm has {wavelengths_nm}; run `dvc repro export`")
     asteroids = read_asteroids(wavelengths_nm).sort_by("source_id")
-    data = load_training_set(wavelengths_nm, params["train"]["used_bands_nm"], params["split"])
-    trained_on = data.asteroids["source_id"].take(pa.array(data.train))
-    in_training = pc.is_in(asteroids["source_id"], trained_on.combine_chunks()).to_numpy()
+    source_id = asteroids["source_id"].to_numpy()
+    data = read_training_set(wavelengths_nm, params["train"]["used_bands_nm"]).asteroids
+    labelled = rows_of(data["source_id"].to_numpy(), source_id, ASTEROIDS_PATH, "crossmatch")
+    target = np.full(len(source_id), None, dtype=object)
+    target[labelled] = data["target"].to_numpy()
+    trained_on = data.filter(pc.invert(data["held_out"]))["source_id"].to_numpy()
+    in_training = np.isin(source_id, trained_on)
 
-    reflectance = matrix(asteroids, reflectance_columns(wavelengths_nm))
-    probabilities = classifier.probabilities(reflectance)
-    put_out_of_fold(probabilities, asteroids["source_id"].to_numpy(), in_training,
-                    read_out_of_fold(), classifier.classes)
-    table, names = catalogue(asteroids, reflectance, probabilities, classifier, in_training,
-                             params["crossvalidate"]["snr_edges"])
-    said = read_metadata(ASTEROIDS_PATH)
-    write_parquet(table, CATALOGUE_PATH, {
-        "survey": said["survey"], "classes": classifier.classes, "rows": str(len(table)),
-        "abstention_threshold": str(classifier.threshold), "citation": said["citation"],
+    probabilities = classifier.probabilities(matrix(asteroids, reflectance_columns(
+        wavelengths_nm)))
+    # nobody is to read what a model has memorised
+    out_of_fold = read_out_of_fold()
+    judged = rows_of(trained_on, out_of_fold["source_id"].to_numpy(), OUT_OF_FOLD_PATH,
+                     "crossvalidate")
+    probabilities[rows_of(trained_on, source_id, ASTEROIDS_PATH, "crossmatch")] = matrix(
+        out_of_fold, [f"probability_{name}" for name in classifier.classes])[judged]
+
+    said, path = read_metadata(ASTEROIDS_PATH), catalogue_path(params["catalogue"]["name"])
+    table, names = catalogue(asteroids, probabilities, classifier, in_training,
+                             params["crossvalidate"]["snr_edges"], said["labels"])
+    write_parquet(table, path, {
+        "survey": said["survey"], "labels": said["labels"], "classes": classifier.classes,
+        "rows": str(len(table)), "abstention_threshold": str(classifier.threshold),
+        "citation": said["citation"],
     })
-    found = {"survey": said["survey"], "abstention_threshold": classifier.threshold,
-             **counts(table, asteroids["target"], classifier.classes, names)}
-    write_json(found, COUNTS_PATH)
+    metrics = {"survey": said["survey"], "abstention_threshold": classifier.threshold,
+               **counts(table, pa.chunked_array([pa.array(target, pa.string())]),
+                        classifier.classes, names)}
+    write_json(metrics, COUNTS_PATH)
     for name in ("asteroids", "classified", "kept", *(f"complex_{c}" for c in classifier.classes)):
-        print(f"  {name}: {found[name]:,}")
-    print(f"wrote {CATALOGUE_PATH}: {len(table):,} asteroids; counts in {COUNTS_PATH}")
+        print(f"  {name}: {metrics[name]:,}")
+    print(f"wrote {path}: {len(table):,} asteroids; counts in {COUNTS_PATH}")
 
 
 if __name__ == "__main__":

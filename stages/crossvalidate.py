@@ -17,10 +17,7 @@ import numpy.typing as npt
 
 from asteroid_taxonomy.asteroids import (
     ASTEROIDS_PATH,
-    matrix,
     read_asteroids,
-    reflectance_columns,
-    used_band_numbers,
 )
 from asteroid_taxonomy.console import run
 from asteroid_taxonomy.evaluation.accuracy_by_bin import by_bin, shares, weighted_accuracy
@@ -35,23 +32,21 @@ from asteroid_taxonomy.evaluation.metrics import (
     predicted,
 )
 from asteroid_taxonomy.evaluation.out_of_fold import OUT_OF_FOLD_PATH, PLOTS, write_out_of_fold
-from asteroid_taxonomy.evaluation.temperature import with_temperature
 from asteroid_taxonomy.files import print_metrics, read_metadata, write_json
-from asteroid_taxonomy.learning.training_set import load_training_set
+from asteroid_taxonomy.learning.training_set import has_bands, read_training_set
 from asteroid_taxonomy.params import load_params
 
-PARAMS = ("bands", "split", "train", "crossvalidate")
+PARAMS = ("bands.wavelengths_nm", "train.model", "train.used_bands_nm",
+          "train.augmentation_seed", "train.${train.model}", "crossvalidate")
 METRICS_PATH = Path("reports/metrics.json")
 FAINT = 30.0  # S/N below which a spectrum counts as faint
 
 
 def population_snr(wavelengths_nm: list[int], used_nm: list[int]) -> npt.NDArray[np.float32]:
     """S/N of every asteroid that has the bands in use, labelled or not."""
-    used = [reflectance_columns(wavelengths_nm)[i]
-            for i in used_band_numbers(wavelengths_nm, used_nm)]
-    survey = read_asteroids(wavelengths_nm, ["snr", *used])
+    survey = read_asteroids(wavelengths_nm)
     snr: npt.NDArray[np.float32] = survey["snr"].to_numpy()
-    return snr[~np.isnan(matrix(survey, used)).any(axis=1)]
+    return snr[has_bands(survey, wavelengths_nm, used_nm)]
 
 
 def mean_or_none(right: npt.NDArray[np.bool_]) -> float | None:
@@ -64,12 +59,12 @@ def main() -> None:
     params = load_params(PARAMS)
     wavelengths_nm, settings = params["bands"]["wavelengths_nm"], params["crossvalidate"]
     used_nm = params["train"]["used_bands_nm"]
-    data = load_training_set(wavelengths_nm, used_nm, params["split"])
+    data = read_training_set(wavelengths_nm, used_nm)
     target, classes = data.target, np.unique(data.target).tolist()
     fold = fold_numbers(data, settings["folds"], settings["repeats"], settings["seed"])
     probabilities, by_share = predict_out_of_fold(
-        data, candidates(params), fold, settings["learning_curve"], (SHIPPED, 0),
-        settings["seed"])
+        data, candidates(params["train"], wavelengths_nm, settings["published_seeds"]), fold,
+        settings["learning_curve"], (SHIPPED, 0), settings["seed"])
     shipped = probabilities[SHIPPED, 0]
     mean = shipped.mean(axis=0)
     right = predicted(shipped.reshape(-1, len(classes)), classes).reshape(fold.shape) == target
@@ -114,7 +109,6 @@ def main() -> None:
         "population_accuracy": weighted,
         "population_accuracy_se": weighted_se,
         "abstention_threshold": abstention_threshold(*curve, settings["abstention_accuracy"]),
-        **with_temperature(*of_shipped),
     }
     write_json(found, METRICS_PATH)
     print_metrics(found)

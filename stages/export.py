@@ -1,8 +1,8 @@
 """Export the trained model as one plain ONNX graph that describes itself.
 
-Reads   models/asteroid_taxonomy.skops, data/asteroids.parquet, reports/crossmatch.json,
+Reads   models/asteroid_taxonomy.skops, data/training_set.parquet, reports/crossmatch.json,
         reports/evaluate.json
-Writes  models/asteroid_taxonomy.onnx (the contract is in onnx_contract.py)
+Writes  models/asteroid_taxonomy.onnx (the contract is in onnx_model/contract.py)
 """
 
 import json
@@ -16,22 +16,29 @@ import numpy.typing as npt
 from onnx import helper
 from sklearn.pipeline import Pipeline
 
-from asteroid_taxonomy.asteroids import ASTEROIDS_PATH, NORMALISATION_NM, used_band_numbers
+from asteroid_taxonomy.asteroids import used_band_numbers
 from asteroid_taxonomy.console import run
 from asteroid_taxonomy.files import atomic, read_json, read_metadata, sha256
 from asteroid_taxonomy.learning.model_file import MODEL_PATH, load_model
-from asteroid_taxonomy.learning.training_set import TrainingSet, load_training_set
-from asteroid_taxonomy.onnx_model.contract import (
+from asteroid_taxonomy.learning.training_set import (
+    TRAINING_SET_PATH,
+    TrainingSet,
+    read_training_set,
+)
+from asteroid_taxonomy.onnx_model.description import (
     CLASSES_KEY,
+    NORMALISED_KEY,
     ONNX_PATH,
     THRESHOLD_KEY,
     USED_BANDS_KEY,
     WAVELENGTHS_KEY,
+    WIDTH_KEY,
 )
 from asteroid_taxonomy.onnx_model.graph import to_onnx
 from asteroid_taxonomy.params import load_params
 
-PARAMS = ("bands", "taxonomy", "split", "train", "calibration", "export")
+PARAMS = ("bands", "fetch_spectra", "taxonomy", "split", "train.model", "train.used_bands_nm",
+          "train.augmentation_seed", "train.${train.model}", "calibration", "export")
 CROSSMATCH_PATH, EVALUATE_PATH = Path("reports/crossmatch.json"), Path("reports/evaluate.json")
 LIBRARIES = ("scikit-learn", "skl2onnx", "onnx", "numpy")
 
@@ -43,33 +50,38 @@ def facts(params: Mapping[str, Any], model: Pipeline, data: TrainingSet) -> dict
     """
     bands, taxonomy, split = params["bands"], params["taxonomy"], params["split"]
     counts, held_out = read_json(CROSSMATCH_PATH), read_json(EVALUATE_PATH)
+    said, source = read_metadata(TRAINING_SET_PATH), params["fetch_spectra"]
     threshold = params["calibration"]["abstention_threshold"]
     flags, carriers = taxonomy["feature_flags"], ", ".join(taxonomy["flagged_classes"])
     return {
         CLASSES_KEY: list(model.classes_),
         WAVELENGTHS_KEY: bands["wavelengths_nm"],
         USED_BANDS_KEY: params["train"]["used_bands_nm"],
-        "input": f"reflectance, 1 at {NORMALISATION_NM} nm, one column per wavelength",
+        NORMALISED_KEY: bands["normalised_at_nm"],
+        WIDTH_KEY: bands["width_nm"],
+        "input": f"reflectance, 1 at {bands['normalised_at_nm']} nm, one column per wavelength",
         "missing_values": "NaN in a band that used_bands_nm lists makes every probability NaN: "
                           "no class; in another band it changes nothing",
         THRESHOLD_KEY: "none" if threshold is None else threshold,
-        "taxonomy": f"{model.target_} of the Mahlke 2022 taxonomy",
+        "taxonomy": f"{split['target']} of the {said['labels']}",
         **{f"complex_{name}": members for name, members in taxonomy["complexes"].items()},
         "feature_flags": f"the letters {', '.join(flags)} behind {carriers} are left out"
                          if flags else "none are left out",
-        "survey": model.survey_,
+        "survey": said["survey"],
+        "spectra_service": source["service"], "spectra_table": source["table"],
+        "spectra_columns": json.dumps(source["columns"]),
         **{f"rows_{name}": counts[f"{name}_rows"] for name in ("spectra", "mapping", "labels")},
         "rows_asteroids": counts["asteroids"],
-        **{f"sha256_{path.name}": sha256(path) for path in (ASTEROIDS_PATH, MODEL_PATH)},
+        **{f"sha256_{path.name}": sha256(path) for path in (TRAINING_SET_PATH, MODEL_PATH)},
         "trained_on": by_class(data.target[data.train]),
         "held_out": by_class(data.target[data.test]),
         "split": f"{split['test_fraction']} of the labelled asteroids held out, stratified by "
-                 f"{model.target_}, seed {split['seed']}",
+                 f"{split['target']}, seed {split['seed']}",
         **{f"held_out_{name}": value for name, value in held_out.items()
            if isinstance(value, float)},
         "versions": [f"{name} {version(name)}" for name in LIBRARIES],
         "licence": "MIT",
-        "citation": "; ".join(json.loads(read_metadata(ASTEROIDS_PATH)["citation"])),
+        "citation": "; ".join(json.loads(said["citation"])),
     }
 
 
@@ -87,7 +99,7 @@ def main() -> None:
     model = load_model()
     exported = to_onnx(model, len(wavelengths_nm), used_band_numbers(wavelengths_nm, used_nm),
                        params["export"]["opset"], params["export"]["ir_version"])
-    data = load_training_set(wavelengths_nm, used_nm, params["split"])
+    data = read_training_set(wavelengths_nm, used_nm)
     helper.set_model_props(exported, {
         key: ",".join(map(str, value)) if isinstance(value, list) else str(value)
         for key, value in facts(params, model, data).items()

@@ -1,7 +1,7 @@
 """Export the catalogue for astronomers' tools (TOPCAT, STILTS, Aladin) as VOTable and FITS.
 
-Reads   data/catalogue/gaia_dr3_taxonomy.parquet
-Writes  data/catalogue/gaia_dr3_taxonomy.vot and .fits: the same rows and columns, with units,
+Reads   data/catalogue/<catalogue.name>.parquet
+Writes  data/catalogue/<catalogue.name>.vot and .fits: the same rows and columns, with units,
         descriptions, provenance and (VOTable) UCDs
 
 A text that is null in the catalogue is empty here; numbers stay null.
@@ -9,24 +9,21 @@ A text that is null in the catalogue is empty here; numbers stay null.
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from astropy.io import fits
-from astropy.io.votable import writeto
-from astropy.io.votable.tree import Field, Info, Resource, TableElement, VOTableFile
-from astropy.table import MaskedColumn, Table
+from astropy.io.votable import from_table, writeto
+from astropy.io.votable.tree import Info
+from astropy.table import Column, MaskedColumn, Table
 
-from asteroid_taxonomy.catalogue import CATALOGUE_PATH, read_catalogue
+from asteroid_taxonomy.catalogue import catalogue_path, read_catalogue
 from asteroid_taxonomy.console import run
 from asteroid_taxonomy.files import atomic
+from asteroid_taxonomy.params import load_params
 
-PARAMS = ()
-VOTABLE_PATH = CATALOGUE_PATH.with_suffix(".vot")
-FITS_PATH = CATALOGUE_PATH.with_suffix(".fits")
+PARAMS = ("catalogue",)
 FITS_NULL = -(2**63)  # TNULL of integer columns
-VOTABLE_TYPES = {"i": "long", "f": "float", "b": "boolean", "S": "char"}
 TITLE = "Taxonomic complexes of asteroids from their reflectance spectra"
 
 
@@ -41,10 +38,14 @@ def to_astropy(table: pa.Table) -> Table:
                                     "replace")
         else:
             values = column.fill_null(pa.scalar(0).cast(field.type)).to_numpy()
-        out[field.name] = MaskedColumn(
-            values, mask=column.is_null().to_numpy() if values.dtype.kind in "if" else False,
-            description=said["description"], unit=said["unit"] or None,
-            meta={"ucd": said["ucd"]})
+        about = {"description": said["description"], "unit": said["unit"] or None,
+                 "meta": {"ucd": said["ucd"]}}
+        if values.dtype.kind in "if":
+            out[field.name] = MaskedColumn(
+                values, mask=column.is_null().to_numpy(), **about,
+                fill_value=FITS_NULL if values.dtype.kind == "i" else np.nan)
+        else:
+            out[field.name] = Column(values, **about)
     return out
 
 
@@ -59,51 +60,23 @@ def provenance(said: dict[str, str]) -> dict[str, str]:
 
 
 def write_votable(table: Table, facts: dict[str, str], path: Path) -> None:
-    """Write a VOTable 1.4 (BINARY2); the same table gives the same bytes.
-
-    Not by Table.write: it makes bits of booleans, which STILTS 3.4 cannot read in BINARY2, and
-    has no place for UCDs.
-    """
-    votable = VOTableFile(version="1.4")
+    """Write a VOTable 1.4 (BINARY2); the same table gives the same bytes."""
+    votable = from_table(table, table_id=path.stem)
     votable.description = TITLE
-    resource = Resource(type="results")
-    votable.resources.append(resource)
-    resource.infos.extend(Info(name=name, value=value) for name, value in facts.items())
-    only = TableElement(votable, name=path.stem)
-    resource.tables.append(only)
+    votable.resources[0].infos.extend(Info(name=k, value=v) for k, v in facts.items())
+    only = votable.get_first_table()
     only.description, only.format = TITLE, "binary2"
-    for name in table.colnames:
-        column = table[name]
-        field = Field(votable, name=name, ucd=column.meta["ucd"], unit=column.unit,
-                      datatype=VOTABLE_TYPES[column.dtype.kind],
-                      arraysize="*" if column.dtype.kind == "S" else None)
-        field.description = column.description
-        only.fields.append(field)
-    only.create_arrays(len(table))
-    for name in table.colnames:
-        only.array[name] = table[name]
-        only.array.mask[name] = table[name].mask
+    for field in only.fields:
+        if field.datatype == "bit":  # which STILTS 3.4 cannot read in BINARY2
+            field.datatype = "boolean"
     with atomic(path) as part:
         writeto(votable, str(part))
 
 
 def write_fits(table: Table, facts: dict[str, str], path: Path) -> None:
     """Write a binary table as the first extension; the same table gives the same bytes."""
-    columns: list[Any] = []
-    for name in table.colnames:
-        column = table[name]
-        kind, null = column.dtype.kind, None
-        if kind == "i":
-            fmt, null, values = "K", FITS_NULL, column.filled(FITS_NULL)
-        elif kind == "f":
-            fmt, values = "E", column.filled(np.nan)
-        elif kind == "b":
-            fmt, values = "L", column.filled(False)
-        else:
-            fmt, values = f"{max(column.dtype.itemsize, 1)}A", column.filled(b"")
-        unit = str(column.unit) if column.unit else None
-        columns.append(fits.Column(name, fmt, unit, null, array=values))
-    extension = fits.BinTableHDU.from_columns(columns, name=path.stem.upper())
+    extension = fits.table_to_hdu(table)
+    extension.name = path.stem.upper()
     for i, name in enumerate(table.colnames, 1):
         extension.header[f"TCOMM{i}"] = table[name].description
         extension.header[f"TUCD{i}"] = table[name].meta["ucd"]
@@ -116,11 +89,12 @@ def write_fits(table: Table, facts: dict[str, str], path: Path) -> None:
 
 def main() -> None:
     """Run the stage."""
-    table, said = read_catalogue()
+    name = load_params(PARAMS)["catalogue"]["name"]
+    table, said = read_catalogue(name)
     exported, facts = to_astropy(table), provenance(said)
-    write_votable(exported, facts, VOTABLE_PATH)
-    write_fits(exported, facts, FITS_PATH)
-    for path in (VOTABLE_PATH, FITS_PATH):
+    for write, ending in ((write_votable, ".vot"), (write_fits, ".fits")):
+        path = catalogue_path(name).with_suffix(ending)
+        write(exported, facts, path)
         print(f"wrote {path}: {len(exported):,} rows, {path.stat().st_size / 1e6:.1f} MB")
 
 

@@ -1,38 +1,47 @@
 """Verify the ONNX file before it is handed over: its contract, and that it is the same model.
 
-Reads   models/asteroid_taxonomy.onnx, models/asteroid_taxonomy.skops, data/asteroids.parquet
+Reads   models/asteroid_taxonomy.onnx, data/predictions.parquet (what the trained model says),
+        data/training_set.parquet, data/asteroids.parquet
 Writes  reports/verify.json
 """
 
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
 from asteroid_taxonomy.asteroids import (
+    ASTEROIDS_PATH,
     matrix,
     read_asteroids,
     reflectance_columns,
+    rows_of,
     used_band_numbers,
 )
 from asteroid_taxonomy.console import run
-from asteroid_taxonomy.files import write_json
-from asteroid_taxonomy.learning.model_file import load_model
-from asteroid_taxonomy.learning.training_set import load_training_set
+from asteroid_taxonomy.files import read_metadata, write_json
+from asteroid_taxonomy.learning.models import MODELS
+from asteroid_taxonomy.learning.predictions import (
+    PREDICTIONS_PATH,
+    SURVEY,
+    Probabilities,
+    in_batches,
+    probabilities_of,
+    read_predictions,
+    stress_inputs,
+)
+from asteroid_taxonomy.learning.training_set import read_training_set
 from asteroid_taxonomy.onnx_model.contract import ONNX_PATH, Contract, check_contract, read_onnx
 from asteroid_taxonomy.onnx_model.parity import (
     LEVELS,
-    Probabilities,
     check_edges,
+    check_order,
     compare,
-    in_batches,
-    recognise,
     runtime,
-    stress_inputs,
 )
 from asteroid_taxonomy.params import load_params
 
-PARAMS = ("bands", "split", "train", "export", "verify")
+PARAMS = ("bands.wavelengths_nm", "train.model", "train.used_bands_nm", "export.opset",
+          "export.ir_version", "verify")
 VERIFY_PATH = Path("reports/verify.json")
 SAMPLES = 4  # asteroids of the held-out set in the table on screen
 
@@ -63,41 +72,40 @@ def print_samples(asteroids: pa.Table, probabilities: Probabilities, classes: li
 def main() -> None:
     """Run the stage."""
     params = load_params(PARAMS)
-    wavelengths_nm, used_nm = params["bands"]["wavelengths_nm"], params["train"]["used_bands_nm"]
-    tolerance = params["verify"]["max_difference"]
-    model = load_model()
-    classes = list(model.classes_)
+    wavelengths_nm, train = params["bands"]["wavelengths_nm"], params["train"]
+    export, tolerance = params["export"], params["verify"]["max_difference"]
+    table, classes = read_predictions()
     check_contract(read_onnx(ONNX_PATH), ONNX_PATH.stat().st_size, Contract(
-        classes, wavelengths_nm, used_nm, params["export"]["opset"],
-        params["export"]["ir_version"], params["verify"]["max_bytes"],
-        params["train"]["model"]))
+        classes, wavelengths_nm, train["used_bands_nm"], export["opset"], export["ir_version"],
+        params["verify"]["max_bytes"], MODELS[train["model"]].plain_onnx))
 
-    data = load_training_set(wavelengths_nm, used_nm, params["split"])
-    columns, used = reflectance_columns(wavelengths_nm), used_band_numbers(wavelengths_nm, used_nm)
-    population = matrix(read_asteroids(wavelengths_nm, columns), columns)
+    data = read_training_set(wavelengths_nm, train["used_bands_nm"])
+    columns, used = reflectance_columns(wavelengths_nm), used_band_numbers(
+        wavelengths_nm, train["used_bands_nm"])
+    asteroids = read_asteroids(wavelengths_nm, ["source_id", *columns])
+    of_survey, *_ = probabilities_of(table, SURVEY, classes)
+    rows = rows_of(of_survey["source_id"].to_numpy(), asteroids["source_id"].to_numpy(),
+                   ASTEROIDS_PATH, "crossmatch")
+    spectra = {SURVEY: matrix(asteroids, columns)[rows],
+               **stress_inputs(data.reflectance[data.test], used)}
     held_out = data.reflectance[data.test]
-    spectra = {
-        "held_out": held_out,
-        "all_classifiable": population[~np.isnan(population[:, used]).any(axis=1)],
-        **stress_inputs(held_out, used),
-    }
-    reference = {name: in_batches(model.predict_proba, x) for name, x in spectra.items()}
-    exact = {name: in_batches(lambda x: model.predict_proba(x.astype(np.float64)), x)
-             for name, x in spectra.items()}
     found: dict[str, float] = {}
     for level in LEVELS.values():
         predict = runtime(ONNX_PATH, level)
-        recognise(model, used, held_out, predict(held_out), tolerance)
         for name, x in spectra.items():
-            each = compare(name, reference[name], exact[name], in_batches(predict, x), tolerance)
+            _, reference, exact = probabilities_of(table, name, classes)
+            exported = in_batches(predict, x)
+            check_order(reference, exported, classes, tolerance)
+            each = compare(name, reference, exact, exported, tolerance)
             found |= {key: max(value, found.get(key, value)) for key, value in each.items()}
-        check_edges(predict, spectra["all_classifiable"], used, tolerance)
+        check_edges(predict, spectra[SURVEY], used, tolerance)
     print_differences(found)
     print_samples(data.asteroids.take(data.test[:SAMPLES]), predict(held_out[:SAMPLES]), classes)
     # written with few digits: the last ones belong to the processor, not to the model
-    write_json({"survey": model.survey_, "bytes": ONNX_PATH.stat().st_size, **{
-        key: float(f"{value:.0e}") if isinstance(value, float) else value
-        for key, value in found.items()}}, VERIFY_PATH, digits=None)
+    write_json({"survey": read_metadata(PREDICTIONS_PATH)["survey"],
+                "bytes": ONNX_PATH.stat().st_size,
+                **{key: float(f"{value:.0e}") if isinstance(value, float) else value
+                   for key, value in found.items()}}, VERIFY_PATH, digits=None)
     print(f"wrote {VERIFY_PATH}: {ONNX_PATH} is the trained model at every graph optimisation of "
           f"onnxruntime ({', '.join(LEVELS)}), classes {', '.join(classes)}")
 

@@ -22,6 +22,7 @@ from stages import (
     fetch_source_mapping,
     fetch_spectra,
     figures,
+    split,
     train,
     verify,
 )
@@ -41,14 +42,12 @@ def simulated_params():
 def simulated_run(tmp_path_factory):
     """A folder in which the simulated survey has been run from fetch to export; do not change."""
     folder = tmp_path_factory.mktemp("simulated")
-    for path in ("data/simulated_survey.json", "experiments/published.yaml",
-                 "reports/search.json"):
-        (folder / path).parent.mkdir()
-        shutil.copy(TOP / path, folder / path)
+    (folder / "experiments").mkdir()
+    shutil.copy(TOP / "experiments/published.yaml", folder / "experiments")
     (folder / "params.yaml").write_text(yaml.safe_dump(simulated_params()), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        for stage in (fetch_spectra, fetch_source_mapping, fetch_labels, crossmatch, train,
+        for stage in (fetch_spectra, fetch_source_mapping, fetch_labels, crossmatch, split, train,
                       evaluate, export):
             stage.main()
     return folder
@@ -96,7 +95,7 @@ def without_506_nm(catalogued):
     """The project with a catalogue in which one asteroid, this source_id, lacks 506 nm."""
     table = pq.read_table(ASTEROIDS_PATH)
     column = table["reflectance_506"].to_pylist()
-    row = table["target"].to_pylist().index(None)
+    row = table["class"].to_pylist().index(None)
     column[row] = None
     place = table.schema.get_field_index("reflectance_506")
     pq.write_table(table.set_column(place, "reflectance_506", [pa.array(column, pa.float32())]),
@@ -138,5 +137,5 @@ def clone(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def demo(clone):
-    """`python -m asteroid_taxonomy.commands.demo` in that clone: its exit code and what it printed."""
-    return call(clone, sys.executable, "-m", "asteroid_taxonomy.commands.demo")
+    """`asteroid-taxonomy demo` in that clone: its exit code and what it printed."""
+    return call(clone, sys.executable, "-m", "asteroid_taxonomy", "demo")

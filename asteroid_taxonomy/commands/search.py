@@ -3,7 +3,7 @@
     python -m asteroid_taxonomy.commands.search [--scheduler tcp://host:8786]
 
 Not a stage: it takes minutes to hours, and its result is a choice that somebody makes. Reads
-params.yaml (`search`) and data/asteroids.parquet, writes reports/search.json, and prints the
+params.yaml (`search`) and data/training_set.parquet, writes reports/search.json, and prints the
 candidates by rank and the lines to paste into params.yaml. With the address of a Dask scheduler
 (`pip install .[cluster]`) the fits run on its workers, which need this package and its versions.
 
@@ -26,16 +26,16 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, ParameterSampler, StratifiedKFold
 
-from asteroid_taxonomy.asteroids import ASTEROIDS_PATH, used_band_numbers
+from asteroid_taxonomy.asteroids import TRAINING_SET_PATH, used_band_numbers
 from asteroid_taxonomy.console import PipelineError, Progress, run
 from asteroid_taxonomy.evaluation.metrics import scores
 from asteroid_taxonomy.files import read_metadata, write_json
-from asteroid_taxonomy.learning.models import fit, make_model
-from asteroid_taxonomy.learning.sum_of_classes import target_of
-from asteroid_taxonomy.learning.training_set import learning, load_training_set
+from asteroid_taxonomy.learning.models import augmentation, fit, make_model
+from asteroid_taxonomy.learning.training_set import TRAINING_SET_PATH, read_training_set
 from asteroid_taxonomy.params import load_params
 
-PARAMS = ("bands", "split", "train", "search")
+PARAMS = ("bands.wavelengths_nm", "train.model", "train.used_bands_nm",
+          "train.augmentation_seed", "train.${train.model}", "search")
 RESULT_PATH = Path("reports/search.json")
 Rows = npt.NDArray[np.int64]
 
@@ -43,20 +43,23 @@ Rows = npt.NDArray[np.int64]
 class Recipe(ClassifierMixin, BaseEstimator):
     """The model of params.yaml as one estimator, with `changes` to its block.
 
-    A spectrum is float32 [2, bands] here: reflectance and error, which makes the noisy copies.
+    A spectrum is float32 [2, bands] here: reflectance and error, which makes the noisy copies. A
+    label is (target, class).
     """
 
-    def __init__(self, train: dict[str, Any], used: list[int],
+    def __init__(self, train: dict[str, Any], wavelengths_nm: list[int],
                  changes: dict[str, Any] | None = None) -> None:
-        self.train, self.used, self.changes = train, used, changes
+        self.train, self.wavelengths_nm, self.changes = train, wavelengths_nm, changes
 
-    def fit(self, spectra: Sequence[npt.NDArray[np.float32]], label: Sequence[str]) -> "Recipe":
+    def fit(
+        self, spectra: Sequence[npt.NDArray[np.float32]], label: Sequence[Sequence[str]]
+    ) -> "Recipe":
         """Build the model and fit it."""
         name = self.train["model"]
-        block = {**self.train, name: {**self.train[name], **(self.changes or {})}}
+        train = {**self.train, name: {**self.train[name], **(self.changes or {})}}
         reflectance, error = np.swapaxes(np.asarray(spectra), 0, 1)
-        self.model_ = fit(make_model(block, self.used), learning(block), reflectance, error,
-                          np.asarray(label))
+        self.model_ = fit(make_model(train, self.wavelengths_nm), augmentation(train),
+                          reflectance, error, *np.asarray(label).T)
         self.classes_ = self.model_.classes_
         return self
 
@@ -64,15 +67,16 @@ class Recipe(ClassifierMixin, BaseEstimator):
         self, spectra: Sequence[npt.NDArray[np.float32]]
     ) -> npt.NDArray[np.floating]:
         """Probabilities of the fitted model."""
-        found: npt.NDArray[np.floating] = self.model_.predict_proba(np.asarray(spectra)[:, 0])
-        return found
+        probabilities: npt.NDArray[np.floating] = self.model_.predict_proba(
+            np.asarray(spectra)[:, 0])
+        return probabilities
 
 
 def log_likelihood(
-    recipe: Recipe, spectra: Sequence[npt.NDArray[np.float32]], label: Sequence[str]
+    recipe: Recipe, spectra: Sequence[npt.NDArray[np.float32]], label: Sequence[Sequence[str]]
 ) -> float:
     """Minus the log-loss of the targets: the classes behind them are for learning alone."""
-    return -float(log_loss(target_of(label), recipe.predict_proba(spectra),
+    return -float(log_loss([target for target, _ in label], recipe.predict_proba(spectra),
                            labels=recipe.classes_))
 
 
@@ -123,20 +127,19 @@ def main() -> None:
     params = load_params(PARAMS)
     wavelengths_nm, train, settings = params["bands"]["wavelengths_nm"], params["train"], params[
         "search"]
-    used = used_band_numbers(wavelengths_nm, train["used_bands_nm"])
-    data = load_training_set(wavelengths_nm, train["used_bands_nm"], params["split"])
+    data = read_training_set(wavelengths_nm, train["used_bands_nm"])
     tried = [{}, *ParameterSampler(settings["ranges"], settings["candidates"] - 1,
                                    random_state=settings["seed"])]
 
     # lists, because joblib keeps an array that Dask is to work on in the memory of one worker, and
     # waits for ever once that worker is lost; lists travel with each task
     spectra = list(np.stack([data.reflectance, data.error], axis=1))
-    label = data.label.tolist()
+    label = np.column_stack([data.target, data.class_name]).tolist()
 
     def search(rows: Rows) -> list[tuple[float, dict[str, Any]]]:
         inner = [(learn.tolist(), judge.tolist()) for learn, judge in
                  stratified(rows, data.target, settings["inner_folds"], settings["seed"])]
-        grid = GridSearchCV(Recipe(train, used), {"changes": tried}, scoring=log_likelihood,
+        grid = GridSearchCV(Recipe(train, wavelengths_nm), {"changes": tried}, scoring=log_likelihood,
                             cv=inner, refit=False, n_jobs=-1, error_score="raise")
         return ranked(grid.fit(spectra, label))
 
@@ -146,15 +149,15 @@ def main() -> None:
     with cluster(options.scheduler), Progress("search", len(outer) + 1, "round") as progress:
         for done, (learn, judge) in enumerate(outer, 1):
             _, best = search(learn)[0]
-            model = Recipe(train, used, best).fit([spectra[i] for i in learn],
-                                                   data.label[learn].tolist())
+            model = Recipe(train, wavelengths_nm, best).fit([spectra[i] for i in learn],
+                                                   [label[i] for i in learn])
             judged.append(scores(data.target[judge],
                                  model.predict_proba([spectra[i] for i in judge]),
                                  list(model.classes_)))
             progress.update(done, note=f"outer fold {done} chose {best or 'params.yaml as it is'}")
         ranking = search(every)
     report(ranking, judged, train["model"], settings,
-           read_metadata(ASTEROIDS_PATH)["survey"])
+           read_metadata(TRAINING_SET_PATH)["survey"])
 
 
 def report(
@@ -166,7 +169,6 @@ def report(
         print(f"  log-loss {loss:.4f}  {changes or 'params.yaml as it is'}")
     outer = {f"nested_{name}": float(np.mean([j[name] for j in judged])) for name in judged[0]}
     write_json({"survey": survey, "model": model, "configurations": len(ranking),
-                "configurations_by_hand": settings["configurations_by_hand"],
                 "changes": ranking[0][1], "best_log_loss": ranking[0][0], **outer}, RESULT_PATH)
     print(f"the choice, judged in outer folds: {outer}\nfor params.yaml:")
     print(yaml.safe_dump({"train": {model: ranking[0][1]}}, default_flow_style=None), end="")

@@ -1,5 +1,6 @@
-"""What crossvalidate compares: the recipe of params.yaml, the published one, two simpler ones."""
+"""What crossvalidate compares: the model of params.yaml, the published one, two simpler ones."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,31 +11,34 @@ from sklearn.pipeline import Pipeline
 
 from asteroid_taxonomy.asteroids import used_band_numbers
 from asteroid_taxonomy.evaluation.folds import Candidate
-from asteroid_taxonomy.learning.models import make_model
-from asteroid_taxonomy.learning.training_set import Learning, learning
-from asteroid_taxonomy.params import merged
+from asteroid_taxonomy.learning.augmentation import Augmentation
+from asteroid_taxonomy.learning.models import augmentation, make_model
 
 PUBLISHED = Path("experiments/published.yaml")
-SHIPPED, PUBLISHED_RECIPE = "cv", "published_recipe_cv"  # how their figures' names begin
+SHIPPED, PUBLISHED_RECIPE = "cv", "published_recipe_cv"  # how their metrics' names begin
+NO_COPIES = Augmentation(noisy_copies=0, seed=0)
 
 
-def candidate(wavelengths_nm: list[int], train: dict[str, Any]) -> Candidate:
+def candidate(train: dict[str, Any], wavelengths_nm: Sequence[int]) -> Candidate:
     """The model of a block `train` of params.yaml."""
-    used = used_band_numbers(wavelengths_nm, train["used_bands_nm"])
-    return Candidate(make_model(train, used), used, learning(train))
+    return Candidate(make_model(train, wavelengths_nm),
+                     used_band_numbers(wavelengths_nm, train["used_bands_nm"]),
+                     augmentation(train))
 
 
-def candidates(params: dict[str, Any]) -> dict[tuple[str, int], Candidate]:
+def candidates(
+    train: dict[str, Any], wavelengths_nm: Sequence[int], published_seeds: int
+) -> dict[tuple[str, int], Candidate]:
     """By recipe and seed. The published recipe's own seed is the first of its seeds."""
-    wavelengths_nm, train = params["bands"]["wavelengths_nm"], params["train"]
-    published = merged(train, yaml.safe_load(PUBLISHED.read_text(encoding="utf-8"))["train"])
-    out = {(SHIPPED, 0): candidate(wavelengths_nm, train)}
-    for i in range(params["crossvalidate"]["published_seeds"]):
-        seed = published["mlp"]["random_state"] + i
-        out[PUBLISHED_RECIPE, seed] = candidate(
-            wavelengths_nm, merged(published, {"mlp": {"random_state": seed}}))
+    published = yaml.safe_load(PUBLISHED.read_text(encoding="utf-8"))["train"]
+    published["augmentation_seed"] = train["augmentation_seed"]
+    out = {(SHIPPED, 0): candidate(train, wavelengths_nm)}
+    first = published["mlp"]["random_state"]
+    for seed in range(first, first + published_seeds):
+        published["mlp"] = {**published["mlp"], "random_state": seed}
+        out[PUBLISHED_RECIPE, seed] = candidate(published, wavelengths_nm)
     for name, model in (("lda_cv", LinearDiscriminantAnalysis()),
                         ("majority_cv", DummyClassifier(strategy="prior"))):
         out[name, 0] = Candidate(Pipeline([("classifier", model)]), range(len(wavelengths_nm)),
-                                 Learning(noisy_copies=0, noise_seed=0, learn="target"))
+                                 NO_COPIES)
     return out

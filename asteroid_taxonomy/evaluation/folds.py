@@ -16,21 +16,23 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.parallel import Parallel, delayed
 
 from asteroid_taxonomy.console import Progress
+from asteroid_taxonomy.learning.augmentation import Augmentation
 from asteroid_taxonomy.learning.models import fit
-from asteroid_taxonomy.learning.training_set import Learning, TrainingSet
+from asteroid_taxonomy.learning.training_set import TrainingSet
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Spectra = npt.NDArray[np.float32]
+Names = npt.NDArray[np.str_]
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model to judge: unfitted, the columns it uses, and what it learns from."""
+    """A model to judge: unfitted, the columns it uses, and its data augmentation."""
 
     model: Pipeline
     used: Sequence[int]
-    how: Learning
+    copies: Augmentation
 
 
 def fold_numbers(data: TrainingSet, folds: int, repeats: int, seed: int) -> Rows:
@@ -106,17 +108,18 @@ def _fits(
 ) -> Iterator[Floats]:
     """The predictions of each task, in their order, whichever process was first."""
     found: Iterator[Floats] = Parallel(n_jobs=-1, return_as="generator")(
-        delayed(fit_predict)(candidate.model, candidate.how, data.reflectance[learn],
-                             data.error[learn], data.label[learn], data.reflectance[judge])
+        delayed(fit_predict)(candidate.model, candidate.copies, data.reflectance[learn],
+                             data.error[learn], data.target[learn], data.class_name[learn],
+                             data.reflectance[judge])
         for candidate, learn, judge, _ in tasks)
     return found
 
 
 def fit_predict(
-    model: Pipeline, how: Learning, reflectance: Spectra, error: Spectra,
-    label: npt.NDArray[np.str_], unseen: Spectra,
+    model: Pipeline, copies: Augmentation, reflectance: Spectra, error: Spectra, target: Names,
+    class_name: Names, unseen: Spectra,
 ) -> Floats:
-    """Fit `model` and give the probabilities of the `unseen` spectra, float64 [m, classes]."""
-    fitted = fit(model, how, reflectance, error, label)
-    found: Floats = fitted.predict_proba(unseen).astype(np.float64)
-    return found / found.sum(axis=1, keepdims=True)
+    """Fit `model` and give the probabilities of the `unseen` spectra, float64 [m, targets]."""
+    fitted = fit(model, copies, reflectance, error, target, class_name)
+    probabilities: Floats = fitted.predict_proba(unseen).astype(np.float64)
+    return probabilities / probabilities.sum(axis=1, keepdims=True)

@@ -14,23 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import skops.io
-from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from skops.io.exceptions import UntrustedTypesFoundException
 
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.files import atomic
+from asteroid_taxonomy.learning.models import MODELS
 from asteroid_taxonomy.learning.sum_of_classes import SumOfClasses
 
 MODEL_PATH = Path("models/asteroid_taxonomy.skops")
-TRUSTED_TYPES = (  # what the models of models.py hold beyond what skops trusts anyway
-    "sklearn.calibration._CalibratedClassifier",
-    "sklearn.calibration._SigmoidCalibration",
-    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
-    "sklearn.tree._tree.Tree",
-    "sklearn.utils._bunch.Bunch",
-    f"{SumOfClasses.__module__}.{SumOfClasses.__name__}",
-)
+TRUSTED_TYPES = tuple(sorted({name for model in MODELS.values() for name in model.trusted_types}
+                             | {f"{SumOfClasses.__module__}.{SumOfClasses.__name__}"}))
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip entry can carry
 
 
@@ -67,12 +61,6 @@ def load_model(path: Path = MODEL_PATH) -> Pipeline:
         raise PipelineError(f"{path} should hold a fitted Pipeline, but holds "
                             f"{type(model).__name__}; {redo}")
     return model
-
-
-def steps(model: Pipeline) -> list[BaseEstimator]:
-    """The steps after the one that picks the bands, those of pipelines in the pipeline too."""
-    return [inner for _, step in model.steps[1:]
-            for inner in (step if isinstance(step, Pipeline) else [step])]
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

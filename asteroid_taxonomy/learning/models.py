@@ -1,135 +1,176 @@
-"""The models that `train.model` in params.yaml can name.
+"""The models that `train.model` in params.yaml can name: one entry each in MODELS.
 
 Each takes float32 spectra [n, bands] with all bands of the grid, picks the bands it uses, and
-gives probabilities of the classes in alphabetical order. A new one is a function and a line in
-MODELS. Networks, kernels and linear models see standardised bands. Trees see them as they are:
-they do not need it, and a threshold between two values that differ in their last bit would send
-scikit-learn and an ONNX runtime down different branches.
+gives probabilities of the targets in alphabetical order. Networks, kernels and linear models see
+standardised bands. Trees see them as they are: they do not need it, and a threshold between two
+values that differ in their last bit would send scikit-learn and an ONNX runtime down different
+branches.
+
+scikit-learn takes a second to load and is imported where a model is built: a stage that only asks
+what a model is like does without it.
 """
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator
-from sklearn.calibration import CalibratedClassifierCV
-from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier, VotingClassifier
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from sklearn.multiclass import OneVsRestClassifier
-from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
 
+from asteroid_taxonomy.asteroids import used_band_numbers
 from asteroid_taxonomy.console import PipelineError
-from asteroid_taxonomy.learning.sum_of_classes import SumOfClasses
-from asteroid_taxonomy.learning.training_set import Learning, learning, with_noisy_copies
+from asteroid_taxonomy.learning.augmentation import Augmentation, with_noisy_copies
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+    from sklearn.pipeline import Pipeline
+
+LEARN = ("class", "target")
+ADAM = "sklearn.neural_network._stochastic_optimizers.AdamOptimizer"
+TREES = ("sklearn.tree._tree.Tree",)
 
 
-def _scaled(classifier: BaseEstimator) -> Pipeline:
-    return Pipeline([("scaler", StandardScaler()), ("classifier", classifier)])
+@dataclass(frozen=True)
+class Model:
+    """How a model is built and handed on.
+
+    build : its hyperparameters, as scikit-learn calls them -> the unfitted classifier; scaled :
+    whether it sees standardised bands; plain_onnx : whether it exports to operators of the
+    default ONNX domain alone; trusted_types : what a file of it holds beyond what skops trusts.
+    """
+
+    build: Callable[..., "BaseEstimator"]
+    scaled: bool = True
+    plain_onnx: bool = False
+    trusted_types: tuple[str, ...] = ()
 
 
-def _mlp_ensemble(networks: int, random_state: int, **hyperparameters: Any) -> Pipeline:
+def _mlp(**hyperparameters: Any) -> "BaseEstimator":
+    from sklearn.neural_network import MLPClassifier
+
+    return MLPClassifier(**hyperparameters)
+
+
+def _mlp_ensemble(networks: int, random_state: int, **hyperparameters: Any) -> "BaseEstimator":
     """The mean probability of several MLPs that differ in their random start."""
-    members = [(f"seed_{seed}", MLPClassifier(random_state=seed, **hyperparameters))
+    from sklearn.ensemble import VotingClassifier
+
+    members = [(f"seed_{seed}", _mlp(random_state=seed, **hyperparameters))
                for seed in range(random_state, random_state + networks)]
-    return _scaled(VotingClassifier(members, voting="soft", flatten_transform=False))
+    return VotingClassifier(members, voting="soft", flatten_transform=False)
 
 
-def _svc(calibration_folds: int, **hyperparameters: Any) -> Pipeline:
+def _logistic_regression(**hyperparameters: Any) -> "BaseEstimator":
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(**hyperparameters)
+
+
+def _random_forest(**hyperparameters: Any) -> "BaseEstimator":
+    from sklearn.ensemble import RandomForestClassifier
+
+    return RandomForestClassifier(**hyperparameters)
+
+
+def _extra_trees(**hyperparameters: Any) -> "BaseEstimator":
+    from sklearn.ensemble import ExtraTreesClassifier
+
+    return ExtraTreesClassifier(**hyperparameters)
+
+
+def _svc(calibration_folds: int, **hyperparameters: Any) -> "BaseEstimator":
     """A support vector machine per class, its probability by Platt's sigmoid, fitted on folds.
 
     One SVC of all classes would count votes of pairs, and a vote on the fence falls to the other
     side in ONNX's single precision.
     """
-    return _scaled(OneVsRestClassifier(CalibratedClassifierCV(
-        SVC(**hyperparameters), method="sigmoid", cv=calibration_folds, ensemble=False)))
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.multiclass import OneVsRestClassifier
+    from sklearn.svm import SVC
+
+    return OneVsRestClassifier(CalibratedClassifierCV(
+        SVC(**hyperparameters), method="sigmoid", cv=calibration_folds, ensemble=False))
 
 
-def _blend(
-    mlp_weight: float, mlp_ensemble: dict[str, Any], extra_trees: dict[str, Any]
-) -> VotingClassifier:
-    """The weighted mean of the probabilities of an MLP ensemble and of extra trees."""
-    return VotingClassifier(
-        [("networks", _mlp_ensemble(**mlp_ensemble)),
-         ("trees", ExtraTreesClassifier(**extra_trees))],
-        voting="soft", flatten_transform=False,
-        weights=np.array([mlp_weight, 1.0 - mlp_weight]),  # a list stops the conversion to ONNX
-    )
-
-
-MODELS: dict[str, Callable[..., BaseEstimator]] = {
-    "mlp_ensemble": _mlp_ensemble,
-    "mlp": lambda **hyperparameters: _scaled(MLPClassifier(**hyperparameters)),
-    "logistic_regression": lambda **hyperparameters: _scaled(
-        LogisticRegression(**hyperparameters)),
-    "random_forest": RandomForestClassifier,
-    "extra_trees": ExtraTreesClassifier,
-    "svc": _svc,
-    "blend": _blend,
+MODELS: dict[str, Model] = {
+    "mlp_ensemble": Model(_mlp_ensemble, plain_onnx=True,
+                          trusted_types=(ADAM, "sklearn.utils._bunch.Bunch")),
+    "mlp": Model(_mlp, plain_onnx=True, trusted_types=(ADAM,)),
+    "logistic_regression": Model(_logistic_regression),
+    "random_forest": Model(_random_forest, scaled=False, trusted_types=TREES),
+    "extra_trees": Model(_extra_trees, scaled=False, trusted_types=TREES),
+    "svc": Model(_svc, trusted_types=("sklearn.calibration._CalibratedClassifier",
+                                      "sklearn.calibration._SigmoidCalibration")),
 }
 
 
-def _own(train: dict[str, Any], name: str) -> dict[str, Any]:
-    """The hyperparameters under a model's name, without what it learns from."""
-    return {key: value for key, value in (train.get(name) or {}).items()
-            if key not in Learning.__annotations__}
-
-
-def make_model(train: dict[str, Any], used_bands: Sequence[int]) -> Pipeline:
+def make_model(train: dict[str, Any], wavelengths_nm: Sequence[int]) -> "Pipeline":
     """Build the unfitted model that params.yaml describes.
 
     Parameters
     ----------
     train : dict
-        Block `train`: `model`, and under that name its hyperparameters as scikit-learn calls them.
-    used_bands : sequence of int
-        Column numbers of the bands to use.
+        Block `train`: `model`, `used_bands_nm`, and under the model's name its hyperparameters.
+    wavelengths_nm : sequence of int
+        The grid, in nm.
 
     Returns
     -------
     sklearn.pipeline.Pipeline
-        Steps bands, classifier; the last step in them is a SumOfClasses where classes are learned.
+        Steps bands, scaler (if any), classifier; the last is a SumOfClasses where classes are
+        learned.
 
     Raises
     ------
     PipelineError
         A model or a hyperparameter that does not exist.
     """
+    from sklearn.compose import ColumnTransformer
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    from asteroid_taxonomy.learning.sum_of_classes import SumOfClasses
+
     name = train["model"]
     if name not in MODELS:
         raise PipelineError(f"train.model in params.yaml is {name!r}, expected one of "
                             f"{', '.join(MODELS)}; set it to one of these")
-    hyperparameters = _own(train, name)
-    if name == "blend":  # of the two models as their own blocks describe them
-        hyperparameters |= {part: _own(train, part) for part in ("mlp_ensemble", "extra_trees")}
+    model, hyperparameters = MODELS[name], dict(train[name])
+    learn = hyperparameters.pop("learn")
+    hyperparameters.pop("noisy_copies")
+    if learn not in LEARN:
+        raise PipelineError(f"train.{name}.learn in params.yaml is {learn!r}, expected "
+                            f"{' or '.join(LEARN)}; set it to one of these")
     try:
-        classifier = MODELS[name](**hyperparameters)
+        classifier = model.build(**hyperparameters)
     except TypeError as error:
         raise PipelineError(f"train.{name} in params.yaml does not fit the model: {error}; "
                             "remove or rename that hyperparameter") from None
-    if learning(train).learn == "class":
-        if isinstance(classifier, Pipeline):
-            classifier.steps[-1] = ("classifier", SumOfClasses(classifier.steps[-1][1]))
-        else:
-            classifier = SumOfClasses(classifier)
+    used = used_band_numbers(wavelengths_nm, train["used_bands_nm"])
     return Pipeline([
-        ("bands", ColumnTransformer([("used", "passthrough", list(used_bands))])),
-        ("classifier", classifier),
+        ("bands", ColumnTransformer([("used", "passthrough", used)])),
+        *([("scaler", StandardScaler())] if model.scaled else []),
+        ("classifier", SumOfClasses(classifier) if learn == "class" else classifier),
     ])
 
 
+def augmentation(train: dict[str, Any]) -> Augmentation:
+    """The data augmentation that block `train` of params.yaml asks for."""
+    return Augmentation(train[train["model"]]["noisy_copies"], train["augmentation_seed"])
+
+
 def fit(
-    model: Pipeline, how: Learning, reflectance: npt.NDArray[np.float32],
-    error: npt.NDArray[np.float32], label: npt.NDArray[np.str_],
-) -> Pipeline:
-    """Fit `model` on spectra [n, bands] with labels [n], and on their noisy copies."""
+    model: "Pipeline", copies: Augmentation, reflectance: npt.NDArray[np.float32],
+    error: npt.NDArray[np.float32], target: npt.NDArray[np.str_],
+    class_name: npt.NDArray[np.str_],
+) -> "Pipeline":
+    """Fit `model` on spectra [n, bands] with targets and classes [n], and on noisy copies."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    by_class = hasattr(model.steps[-1][1], "class_probabilities")
+    label = np.column_stack([target, class_name]) if by_class else target
     with warnings.catch_warnings():
         # max_iter is how long a recipe trains, not a limit it failed to meet
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return model.fit(*with_noisy_copies(reflectance, error, label, how))
+        return model.fit(*with_noisy_copies(reflectance, error, label, copies))

@@ -5,38 +5,39 @@ red slope. A network that has to tell the classes apart learns these shapes one 
 probability of a complex is the sum of those of its classes.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 
-def target_of(label: npt.ArrayLike) -> npt.NDArray[np.str_]:
-    """What stands before the colon of labels such as X:M, str [n]."""
-    return np.char.partition(np.asarray(label, dtype=str), ":")[:, 0]
-
-
 class SumOfClasses(ClassifierMixin, BaseEstimator):
-    """A classifier of labels such as X:M that gives the probabilities of C, O, S, X.
+    """A classifier of classes that gives the probabilities of their targets, the complexes.
 
-    Once fitted, `members_` is float32 [classes, targets]: 1 where a class belongs to a target.
+    Once fitted, `members_` is float32 [classes, targets]: 1 where a class belongs to a target;
+    `class_names_` and `classes_` are the names of its rows and columns.
     """
 
     def __init__(self, estimator: BaseEstimator) -> None:
         self.estimator = estimator
 
     def fit(
-        self, spectra: npt.NDArray[np.floating], label: Sequence[str] | npt.NDArray[np.str_]
+        self, spectra: npt.NDArray[np.floating], label: npt.NDArray[np.str_]
     ) -> "SumOfClasses":
-        """Fit the classifier on spectra [n, bands] and their labels [n]."""
-        self.estimator.fit(spectra, label)
-        target = target_of(self.estimator.classes_)
-        self.classes_ = np.unique(target)
-        self.members_ = (target[:, None] == self.classes_).astype(np.float32)
+        """Fit the classifier on spectra [n, bands] and their targets and classes, str [n, 2]."""
+        pairs, number = np.unique(label, axis=0, return_inverse=True)
+        self.estimator.fit(spectra, number.ravel())
+        self.classes_ = np.unique(pairs[:, 0])
+        self.class_names_ = pairs[:, 1]
+        self.members_ = (pairs[:, :1] == self.classes_).astype(np.float32)
         return self
+
+    def class_probabilities(
+        self, spectra: npt.NDArray[np.floating]
+    ) -> npt.NDArray[np.floating]:
+        """Probabilities [n, classes]."""
+        probabilities: npt.NDArray[np.floating] = self.estimator.predict_proba(spectra)
+        return probabilities
 
     def predict_proba(self, spectra: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
         """Probabilities [n, targets]."""
-        found: npt.NDArray[np.floating] = self.estimator.predict_proba(spectra) @ self.members_
-        return found
+        return self.class_probabilities(spectra) @ self.members_

@@ -1,131 +1,87 @@
-"""The labelled asteroids a model learns from, and the split that holds some of them out.
-
-Labelled asteroids are bright (median S/N 113, that of all asteroids is 23). A model that also sees
-copies of their spectra, with noise as large as their errors added, learns how far a faint spectrum
-can be trusted (Bishop 1995, Neural Computation 7, 108). Only rows to learn from have copies.
-
-A label is the target and, behind a colon, the class without feature flags: X:M. A model may learn
-the classes and give the targets (`sum_of_classes.py`); what judges it is the target alone.
-"""
+"""The table that split writes: the labelled asteroids, what is learned of each, who is held out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from sklearn.model_selection import train_test_split
 
 from asteroid_taxonomy.asteroids import (
     error_columns,
     matrix,
-    read_asteroids,
     reflectance_columns,
     used_band_numbers,
 )
-from asteroid_taxonomy.console import PipelineError
-from asteroid_taxonomy.learning.sum_of_classes import target_of
+from asteroid_taxonomy.files import read_parquet
 
-FACTS = ("source_id", "number", "name", "snr", "class_without_flags", "label_probability",
-         "target", "complete")
-LEARN = ("class", "target")
+TRAINING_SET_PATH = Path("data/training_set.parquet")
+IDENTITY = ("source_id", "number", "name", "snr", "class_without_flags", "label_probability",
+            "target", "complete", "held_out")
+
+
+def schema(wavelengths_nm: Sequence[int]) -> pa.Schema:
+    """Columns of the table, in the order of source_id.
+
+    Those of asteroids.py, and target (what a model is to tell: a complex, or a class without
+    flags) and held_out (true: no model may learn from it; null: it lacks a band that the model
+    uses, and is neither learned from nor judged by), and place (int32, in the shuffled order in which
+    the asteroids of its part are learned from or judged).
+    """
+    return pa.schema([
+        ("source_id", pa.int64()), ("number", pa.int64()), ("name", pa.string()),
+        ("snr", pa.float32()), ("class_without_flags", pa.string()),
+        ("label_probability", pa.float32()), ("target", pa.string()), ("complete", pa.bool_()),
+        ("held_out", pa.bool_()), ("place", pa.int32()),
+        *((name, pa.float32()) for name in reflectance_columns(wavelengths_nm)),
+        *((name, pa.float32()) for name in error_columns(wavelengths_nm)),
+    ])
 
 
 @dataclass(frozen=True)
 class TrainingSet:
     """Labelled asteroids that have every band the model uses, ordered by source_id.
 
-    asteroids : pyarrow.Table [n], columns FACTS; reflectance, error : float32 [n, bands], NaN only
-    in bands the model does not use; target, label : str [n]; train, test : int64 row numbers of
-    the two parts.
+    asteroids : pyarrow.Table [n], columns IDENTITY; reflectance, error : float32 [n, bands], NaN
+    only in bands the model does not use; target, class_name : str [n]; train, test : int64 row
+    numbers of those to learn from and of those held out, each shuffled.
     """
 
     asteroids: pa.Table
     reflectance: npt.NDArray[np.float32]
     error: npt.NDArray[np.float32]
     target: npt.NDArray[np.str_]
-    label: npt.NDArray[np.str_]
+    class_name: npt.NDArray[np.str_]
     train: npt.NDArray[np.int64]
     test: npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Learning:
-    """What a model learns from: noisy copies, drawn with a seed, labelled by class or target."""
+def has_bands(
+    table: pa.Table, wavelengths_nm: Sequence[int], used_nm: Sequence[int]
+) -> npt.NDArray[np.bool_]:
+    """Whether each asteroid of `table` has a reflectance in every band of `used_nm`, bool [n]."""
+    used = [reflectance_columns(wavelengths_nm)[i]
+            for i in used_band_numbers(wavelengths_nm, used_nm)]
+    return ~np.isnan(matrix(table, used)).any(axis=1)
 
-    noisy_copies: int
-    noise_seed: int
-    learn: str
 
-
-def learning(train: dict[str, Any]) -> Learning:
-    """Read block `train` of params.yaml; the model's own block goes before what stands for all.
+def read_training_set(
+    wavelengths_nm: Sequence[int], used_nm: Sequence[int]
+) -> TrainingSet:
+    """Read the labelled asteroids that a model with the bands `used_nm` can use.
 
     Raises
     ------
     PipelineError
-        `learn` is neither class nor target.
+        No such file, a damaged one, or one of another grid.
     """
-    found = Learning(**{key: (train.get(train["model"]) or {}).get(key, train[key])
-                        for key in Learning.__annotations__})
-    if found.learn not in LEARN:
-        raise PipelineError(f"learn of train.{train['model']} in params.yaml is {found.learn!r}, "
-                            f"expected {' or '.join(LEARN)}; set it to one of these")
-    return found
-
-
-def load_training_set(
-    wavelengths_nm: Sequence[int], used_nm: Sequence[int], split: dict[str, Any]
-) -> TrainingSet:
-    """Read the labelled asteroids and split them, stratified by target.
-
-    Parameters
-    ----------
-    wavelengths_nm, used_nm : sequence of int
-        The grid, and the bands that must be present, in nm.
-    split : dict
-        test_fraction and seed of params.yaml.
-    """
-    used = used_band_numbers(wavelengths_nm, used_nm)
-    bands, errors = reflectance_columns(wavelengths_nm), error_columns(wavelengths_nm)
-    asteroids = read_asteroids(wavelengths_nm, [*FACTS, *bands, *errors])
-    asteroids = asteroids.filter(pc.is_valid(asteroids["target"])).sort_by("source_id")
-    whole = ~np.isnan(matrix(asteroids, bands)[:, used]).any(axis=1)
-    asteroids = asteroids.filter(pa.array(whole))
-    target = asteroids["target"].to_numpy().astype(str)
-    label = pc.binary_join_element_wise(asteroids["target"], asteroids["class_without_flags"], ":")
-    train, test = train_test_split(
-        np.arange(len(target)), test_size=split["test_fraction"], random_state=split["seed"],
-        stratify=target,
-    )
-    return TrainingSet(asteroids.select(FACTS), matrix(asteroids, bands),
-                       matrix(asteroids, errors), target, label.to_numpy().astype(str),
-                       train, test)
-
-
-def with_noisy_copies(
-    reflectance: npt.NDArray[np.float32], error: npt.NDArray[np.float32],
-    label: npt.NDArray[np.str_], how: Learning,
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.str_]]:
-    """The spectra, then so many times the spectra with Gaussian noise of their own errors.
-
-    Parameters
-    ----------
-    reflectance, error : float32 [n, bands]
-    label : str [n]
-        As in TrainingSet.
-    how : Learning
-
-    Returns
-    -------
-    reflectance : float32 [(copies + 1) n, bands]
-    label : str [(copies + 1) n]
-        Or the target alone, where that is what is learned.
-    """
-    shape = (how.noisy_copies, *error.shape)
-    noise = np.random.default_rng(how.noise_seed).standard_normal(shape, np.float32)
-    spectra = np.concatenate([reflectance[None], reflectance + noise * error])
-    names = label if how.learn == "class" else target_of(label)
-    return spectra.reshape(-1, error.shape[1]), np.tile(names, how.noisy_copies + 1)
+    table = read_parquet(TRAINING_SET_PATH, schema(wavelengths_nm))
+    whole = has_bands(table, wavelengths_nm, used_nm)
+    table = table.filter(pc.and_(pa.array(whole), pc.is_valid(table["held_out"])))
+    out, order = table["held_out"].to_numpy(), np.argsort(table["place"].to_numpy(), kind="stable")
+    return TrainingSet(
+        table.select(IDENTITY), matrix(table, reflectance_columns(wavelengths_nm)),
+        matrix(table, error_columns(wavelengths_nm)), table["target"].to_numpy().astype(str),
+        table["class_without_flags"].to_numpy().astype(str), order[~out[order]], order[out[order]])

@@ -2,8 +2,8 @@
 
 One input, float32 [batch, bands of the grid in ascending wavelength]; one output, float32
 [batch, classes]; operators of the default domain only, which every ONNX runtime has, unless the
-model is one of ML_MODELS; float32 throughout. The names of classes and bands are in the file's
-metadata.
+model is not a plain one (learning/models.py); float32 throughout. The names of classes and bands
+are in the file's metadata, which description.py reads.
 """
 
 from collections.abc import Sequence
@@ -26,8 +26,7 @@ from asteroid_taxonomy.onnx_model.description import (
     WAVELENGTHS_KEY,
 )
 
-ML_DOMAIN = "ai.onnx.ml"  # operators that few runtimes have; only these models need them
-ML_MODELS = ("logistic_regression", "random_forest", "extra_trees", "svc", "blend")
+ML_DOMAIN = "ai.onnx.ml"  # operators that few runtimes have; models that are not plain need them
 
 
 @dataclass(frozen=True)
@@ -35,8 +34,8 @@ class Contract:
     """What this project's parameters make of the promise.
 
     classes, in the order of the output's columns; wavelengths_nm and used_bands_nm; opset of the
-    ai.onnx domain and ir_version of the file; max_bytes; model, of MODELS in models.py: one of
-    ML_MODELS may have operators of ML_DOMAIN, and any size.
+    ai.onnx domain and ir_version of the file; max_bytes; plain: false allows operators of
+    ML_DOMAIN, and any size.
     """
 
     classes: Sequence[str]
@@ -45,7 +44,7 @@ class Contract:
     opset: int
     ir_version: int
     max_bytes: int
-    model: str
+    plain: bool
 
 
 def read_onnx(path: Path) -> onnx.ModelProto:
@@ -100,13 +99,12 @@ def check_contract(model: onnx.ModelProto, size: int, contract: Contract) -> Non
     def fail(sentence: str) -> None:
         raise PipelineError(f"{ONNX_PATH} {sentence}; {REDO}")
 
-    plain = contract.model not in ML_MODELS
-    domains = ["ai.onnx"] if plain else ["ai.onnx", ML_DOMAIN]
+    domains = ["ai.onnx"] if contract.plain else ["ai.onnx", ML_DOMAIN]
     foreign = sorted({f"{node.op_type} of {node.domain}" for node in model.graph.node
                       if (node.domain or "ai.onnx") not in domains})
     if foreign:
         fail(f"should use operators of {', '.join(domains)} only, but uses {', '.join(foreign)}, "
-             f"which many runtimes lack and {contract.model} can do without")
+             "which many runtimes lack and this model can do without")
     for which, name, width in (("input", INPUT_NAME, len(contract.wavelengths_nm)),
                                ("output", OUTPUT_NAME, len(contract.classes))):
         expected, found = f"{name} float32 [batch, {width}]", tensors(model, which)
@@ -120,7 +118,7 @@ def check_contract(model: onnx.ModelProto, size: int, contract: Contract) -> Non
         fail(f"imports {', '.join(sorted(set(versions) - set(domains)))} without a need")
     other = [value.name for value in model.graph.value_info
              if value.type.tensor_type.elem_type != TensorProto.FLOAT]
-    if other and plain:
+    if other and contract.plain:
         fail(f"should compute in float32 throughout, but does not in {', '.join(other)}")
     for tensor in model.graph.initializer:
         if not np.isfinite(numpy_helper.to_array(tensor)).all():
@@ -132,5 +130,5 @@ def check_contract(model: onnx.ModelProto, size: int, contract: Contract) -> Non
         text = ",".join(map(str, values))
         if stored.get(key) != text:
             fail(f"should say {key} = {text} in its metadata, but says {stored.get(key)}")
-    if size > contract.max_bytes and plain:
+    if size > contract.max_bytes and contract.plain:
         fail(f"is of {size:,} bytes, allowed {contract.max_bytes:,} (verify.max_bytes)")

@@ -16,7 +16,6 @@ from skl2onnx.common.data_types import FloatTensorType
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from asteroid_taxonomy.learning.model_file import steps
 from asteroid_taxonomy.learning.sum_of_classes import SumOfClasses
 from asteroid_taxonomy.onnx_model.contract import INPUT_NAME, ML_DOMAIN, OUTPUT_NAME
 
@@ -41,7 +40,7 @@ def to_onnx(
     """
     # probabilities as one tensor, and the scaler as a division: a multiplication by the reciprocal
     # differs from scikit-learn in the last bit
-    *before, classifier = steps(model)
+    *before, classifier = [step for _, step in model.steps[1:]]  # the first picks the bands
     probabilities = RAW
     summing: list[onnx.NodeProto] = []
     members: list[onnx.TensorProto] = []

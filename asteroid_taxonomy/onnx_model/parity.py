@@ -1,23 +1,25 @@
-"""Whether the ONNX file computes what the scikit-learn pipeline computes.
+"""Whether the ONNX file computes what the scikit-learn pipeline computed.
 
-Two references: scikit-learn in float32, as the model was trained and judged, and the same pipeline
-in float64, which tells what float32 costs either of them.
+Two references, both written by train: scikit-learn in float32, as the model was trained and
+judged, and the same pipeline in float64, which tells what float32 costs either of them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import onnxruntime
 from onnxruntime import GraphOptimizationLevel
-from sklearn.pipeline import Pipeline
 
 from asteroid_taxonomy.console import PipelineError
-from asteroid_taxonomy.learning.model_file import steps
+from asteroid_taxonomy.learning.predictions import (
+    Probabilities,
+    Spectra,
+    in_batches,
+    without_unused,
+)
 from asteroid_taxonomy.onnx_model.contract import INPUT_NAME, ONNX_PATH, OUTPUT_NAME, REDO
 
-BATCH = 1024  # spectra at a time; more is no faster and takes memory
 BATCHES = (0, 1, 2, 32, 4096)
 SUM_TOLERANCE = 1e-5  # of the probabilities of one asteroid, from 1
 ROUNDING = 4  # float32 results may differ by so many times what rounding costs scikit-learn
@@ -25,8 +27,6 @@ LEVELS = {"off": GraphOptimizationLevel.ORT_DISABLE_ALL,
           "basic": GraphOptimizationLevel.ORT_ENABLE_BASIC,
           "extended": GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
           "all": GraphOptimizationLevel.ORT_ENABLE_ALL}
-Spectra = npt.NDArray[np.float32]  # [n, bands]
-Probabilities = npt.NDArray[np.floating]  # [n, classes]
 Predict = Callable[[Spectra], Probabilities]
 
 
@@ -42,28 +42,6 @@ def runtime(path: Path, level: GraphOptimizationLevel) -> Predict:
         raise PipelineError(f"onnxruntime {onnxruntime.__version__} cannot load {path}: "
                             f"{' '.join(str(error).split())[:300]}; {REDO}") from None
     return lambda spectra: session.run([OUTPUT_NAME], {INPUT_NAME: spectra})[0]
-
-
-def in_batches(predict: Predict, spectra: Spectra) -> Probabilities:
-    """Probabilities [n, classes] of all `spectra`, BATCH of them at a time."""
-    starts = range(0, len(spectra), BATCH)
-    return np.concatenate([predict(spectra[start:start + BATCH]) for start in starts])
-
-
-def stress_inputs(spectra: Spectra, used: list[int]) -> dict[str, Spectra]:
-    """Inputs that no survey has: constants, spectra out of scale, NaN in every unused band."""
-    return {
-        "zeros_and_ones": np.stack([np.zeros_like(spectra[0]), np.ones_like(spectra[0])]),
-        "thousandth": spectra * np.float32(1e-3), "thousandfold": spectra * np.float32(1e3),
-        "unused_nan": without_unused(spectra, used),
-    }
-
-
-def without_unused(spectra: Spectra, used: list[int]) -> Spectra:
-    """A copy of `spectra` with NaN in every column that is not `used`."""
-    out = np.full_like(spectra, np.nan)
-    out[:, used] = spectra[:, used]
-    return out
 
 
 def compare(
@@ -107,31 +85,24 @@ def compare(
             f"{name}_label_flips": flips}
 
 
-def recognise(
-    model: Pipeline, used: list[int], spectra: Spectra, exported: Probabilities, tolerance: float
+def check_order(
+    reference: Probabilities, exported: Probabilities, classes: Sequence[str], tolerance: float
 ) -> None:
-    """Stop where the file is wrong in a way that has a name.
+    """Stop where the file's probabilities [n, classes] are wrong in a way that has a name.
 
     Raises
     ------
     PipelineError
-        Its probabilities are NaN, or the model's in another order of classes, or those of the
-        classifier on spectra that were not scaled.
+        They are NaN, or those of `reference` in another order of classes.
     """
     if np.isnan(exported).any():
         raise PipelineError(f"{ONNX_PATH} gives NaN for complete spectra; {REDO}")
-    reference, classes = model.predict_proba(spectra), list(model.classes_)
     between = np.abs(reference[:, :, None] - exported[:, None, :]).max(axis=0)
     order = between.argmin(axis=0)  # for each column of the file, the class it is
     if between.min(axis=0).max() <= tolerance and list(order) != list(range(len(classes))):
         raise PipelineError(f"{ONNX_PATH} gives the probabilities in the order "
                             f"{', '.join(classes[i] for i in order)}, and not in that of its "
                             f"metadata, {', '.join(classes)}; {REDO}")
-    *scalers, classifier = steps(model)
-    unscaled = classifier.predict_proba(spectra[:, used]) if scalers else reference
-    if np.abs(unscaled - exported).max() <= tolerance < np.abs(reference - exported).max():
-        raise PipelineError(f"{ONNX_PATH} lacks the scaler: it gives what the classifier makes of "
-                            f"spectra that were not scaled; {REDO}")
 
 
 def check_edges(

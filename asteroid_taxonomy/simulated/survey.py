@@ -1,8 +1,8 @@
 """A small simulated survey: the three raw tables, drawn from statistics of the real ones.
 
-It enters where the archives do (`survey: simulated` in params.yaml), so that the whole pipeline
-runs with no network. stages/measure_survey.py measured the statistics in
-data/simulated_survey.json, and says how and what it leaves out. Every asteroid is called
+It enters where the archives do (`source: simulated` in params.yaml), so that the whole pipeline
+runs with no network. benchmarks/measure_survey.py measured the statistics in
+statistics.json, and says how and what it leaves out. Every asteroid is called
 "simulated", and no real source has one of its source_ids.
 
 Hard cases of real archives are drawn as well, for crossmatch to count: asteroids with number 0 or
@@ -21,12 +21,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from asteroid_taxonomy.asteroids import NORMALISATION_NM
 from asteroid_taxonomy.console import PipelineError
-from asteroid_taxonomy.raw_tables import LABELS, SOURCE_MAPPING, SPECTRA
+from asteroid_taxonomy.raw_tables import SOURCE_MAPPING, SPECTRA, with_probabilities
 
-STATISTICS_PATH = Path("data/simulated_survey.json")
-SEED = 20220613  # the day of Gaia DR3; any number would do
+STATISTICS_PATH = Path(__file__).with_name("statistics.json")
+SEED = 20220613  # any number would do
 ASTEROIDS = 6000
 LABELLED = 600
 UNNUMBERED = 16  # half of them with number 0, half with none
@@ -68,7 +67,7 @@ def spectra(wavelengths_nm: Sequence[int]) -> pa.Table:
         raise PipelineError(
             f"the simulated survey has {_grid(drawn.wavelengths_nm)}, but bands.wavelengths_nm in "
             f"params.yaml asks for {_grid(wavelengths_nm)}; restore that grid, or measure "
-            "the statistics anew with `python -m asteroid_taxonomy.simulated.measure`"
+            "the statistics anew with `python -m benchmarks.measure_survey`"
         )
     n_bands = len(wavelengths_nm)
     which = pa.array(np.repeat(np.arange(ASTEROIDS), n_bands))
@@ -93,10 +92,10 @@ def source_mapping() -> pa.Table:
 
 
 def labels() -> pa.Table:
-    """The simulated label table: the columns of LABELS and the probability of each class."""
+    """The simulated label table: number, class and the probability of each class."""
     columns = population().labels
-    schema = list(LABELS.schema) + [pa.field(c, pa.float32()) for c in list(columns)[2:]]
-    return pa.table(list(columns.values()), schema=pa.schema(schema))
+    classes = [name.removeprefix("class_") for name in list(columns)[2:]]
+    return pa.table(list(columns.values()), schema=with_probabilities(classes).schema)
 
 
 @cache
@@ -153,7 +152,7 @@ def _draw_spectra(
     rng: np.random.Generator, stats: dict[str, Any], names: list[str], snr: Floats
 ) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
     """Reflectances, errors and flags [asteroids, bands]; NaN where a band is missing."""
-    n_bands, fixed = len(stats["wavelengths_nm"]), stats["wavelengths_nm"].index(NORMALISATION_NM)
+    n_bands, fixed = len(stats["wavelengths_nm"]), stats["wavelengths_nm"].index(stats["normalised_at_nm"])
     free = np.arange(n_bands) != fixed
     shapes = list(stats["shapes"])
     which = np.array([shapes.index(stats["classes"][name]["shape"]) for name in names])
@@ -209,7 +208,7 @@ def _draw_labels(
         of_own = np.interp(uniform[i], np.linspace(0, 1, len(model["own"])), model["own"])
         table[i] *= (1.0 - of_own) / max(sum(table[i].tolist()), 1e-9)
         table[i, own] = of_own
-    return {"Number": number, "class": names,
+    return {"number": number, "class": names,
             **dict(zip(columns, np.round(table, 4).T.astype(np.float32), strict=True))}
 
 

@@ -1,9 +1,9 @@
 """Measure on the real raw tables what the simulated survey is drawn from.
 
-Not a stage of the pipeline: its result is committed, and only new real tables call for a new one.
+Its result is committed, and only new real tables call for a new one.
 
 Reads   data/raw/spectra.parquet, source_mapping.parquet, labels.parquet (of the real archives)
-Writes  data/simulated_survey.json
+Writes  asteroid_taxonomy/simulated/statistics.json
 
 Shapes are measured on complete labelled spectra with S/N >= 50: mean and covariance of each class
 (feature flags stripped). The mean squared errors are taken off the covariance's diagonal, because
@@ -32,7 +32,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from asteroid_taxonomy.asteroids import NORMALISATION_NM, signal_to_noise
+from asteroid_taxonomy.asteroids import signal_to_noise
 from asteroid_taxonomy.console import PipelineError, run
 from asteroid_taxonomy.files import atomic, read_parquet
 from asteroid_taxonomy.params import load_params
@@ -44,13 +44,13 @@ from asteroid_taxonomy.raw_tables import (
     SOURCE_MAPPING_PATH,
     SPECTRA,
     SPECTRA_PATH,
-    with_optional,
+    with_probabilities,
 )
 from asteroid_taxonomy.simulated.survey import STATISTICS_PATH
 from asteroid_taxonomy.taxonomy import complexes, strip_feature_flags
 
 PARAMS = ("bands", "taxonomy", "fetch_labels")
-COMMAND = "python -m asteroid_taxonomy.simulated.measure"
+COMMAND = "python -m benchmarks.measure_survey"
 BRIGHT = 50.0     # S/N from which a spectrum shows the asteroid rather than the noise
 MIN_OWN = 48      # spectra for a covariance of one's own: three per band
 FLOOR = 1e-6      # smallest variance along any direction (reflectance squared)
@@ -63,20 +63,21 @@ Floats = npt.NDArray[np.float64]
 def measure(
     spectra: pa.Table, mapping: pa.Table, labels: pa.Table, params: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """All statistics of the file, from raw tables sorted as `acquire` sorts them."""
+    """All statistics of the file, from raw tables sorted as they are stored."""
     wavelengths_nm = params["bands"]["wavelengths_nm"]
-    taxonomy, columns = params["taxonomy"], params["fetch_labels"]["probability_columns"]
+    taxonomy = params["taxonomy"]
+    columns = list(params["fetch_labels"]["columns"]["probabilities"].values())
     reflectance, error, flag = (
-        spectra.column(f"reflectance_spectrum{end}").to_numpy().reshape(-1, len(wavelengths_nm))
-        for end in ("", "_err", "_flag")
+        spectra.column(role).to_numpy().reshape(-1, len(wavelengths_nm))
+        for role in ("reflectance", "error", "flag")
     )
     snr = signal_to_noise(reflectance, error).astype(np.float64)
 
     raw = labels.column("class").to_pylist()
-    numbers = labels.column("Number").to_pylist()
+    numbers = labels.column("number").to_pylist()
     of_number = {n: label for n, label in zip(numbers, raw, strict=True) if n is not None}
     of_source = dict(zip(mapping.column("source_id").to_pylist(),
-                         mapping.column("number_mp").to_pylist(), strict=True))
+                         mapping.column("number").to_pylist(), strict=True))
     sources = spectra.column("source_id").to_pylist()[::len(wavelengths_nm)]
     seen = np.array([of_number.get(of_source.get(s), "") for s in sources])
     labelled = seen != ""
@@ -87,7 +88,7 @@ def measure(
     members = Counter(seen[labelled].tolist())
     means, factor_of, factors = shapes(
         reflectance[labelled].astype(np.float64), error[labelled].astype(np.float64),
-        snr[labelled], shape[labelled], taxonomy, wavelengths_nm.index(NORMALISATION_NM))
+        snr[labelled], shape[labelled], taxonomy, wavelengths_nm.index(params["bands"]["normalised_at_nm"]))
     residual = np.full(reflectance.shape, np.nan)
     residual[labelled] = reflectance[labelled] - np.array([means[s] for s in shape[labelled]])
 
@@ -220,7 +221,7 @@ def _survey(table: pa.Table) -> str:
 def measured_text() -> str:
     """The content of the file for the tables in data/raw."""
     params = load_params(PARAMS)
-    labels = with_optional(LABELS, params["fetch_labels"]["probability_columns"])
+    labels = with_probabilities(list(params["fetch_labels"]["columns"]["probabilities"]))
     return as_text(measure(
         read_parquet(SPECTRA_PATH, SPECTRA.schema),
         read_parquet(SOURCE_MAPPING_PATH, SOURCE_MAPPING.schema),

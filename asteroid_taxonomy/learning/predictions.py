@@ -1,0 +1,92 @@
+"""What the trained model says, as numbers: the table that train writes for others to judge.
+
+So that no stage but export loads the model. `input` tells which spectra a row belongs to: the
+survey's own ("survey"), or one of the stress inputs, which no survey has.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from asteroid_taxonomy.asteroids import matrix
+from asteroid_taxonomy.files import read_parquet, write_parquet
+
+PREDICTIONS_PATH = Path("data/predictions.parquet")
+BATCH = 1024  # spectra at a time; more is no faster and takes memory
+SURVEY = "survey"  # the name of the input that holds every asteroid with the used bands
+Spectra = npt.NDArray[np.float32]  # [n, bands]
+Probabilities = npt.NDArray[np.floating]  # [n, targets]
+
+
+def stress_inputs(spectra: Spectra, used: Sequence[int]) -> dict[str, Spectra]:
+    """Inputs that no survey has: constants, spectra out of scale, NaN in every unused band."""
+    return {
+        "zeros_and_ones": np.stack([np.zeros_like(spectra[0]), np.ones_like(spectra[0])]),
+        "thousandth": spectra * np.float32(1e-3), "thousandfold": spectra * np.float32(1e3),
+        "unused_nan": without_unused(spectra, used),
+    }
+
+
+def without_unused(spectra: Spectra, used: Sequence[int]) -> Spectra:
+    """A copy of `spectra` with NaN in every column that is not `used`."""
+    out = np.full_like(spectra, np.nan)
+    out[:, used] = spectra[:, used]
+    return out
+
+
+def in_batches(
+    predict: Callable[[Spectra], Probabilities], spectra: Spectra
+) -> Probabilities:
+    """Probabilities [n, targets] of all `spectra`, BATCH of them at a time."""
+    starts = range(0, len(spectra), BATCH)
+    return np.concatenate([predict(spectra[start:start + BATCH]) for start in starts])
+
+
+def write_predictions(
+    predict: Callable[[Spectra], Probabilities], classes: Sequence[str], source_id: pa.Array,
+    inputs: dict[str, Spectra], survey: str,
+) -> None:
+    """Write what `predict` makes of all `inputs`, in float32 and in float64.
+
+    The float64 columns tell what single precision costs. `source_id` is that of the rows of
+    SURVEY; other rows have none.
+    """
+    single = np.concatenate([in_batches(predict, x) for x in inputs.values()])
+    double = np.concatenate([in_batches(lambda b: predict(b.astype(np.float64)), x)
+                             for x in inputs.values()])
+    lengths = [len(x) for x in inputs.values()]
+    write_parquet(pa.table({
+        "input": pa.array(np.repeat(list(inputs), lengths)),
+        "source_id": pa.concat_arrays([source_id, pa.nulls(sum(lengths) - len(source_id),
+                                                           pa.int64())]),
+        **{f"probability_{name}": single[:, i].astype(np.float32)
+           for i, name in enumerate(classes)},
+        **{f"probability_{name}_float64": double[:, i] for i, name in enumerate(classes)},
+    }), PREDICTIONS_PATH, {"survey": survey, "classes": list(classes)})
+
+
+def read_predictions() -> tuple[pa.Table, list[str]]:
+    """Read that table; also give the targets, in the order of the model's output.
+
+    Raises
+    ------
+    PipelineError
+        No such file, or a damaged one.
+    """
+    table = read_parquet(PREDICTIONS_PATH, pa.schema([("input", pa.string()),
+                                                      ("source_id", pa.int64())]))
+    return table, [name.removeprefix("probability_") for name in table.column_names
+                   if name.startswith("probability_") and not name.endswith("_float64")]
+
+
+def probabilities_of(
+    table: pa.Table, name: str, classes: Sequence[str]
+) -> tuple[pa.Table, Probabilities, Probabilities]:
+    """The rows of one input, and their probabilities [n, targets] in float32 and float64."""
+    rows = table.filter(pc.equal(table["input"], name))
+    double = np.column_stack([rows[f"probability_{c}_float64"].to_numpy() for c in classes])
+    return rows, matrix(rows, [f"probability_{c}" for c in classes]), double

@@ -1,0 +1,196 @@
+"""The borders of the rooms are the borders of the cache: who imports whom, what makes what stale."""
+
+import ast
+import importlib
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.commands import call
+
+LIBRARY = "asteroid_taxonomy"
+STAGES = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
+# dvc.yaml says why these are left out
+NOT_DEPS = {f"{LIBRARY}/{name}.py" for name in ("console", "files", "params", "params_schema")}
+ROOMS = ("archives", "simulated", "learning", "evaluation", "onnx_model", "page", "own_spectra",
+         "commands")
+# the rooms that each may import from, besides its own and the modules at the root
+MAY_IMPORT = {
+    "archives": set(), "simulated": set(), "own_spectra": set(), "learning": set(),
+    "evaluation": {"learning"}, "onnx_model": {"learning"},
+    "page": {"evaluation", "onnx_model"},
+    "commands": set(ROOMS), "stages": set(ROOMS), "": set(),
+}
+CODE = sorted([*Path(LIBRARY).rglob("*.py"), *Path("stages").glob("*.py")])
+
+
+def imports(path):
+    """The modules of library and stages that a file names in its imports, as paths."""
+    out = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = []
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        for name in names:
+            module = Path(*name.split(".")).with_suffix(".py")
+            if module.parts[0] in (LIBRARY, "stages") and module.exists():
+                out.add(module)
+    return out
+
+
+def imported(path, seen=()):
+    """All that a file imports, and what that imports."""
+    out = set()
+    for module in imports(path) - set(seen):
+        out |= {module} | imported(module, {*seen, *out, module})
+    return out
+
+
+def room(path):
+    """The room of a file; "" for a module at the root of the library."""
+    if path.parts[0] == "stages":
+        return "stages"
+    return path.parts[1] if len(path.parts) > 2 else ""
+
+
+def code_deps(stage):
+    """The code that dvc.yaml says a stage depends on; of both sources."""
+    deps = [dep for dep in STAGES[stage]["deps"] if dep.startswith((LIBRARY, "stages"))]
+    return [dep.replace("${source}", source) for dep in deps
+            for source in (("archives", "simulated") if "${source}" in dep else ("",))]
+
+
+def test_the_stages_folder_holds_the_stages_of_dvc_yaml_and_nothing_else():
+    assert {p.name for p in Path("stages").iterdir() if p.name != "__pycache__"} == {
+        "__init__.py", *(f"{stage}.py" for stage in STAGES)}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_is_run_the_same_way_everywhere(stage):
+    assert STAGES[stage]["cmd"] == f"python -m stages.{stage}"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_reads_the_params_that_dvc_yaml_declares_and_no_other(stage):
+    assert list(importlib.import_module(f"stages.{stage}").PARAMS) == STAGES[stage]["params"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_all_that_a_stage_imports_is_covered_by_its_deps(stage):
+    script = Path(f"stages/{stage}.py")
+    deps = [Path(dep) for dep in code_deps(stage)]
+    uncovered = {str(module) for module in {script} | imported(script)
+                 if not any(dep in (module, *module.parents) for dep in deps)
+                 and module.name != "__init__.py"}
+    assert uncovered - NOT_DEPS == set()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_imports_from_everything_that_it_depends_on(stage):
+    script = Path(f"stages/{stage}.py")
+    # stages/__init__.py calls determinism for all of them
+    used = {script, Path(LIBRARY, "determinism.py")} | imported(script)
+    for dep in map(Path, code_deps(stage)):
+        assert any(dep in (module, *module.parents) for module in used), dep
+
+
+@pytest.mark.parametrize("path", CODE, ids=str)
+def test_a_room_imports_only_from_rooms_below_it(path):
+    others = {room(module) for module in imports(path)} - {room(path), ""}
+    assert others <= MAY_IMPORT[room(path)]
+    assert not [m for m in imports(path) if room(m) == room(path) == "stages"]
+
+
+def test_no_two_modules_import_each_other():
+    assert [str(path) for path in CODE if path in imported(path)] == []
+
+
+@pytest.mark.parametrize("path", CODE, ids=str)
+def test_every_file_can_be_read_in_one_sitting(path):
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert lines <= (150 if room(path) == "stages" else 250)
+
+
+def follow(first):
+    """The stages in `first`, and all that depend on what they write."""
+    def outs(stage):
+        for key in ("outs", "metrics"):
+            for out in STAGES[stage].get(key, []):
+                yield out if isinstance(out, str) else next(iter(out))
+
+    stale = set(first)
+    for stage in STAGES:  # dvc.yaml lists them in the order of the flow
+        if any(out in STAGES[stage]["deps"] for other in stale for out in outs(other)):
+            stale.add(stage)
+    return stale
+
+
+FETCHES = {"fetch_spectra", "fetch_source_mapping", "fetch_labels"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("edited", "first"), [
+    (f"{LIBRARY}/simulated/survey.py", set()),
+    (f"{LIBRARY}/own_spectra/resampling.py", set()),
+    (f"{LIBRARY}/commands/lookup.py", set()),
+    (f"{LIBRARY}/console.py", set()),
+    ("tests/conftest.py", set()),
+    ("README.md", set()),
+    (f"{LIBRARY}/archives/tap.py", FETCHES),
+    (f"{LIBRARY}/raw_tables.py", FETCHES | {"crossmatch", "report"}),
+    (f"{LIBRARY}/learning/models.py",
+     {"split", "train", "evaluate", "export", "verify", "crossvalidate", "classify"}),
+    (f"{LIBRARY}/evaluation/metrics.py",
+     {"evaluate", "crossvalidate", "figures", "classify", "report"}),
+    (f"{LIBRARY}/onnx_model/contract.py",
+     {"export", "verify", "cyberether", "classify", "report"}),
+    (f"{LIBRARY}/page/charts.py", {"figures", "report"}),
+])
+def test_a_comment_makes_stale_what_uses_the_room_and_nothing_else(clone, edited, first):
+    path = clone / edited
+    text = path.read_text(encoding="utf-8")
+    path.write_text(f"{text}\n# a comment\n", encoding="utf-8")
+    try:
+        code, said = call(clone, "dvc", "status", "--json", "--quiet")
+    finally:
+        path.write_text(text, encoding="utf-8")
+    assert code == 0, said
+    changed = json.loads(said[said.index("{"):])
+    touched = {stage for stage, changes in changes_of(changed).items()
+               if any(dep == edited or edited.startswith(f"{dep}/") for dep in changes)}
+    assert touched == first
+    assert not (FETCHES & follow(touched)) or edited.split("/")[1] in ("archives", "raw_tables.py")
+
+
+def changes_of(status):
+    """The deps that `dvc status --json` says are modified, by stage."""
+    return {stage: [dep for change in changes if isinstance(change, dict)
+                    for dep, how in change.get("changed deps", {}).items() if how == "modified"]
+            for stage, changes in status.items()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("old", "new", "first"), [
+    (r"(svc:.*?C: )3\.0", r"\g<1>4.0", set()),  # of a model that is not in use
+    (r"(mlp_ensemble:.*?alpha: )[\d.]+", r"\g<1>0.6", {"train", "export", "crossvalidate",
+                                                       "report"}),
+    (r"(target: )complex", r"\g<1>class", {"split", "export", "report"}),
+])
+def test_a_param_makes_stale_the_stages_that_read_it(clone, old, new, first):
+    path = clone / "params.yaml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(re.sub(old, new, text, count=1, flags=re.DOTALL), encoding="utf-8")
+    try:
+        assert path.read_text(encoding="utf-8") != text
+        code, said = call(clone, "dvc", "status", "--json", "--quiet")
+    finally:
+        path.write_text(text, encoding="utf-8")
+    changed = json.loads(said[said.index("{"):])
+    assert {stage for stage, changes in changed.items()
+            if any("params.yaml" in change.get("changed deps", {}) for change in changes
+                   if isinstance(change, dict))} == first
