@@ -49,12 +49,12 @@ def command(arguments: list[str]) -> None:
     try:
         module = importlib.import_module(
             f"asteroid_taxonomy.commands.{name.replace('-', '_')}")
+        module.main(arguments[1:])
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("asteroid_taxonomy"):
             raise
         raise PipelineError(f"{name} needs {error.name}, which is not installed; run `pip install "
                             "asteroid-taxonomy[pipeline]`") from None
-    module.main(arguments[1:])
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """The spectra of a few asteroids, asked of the archive in one short query.
 
-For the look-up, where the catalogue is not here. Which service, table and columns, the classifier's
-ONNX file says in its metadata; GAIA_TAP_URL names a mirror, as for the stages.
+For the look-up, where the catalogue is not here. Which service, table and columns, the metadata of
+the classifier's ONNX file say; GAIA_TAP_URL names a mirror, as for the stages.
 """
 
 import csv
@@ -21,7 +21,7 @@ from asteroid_taxonomy.designations import Asked
 
 ROLES = ("source_id", "number", "name", "wavelength", "reflectance", "error", "flag")
 NULLS = {"", "null", "nan"}
-AT_ONCE = 100  # asteroids a query: 1,600 rows, less than services give without being asked for more
+AT_ONCE = 100  # asteroids a query: 1,600 rows, less than any service's limit
 MAX_BYTES = 10_000_000  # of an answer, a hundred times what such a query gives
 TIMEOUTS_S = (10, 60)  # to connect; of silence
 Floats = npt.NDArray[np.float32]
@@ -92,9 +92,9 @@ def _condition(asked: Iterable[Asked], columns: Mapping[str, str]) -> str:
             # an archive may have doubled apostrophes; in ADQL each is doubled once more
             for name in {one.name, one.name.replace("'", "''")}:
                 wanted["name"].append("'" + name.replace("'", "''") + "'")
-    return " OR ".join(
-        f"{f'LOWER({columns[role]})' if role == 'name' else columns[role]} IN ({', '.join(values)})"
-        for role, values in wanted.items() if values) or "1 = 0"
+    left = {**columns, "name": f"LOWER({columns['name']})"}
+    return " OR ".join(f"{left[role]} IN ({', '.join(values)})"
+                       for role, values in wanted.items() if values) or "1 = 0"
 
 
 def _rows(url: str, query: str, columns: Mapping[str, str]) -> Iterator[dict[str, str]]:
@@ -118,9 +118,9 @@ def _rows(url: str, query: str, columns: Mapping[str, str]) -> Iterator[dict[str
     expected = [name.strip('"').lower() for name in columns.values()]
     if not (answer.ok and table and [name.strip().lower() for name in table[0]] == expected
             and all(len(row) in (0, len(expected)) for row in table)):
+        said = _line(re.sub("<[^>]*>", " ", text)) or "nothing"
         raise PipelineError(f"the archive ({url}) answered {answer.status_code} and no table: "
-                            f"{_line(re.sub('<[^>]*>', ' ', text)) or 'nothing'}; try again later, "
-                            "or name a mirror in GAIA_TAP_URL")
+                            f"{said}; try again later, or name a mirror in GAIA_TAP_URL")
     for row in table[1:]:
         if row:
             yield dict(zip(columns, (cell.strip() for cell in row), strict=True))

@@ -58,8 +58,8 @@ class Model:
         grid, spectra = np.asarray(wavelengths, float), np.asarray(reflectance, float)
         spectra = spectra[None] if spectra.ndim == 1 else spectra
         if grid.ndim != 1 or spectra.ndim != 2 or spectra.shape[1] != len(grid):
-            raise PipelineError("wavelengths [points] and reflectance [points] or [n, points] were "
-                                f"expected, but came as {list(grid.shape)} and "
+            raise PipelineError("expected wavelengths [points] and reflectance [points] or "
+                                f"[n, points], but they came as {list(grid.shape)} and "
                                 f"{list(np.shape(reflectance))}")
         order = np.argsort(grid)
         grid = grid[order]

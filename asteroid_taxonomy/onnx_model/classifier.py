@@ -28,6 +28,7 @@ from asteroid_taxonomy.onnx_model.description import (
     bounded_bytes,
     described,
 )
+from asteroid_taxonomy.shipped import shipped
 
 BATCH = 4096  # spectra; larger ones no longer fit the processor's cache and are slower
 MAX_MEMORY = 1 << 30  # bytes, for the tensors of all classifiers of a process
@@ -108,7 +109,9 @@ class Classifier(Description):
 
 
 def load_classifier(path: Path = ONNX_PATH, threads: int = 1) -> Classifier:
-    """Load the file on the CPU, within MAX_MEMORY, and try it on two spectra.
+    """Load the file, or the package's own of that name, on the CPU; try it on two spectra.
+
+    It has MAX_MEMORY.
 
     Raises
     ------
@@ -116,6 +119,7 @@ def load_classifier(path: Path = ONNX_PATH, threads: int = 1) -> Classifier:
         No such file, not an ONNX file, not the tensors that contract.py promises, or metadata
         that do not say what its columns are.
     """
+    path = shipped(path)
     content = bounded_bytes(path)
     onnxruntime = _onnxruntime()
     options = onnxruntime.SessionOptions()
