@@ -25,7 +25,7 @@ from asteroid_taxonomy.asteroids import NORMALISATION_NM, names_of
 from asteroid_taxonomy.console import PipelineError, Progress, run
 from asteroid_taxonomy.files import atomic
 from asteroid_taxonomy.onnx_model.classifier import Classifier, load_classifier
-from asteroid_taxonomy.onnx_model.contract import ONNX_PATH
+from asteroid_taxonomy.onnx_model.description import ONNX_PATH
 from asteroid_taxonomy.own_spectra.columns import IN_NM, read_spectra
 from asteroid_taxonomy.own_spectra.resampling import normalised
 

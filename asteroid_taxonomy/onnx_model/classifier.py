@@ -1,59 +1,79 @@
 """The classifier as it is shipped: an ONNX file, and nothing else, from spectra to complexes.
 
 What the classes are called, which bands the network looks at and below which confidence it had
-better say nothing stands in the file's own metadata, so that this reads no params and no
-scikit-learn.
+better say nothing stands in the file's own metadata, so that this reads no params, no onnx and no
+scikit-learn. A file from elsewhere may hold anything: it gets so much memory and time, and a class
+comes from it only where it does what contract.py promises.
 """
 
-from collections.abc import Mapping
+import functools
+import os
+import threading
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
 from asteroid_taxonomy.asteroids import names_of
 from asteroid_taxonomy.console import PipelineError
-from asteroid_taxonomy.onnx_model.contract import (
-    CLASSES_KEY,
+from asteroid_taxonomy.onnx_model.description import (
     INPUT_NAME,
     ONNX_PATH,
     OUTPUT_NAME,
-    THRESHOLD_KEY,
-    USED_BANDS_KEY,
-    WAVELENGTHS_KEY,
+    REDO,
+    Description,
+    bounded_bytes,
+    described,
 )
+from asteroid_taxonomy.shipped import shipped
 
 BATCH = 4096  # spectra; larger ones no longer fit the processor's cache and are slower
+MAX_MEMORY = 1 << 30  # bytes, for the tensors of all classifiers of a process
+PATIENCE_S, SPECTRA_PER_S = 10.0, 1000  # what the slowest machine needs many times over
+SUM_TOLERANCE = 1e-3  # of the probabilities of one spectrum, from 1
 
 
 @dataclass(frozen=True)
-class Classifier:
-    """An ONNX file and what its metadata say.
+class Classifier(Description):
+    """An ONNX file, loaded, and what its metadata say."""
 
-    classes : names of the probabilities' columns; wavelengths_nm : the bands of a spectrum;
-    used : column numbers of the bands that must be present; threshold : confidence below which
-    the class is better left open (0: never); survey : what it was trained on.
-    """
-
-    session: onnxruntime.InferenceSession
-    classes: list[str]
-    wavelengths_nm: list[int]
-    used: list[int]
-    threshold: float
-    survey: str
+    session: Any  # onnxruntime.InferenceSession
+    path: Path
 
     def probabilities(self, reflectance: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Give the probabilities [n, classes] of spectra [n, bands], normalised at 550 nm.
+        """Give the probabilities [n, classes] of spectra [n, bands], 1 at `normalised_at_nm`.
 
-        NaN in all columns where a used band is missing (NaN or infinite).
+        NaN in all columns where a used band is missing (NaN or infinite), or where the values are
+        so far from a reflectance that float32 cannot hold what comes of them.
+
+        Raises
+        ------
+        PipelineError
+            The file fails, takes too long, or gives something else than probabilities.
         """
         out = np.full((len(reflectance), len(self.classes)), np.nan, dtype=np.float32)
         whole = np.flatnonzero(np.isfinite(reflectance[:, self.used]).all(axis=1))
-        for start in range(0, len(whole), BATCH):
-            rows = whole[start:start + BATCH]
-            (out[rows],) = self.session.run([OUTPUT_NAME], {INPUT_NAME: reflectance[rows]})
+        options = _onnxruntime().RunOptions()
+        options.log_severity_level = 4  # what it has to say comes as an exception
+        watch = threading.Timer(PATIENCE_S + len(whole) / SPECTRA_PER_S, setattr,
+                                (options, "terminate", True))
+        watch.daemon = True
+        watch.start()
+        try:
+            for start in range(0, len(whole), BATCH):
+                rows = whole[start:start + BATCH]
+                (found,) = self.session.run([OUTPUT_NAME], {INPUT_NAME: reflectance[rows]},
+                                            options)
+                out[rows] = self._checked(found, len(rows))
+        except PipelineError:
+            raise
+        except Exception as error:  # onnxruntime's exceptions share no narrower base class
+            raise self._unfit(f"fails on spectra ({_line(error)})") from None
+        finally:
+            watch.cancel()
         return out
 
     def complexes(
@@ -72,29 +92,79 @@ class Classifier:
         return [f"no reflectance at {bands} nm" if bands else None
                 for bands in names_of(missing, used_nm)]
 
+    def _checked(self, found: npt.NDArray[np.float32], rows: int) -> npt.NDArray[np.float32]:
+        """The probabilities of `rows` spectra, where they are some; NaN in all columns or none."""
+        if found.shape != (rows, len(self.classes)):
+            raise self._unfit(f"gives {list(found.shape)} values for {rows} spectra")
+        found[~np.isfinite(found).all(axis=1)] = np.nan
+        off = np.abs(found.sum(axis=1) - 1.0) > SUM_TOLERANCE
+        if off.any() or (found < -SUM_TOLERANCE).any():
+            raise self._unfit("gives numbers that are not probabilities: "
+                              f"{found[np.argmax(off)].tolist()[:8]}")
+        return found
+
+    def _unfit(self, what: str) -> PipelineError:
+        return PipelineError(f"{self.path} {what}, so it is not a classifier of this project; "
+                             f"{REDO} to make it anew")
+
 
 def load_classifier(path: Path = ONNX_PATH, threads: int = 1) -> Classifier:
-    """Load the file on the CPU.
+    """Load the file, or the package's own of that name, on the CPU; try it on two spectra.
+
+    It has MAX_MEMORY.
 
     Raises
     ------
     PipelineError
-        No such file, not an ONNX file, or metadata that do not say what its columns are.
+        No such file, not an ONNX file, not the tensors that contract.py promises, or metadata
+        that do not say what its columns are.
     """
-    if not path.exists():
-        raise PipelineError(f"{path} does not exist; run `dvc repro export` to make it")
+    path = shipped(path)
+    content = bounded_bytes(path)
+    onnxruntime = _onnxruntime()
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = 4
     options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.use_env_allocators", "1")
     try:
-        session = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
-        said: Mapping[str, str] = session.get_modelmeta().custom_metadata_map
-        wavelengths_nm = [int(nm) for nm in said[WAVELENGTHS_KEY].split(",")]
-        used = [wavelengths_nm.index(int(nm)) for nm in said[USED_BANDS_KEY].split(",")]
-        threshold = said.get(THRESHOLD_KEY, "none").lower()
-        return Classifier(session, said[CLASSES_KEY].split(","), wavelengths_nm, used,
-                          0.0 if threshold == "none" else float(threshold), said["survey"])
+        session = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
+        inputs, outputs = session.get_inputs(), session.get_outputs()
+        metadata = session.get_modelmeta().custom_metadata_map
     except Exception as error:  # onnxruntime's exceptions share no narrower base class
-        raise PipelineError(f"{path} is not a classifier of this project "
-                            f"({' '.join(str(error).split())[:300]}); run `dvc repro export` to "
-                            "make it anew") from None
+        raise PipelineError(f"{path} is not an ONNX file that onnxruntime can load "
+                            f"({_line(error)}); {REDO} to make it anew") from None
+    for kind, name, tensors in (("input", INPUT_NAME, inputs), ("output", OUTPUT_NAME, outputs)):
+        found = "; ".join(f"{t.name} {t.type} {t.shape}" for t in tensors)
+        if not (len(tensors) == 1 and tensors[0].name == name and tensors[0].type == "tensor(float)"
+                and len(tensors[0].shape) == 2 and not isinstance(tensors[0].shape[0], int)
+                and isinstance(tensors[0].shape[1], int)):
+            raise PipelineError(
+                f"{path} should have one {kind}, {name} of float32 [batch, columns], but has "
+                f"{found[:200] or 'none'}, so it is not a classifier of this project; {REDO} to "
+                "make it anew")
+    said = described(path, metadata, inputs[0].shape[1], outputs[0].shape[1])
+    classifier = Classifier(**vars(said), session=session, path=path)
+    classifier.probabilities(np.ones((2, len(said.wavelengths_nm)), dtype=np.float32))
+    return classifier
+
+
+@functools.cache
+def _onnxruntime() -> ModuleType:
+    """Give onnxruntime, without its telemetry, and an allocator of MAX_MEMORY.
+
+    Only sessions that ask for the allocator have it.
+    """
+    # its Linux wheel writes into the user's cache and calls home from the import on, unless
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    onnxruntime.create_and_register_allocator(
+        onnxruntime.OrtMemoryInfo("Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0,
+                                  onnxruntime.OrtMemType.DEFAULT),
+        onnxruntime.OrtArenaCfg({"max_mem": MAX_MEMORY, "arena_extend_strategy": 1}))
+    return onnxruntime
+
+
+def _line(error: Exception) -> str:
+    """What onnxruntime says, in one line of bounded length."""
+    return " ".join(str(error).split())[:300]

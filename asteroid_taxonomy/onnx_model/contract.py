@@ -3,7 +3,7 @@
 One input, float32 [batch, bands of the grid in ascending wavelength]; one output, float32
 [batch, classes]; operators of the default domain only, which every ONNX runtime has, unless the
 model is not a plain one (learning/models.py); float32 throughout. The names of classes and bands
-are in the file's metadata.
+are in the file's metadata, which description.py reads.
 """
 
 from collections.abc import Sequence
@@ -16,24 +16,16 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto, numpy_helper, shape_inference
 
 from asteroid_taxonomy.console import PipelineError
+from asteroid_taxonomy.onnx_model.description import (
+    CLASSES_KEY,
+    INPUT_NAME,
+    OUTPUT_NAME,
+    REDO,
+    USED_BANDS_KEY,
+    WAVELENGTHS_KEY,
+)
 
-INPUT_NAME = "float_input"
-OUTPUT_NAME = "probabilities"
-FOLDER = Path("models")
-ONNX_PATH = FOLDER / "asteroid_taxonomy.onnx"
-CLASSES_KEY = "classes"
-WAVELENGTHS_KEY = "wavelengths_nm"
-USED_BANDS_KEY = "used_bands_nm"
-THRESHOLD_KEY = "abstention_threshold"
-NORMALISED_KEY = "normalised_at_nm"
-WIDTH_KEY = "width_nm"
 ML_DOMAIN = "ai.onnx.ml"  # operators that few runtimes have; models that are not plain need them
-REDO = "run `dvc repro export`"
-
-
-def onnx_path(name: str) -> Path:
-    """Where the file of the model `name` lies."""
-    return FOLDER / f"{name}.onnx"
 
 
 @dataclass(frozen=True)
@@ -111,7 +103,7 @@ def check_contract(model: onnx.ModelProto, path: Path, contract: Contract) -> No
                       if (node.domain or "ai.onnx") not in domains})
     if foreign:
         fail(f"should use operators of {', '.join(domains)} only, but uses {', '.join(foreign)}, "
-             f"which many runtimes lack and this model can do without")
+             "which many runtimes lack and this model can do without")
     for which, name, width in (("input", INPUT_NAME, len(contract.wavelengths_nm)),
                                ("output", OUTPUT_NAME, len(contract.classes))):
         expected, found = f"{name} float32 [batch, {width}]", tensors(model, which)

@@ -17,7 +17,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from asteroid_taxonomy.learning.sum_of_classes import SumOfClasses
-from asteroid_taxonomy.onnx_model.contract import INPUT_NAME, ML_DOMAIN, OUTPUT_NAME
+from asteroid_taxonomy.onnx_model.contract import ML_DOMAIN
+from asteroid_taxonomy.onnx_model.description import INPUT_NAME, OUTPUT_NAME
 
 USED, RAW, SUMS = "used_bands", "network_probabilities", "sums_of_classes"
 
