@@ -7,6 +7,9 @@ Source  fetch_spectra.citation in params.yaml
 """
 
 import os
+from typing import Any
+
+import pyarrow as pa
 
 from asteroid_taxonomy.archives import files
 from asteroid_taxonomy.archives.connection import GAIA
@@ -26,27 +29,30 @@ from asteroid_taxonomy.raw_tables import (
 PARAMS = ("source", "tap", "bands.wavelengths_nm", "fetch_spectra")
 
 
+def ask(params: dict[str, Any], query: Query) -> pa.Table:
+    """The rows, from where params and the environment say."""
+    spec = params["fetch_spectra"]
+    if params["source"] == "simulated":
+        from asteroid_taxonomy.simulated import survey
+
+        return survey.spectra(params["bands"]["wavelengths_nm"])
+    if location := os.environ.get(GAIA.files_variable):
+        return files.spectra(location, spec["columns"])
+    with TapService(GAIA, spec["service"], params["tap"], SPECTRA.title) as service:
+        service.list_columns(query.table)
+        service.check_units(SPECTRA, query.columns)
+        return service.fetch(query, SPECTRA, rows_per_part=spec["rows_per_part"])
+
+
 def main() -> None:
     """Run the stage."""
     params = load_params(PARAMS)
     spec, wavelengths_nm = params["fetch_spectra"], params["bands"]["wavelengths_nm"]
     query = Query(column_names(SPECTRA, spec["columns"]), spec["table"])
 
-    # ask
-    if params["source"] == "simulated":
-        from asteroid_taxonomy.simulated import survey
-
-        rows = survey.spectra(wavelengths_nm)
-    elif location := os.environ.get(GAIA.files_variable):
-        rows = files.spectra(location, spec["columns"])
-    else:
-        with TapService(GAIA, spec["service"], params["tap"], SPECTRA.title) as service:
-            service.list_columns(query.table)
-            service.check_units(SPECTRA, query.columns)
-            rows = service.fetch(query, SPECTRA, rows_per_part=spec["rows_per_part"])
-
-    # order, check, write
-    rows = in_order(SPECTRA, rows)
+    # order what is asked for, check, write; no name for the rows as they came, which would keep
+    # them in memory beside those in order
+    rows = in_order(SPECTRA, ask(params, query))
     check_spectra(rows, wavelengths_nm, spec["reflectance_bounds"])
     adql = str(query) if params["source"] == "archives" else None
     write_parquet(rows, SPECTRA_PATH, stored_metadata(SPECTRA, rows, spec, adql))
