@@ -2,8 +2,8 @@
 
 One input, float32 [batch, bands of the grid in ascending wavelength]; one output, float32
 [batch, classes]; operators of the default domain only, which every ONNX runtime has, unless the
-model is not a plain one (learning/models.py); float32 throughout. The names of classes and bands are in the file's
-metadata.
+model is not a plain one (learning/models.py); float32 throughout. The names of classes and bands
+are in the file's metadata.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,8 @@ from asteroid_taxonomy.console import PipelineError
 
 INPUT_NAME = "float_input"
 OUTPUT_NAME = "probabilities"
-ONNX_PATH = Path("models/asteroid_taxonomy.onnx")
+FOLDER = Path("models")
+ONNX_PATH = FOLDER / "asteroid_taxonomy.onnx"
 CLASSES_KEY = "classes"
 WAVELENGTHS_KEY = "wavelengths_nm"
 USED_BANDS_KEY = "used_bands_nm"
@@ -28,6 +29,11 @@ NORMALISED_KEY = "normalised_at_nm"
 WIDTH_KEY = "width_nm"
 ML_DOMAIN = "ai.onnx.ml"  # operators that few runtimes have; models that are not plain need them
 REDO = "run `dvc repro export`"
+
+
+def onnx_path(name: str) -> Path:
+    """Where the file of the model `name` lies."""
+    return FOLDER / f"{name}.onnx"
 
 
 @dataclass(frozen=True)
@@ -89,8 +95,8 @@ def tensors(model: onnx.ModelProto, which: str) -> list[str]:
     return out
 
 
-def check_contract(model: onnx.ModelProto, size: int, contract: Contract) -> None:
-    """Compare a file of `size` bytes, as `read_onnx` gives it, with the contract.
+def check_contract(model: onnx.ModelProto, path: Path, contract: Contract) -> None:
+    """Compare the file at `path`, as `read_onnx` gives it, with the contract.
 
     Raises
     ------
@@ -98,7 +104,7 @@ def check_contract(model: onnx.ModelProto, size: int, contract: Contract) -> Non
         The first promise that the file breaks.
     """
     def fail(sentence: str) -> None:
-        raise PipelineError(f"{ONNX_PATH} {sentence}; {REDO}")
+        raise PipelineError(f"{path} {sentence}; {REDO}")
 
     domains = ["ai.onnx"] if contract.plain else ["ai.onnx", ML_DOMAIN]
     foreign = sorted({f"{node.op_type} of {node.domain}" for node in model.graph.node
@@ -131,5 +137,6 @@ def check_contract(model: onnx.ModelProto, size: int, contract: Contract) -> Non
         text = ",".join(map(str, values))
         if stored.get(key) != text:
             fail(f"should say {key} = {text} in its metadata, but says {stored.get(key)}")
+    size = path.stat().st_size
     if size > contract.max_bytes and contract.plain:
         fail(f"is of {size:,} bytes, allowed {contract.max_bytes:,} (verify.max_bytes)")
