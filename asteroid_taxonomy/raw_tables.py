@@ -159,8 +159,8 @@ def refuse(
         )
 
 
-def check_spectra(rows: pa.Table, wavelengths_nm: Sequence[int], bounds: Sequence[float]) -> None:
-    """Check that each source has each wavelength once, and that reflectances are plausible.
+def check_spectra(rows: pa.Table, wavelengths_nm: Sequence[int]) -> None:
+    """Check that each source has each wavelength once, and one number and name in all of them.
 
     Parameters
     ----------
@@ -168,8 +168,6 @@ def check_spectra(rows: pa.Table, wavelengths_nm: Sequence[int], bounds: Sequenc
         Columns of SPECTRA, sorted by source_id and wavelength.
     wavelengths_nm : sequence of int
         The grid, in nm.
-    bounds : (float, float)
-        Lowest and highest reflectance that is believed; null is allowed.
 
     Raises
     ------
@@ -194,12 +192,6 @@ def check_spectra(rows: pa.Table, wavelengths_nm: Sequence[int], bounds: Sequenc
     for name in ("number", "name", "num_of_spectra"):
         refuse(rows, pc.and_(same_source, _changes(rows[name])), title, name,
                "differs between the bands of one source")
-    low, high = bounds
-    for name, lowest in (("reflectance", low), ("error", 0.0)):
-        span = pc.min_max(rows[name]).as_py()
-        if span["min"] is not None and not lowest <= span["min"] <= span["max"] <= high:
-            outside = pc.or_(pc.less(rows[name], lowest), pc.greater(rows[name], high))
-            refuse(rows, outside, title, name, f"is outside {lowest:g} ... {high:g}")
 
 
 def _changes(column: pa.ChunkedArray) -> pa.ChunkedArray:
