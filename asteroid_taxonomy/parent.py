@@ -43,7 +43,8 @@ def begin() -> None:
                 break
         except psutil.Error:
             break
-    if not _dvc or (_dvc[0].pid == 1 and "dvc" not in " ".join(_dvc[0].cmdline())):
+    # dvc may be a program or a Python that runs it; who adopts orphans is neither
+    if not _dvc or not any(name in " ".join(_dvc[0].cmdline()) for name in ("dvc", "python")):
         sys.exit(say(f"error: {ORPHANED}", 1))
 
 
