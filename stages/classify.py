@@ -27,6 +27,7 @@ from asteroid_taxonomy.asteroids import (
     reflectance_columns,
     rows_of,
 )
+from asteroid_taxonomy.atomic import together
 from asteroid_taxonomy.catalogue import arrow_schema, catalogue_path
 from asteroid_taxonomy.console import PipelineError, run
 from asteroid_taxonomy.evaluation import accuracy_by_bin as bins
@@ -114,6 +115,7 @@ def catalogue(
             [names[i] for i in np.unique(bin_of)])
 
 
+@together()
 def main() -> None:
     """Run the stage."""
     params = load_params(PARAMS)

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from asteroid_taxonomy import raw_tables
 from asteroid_taxonomy.asteroids import ASTEROIDS_PATH, schema
+from asteroid_taxonomy.atomic import together
 from asteroid_taxonomy.console import run
 from asteroid_taxonomy.files import (
     print_metrics,
@@ -83,6 +84,7 @@ def by_complex(table: pd.DataFrame, names: list[str], key: str) -> dict[str, int
     return {f"{key}_{name}": int((table["complex"] == name).sum()) for name in names}
 
 
+@together()
 def main() -> None:
     """Run the stage."""
     params = load_params(PARAMS)

@@ -28,6 +28,7 @@ from asteroid_taxonomy.asteroids import (
     rows_of,
     used_band_numbers,
 )
+from asteroid_taxonomy.atomic import together
 from asteroid_taxonomy.console import run
 from asteroid_taxonomy.evaluation.accuracy_by_bin import numbers
 from asteroid_taxonomy.evaluation.baselines import (
@@ -68,6 +69,7 @@ def share_right(right: npt.NDArray[np.bool_]) -> float | None:
     return float(right.mean()) if right.size else None
 
 
+@together()
 def main() -> None:
     """Run the stage."""
     params = load_params(PARAMS)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from asteroid_taxonomy.asteroids import rows_of
+from asteroid_taxonomy.atomic import together
 from asteroid_taxonomy.console import PipelineError, run
 from asteroid_taxonomy.evaluation.metrics import (
     Floats,
@@ -86,6 +87,7 @@ def check_learned(metrics: dict[str, Any], actual: Strings, margin: float | None
             "asteroids; check the label table and the source mapping, or lower that margin")
 
 
+@together()
 def main() -> None:
     """Run the stage."""
     params = load_params(PARAMS)

@@ -18,6 +18,7 @@ from asteroid_taxonomy.asteroids import (
     reflectance_columns,
     used_band_numbers,
 )
+from asteroid_taxonomy.atomic import together
 from asteroid_taxonomy.console import PipelineError, run
 from asteroid_taxonomy.files import read_metadata
 from asteroid_taxonomy.learning.model_file import model_path, save_model
@@ -74,6 +75,7 @@ def train_and_predict(
           f"{len(data.test):,} held out; and {predictions_path(name)}: {len(usable):,} asteroids")
 
 
+@together()
 def main() -> None:
     """Run the stage."""
     params = load_params(PARAMS)

@@ -31,9 +31,10 @@ RIGHT = {
     "*.spectra_table": {"text", "a number as text"},
     "*.columns.*": {"text", "a number as text"},
     # a label table may have them or not, under any name; crossmatch says that it has none
-    "fetch_labels.columns.probabilities": {"{}"},
+    "fetch_labels.columns.probabilities": {"{}", "null"},
     "fetch_labels.columns.probabilities.?": {"text", "a number as text", "missing"},
     "tap.*": {"0.5"},  # seconds
+    "cyberether.live.*_s": {"0.5"},
     "bands.width_nm": {"0.5"},
     # what is not known of a release is not checked
     "*.bounds": {"null"},
@@ -44,7 +45,6 @@ RIGHT = {
     "*.expected.median_reflectance.*": {"missing"},
     "fetch_spectra.rows_per_part": {"1e9"},  # a mirror may give any number
     "evaluate.above_majority": {"null", "0", "0.5"},
-    "fetch_spectra.reflectance_bounds": {"missing"},
     "taxonomy.feature_flags": {"text", "empty"},  # letters; the published recipe has none
     "taxonomy.flagged_classes": {"[]"},
     "taxonomy.complexes.?": {"misspelt"},  # another name of the complex
