@@ -100,16 +100,17 @@ def in_order(raw: RawTable, rows: pa.Table) -> pa.Table:
     """
     rows = rows.select(raw.schema.names).cast(raw.schema)
     order = pc.sort_indices(rows, sort_keys=[(role, "ascending") for role in raw.sort_by])
+    if pc.all(pc.greater(order[1:], order[:-1])).as_py() is not False:
+        order = None  # as they come
     for i, column in enumerate(raw.columns):
         # one column after the other, so that never two whole tables are in memory (where the
-        # caller keeps none), text by its dictionary; in one piece, because the pieces that came
-        # would show in the file
+        # caller keeps none); in one piece, because the pieces that came would show in the file
         values = rows.column(i)
-        rows = rows.set_column(i, column.role, pa.nulls(len(order)))
-        if pa.types.is_string(column.type):
-            values = values.dictionary_encode()
-        values = pa.chunked_array([values.take(order).combine_chunks().cast(column.type)])
+        rows = rows.set_column(i, column.role, pa.nulls(len(rows)))
+        values = pa.chunked_array([values.combine_chunks() if order is None
+                                   else values.take(order).combine_chunks()], column.type)
         rows = rows.set_column(i, column.role, values)
+        pa.default_memory_pool().release_unused()
         if not column.nullable:
             refuse(rows, pc.is_null(values), raw.title, column.role, "is null")
         if pa.types.is_floating(column.type):

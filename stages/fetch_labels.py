@@ -89,4 +89,4 @@ def quoted(name: str) -> str:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, __doc__)

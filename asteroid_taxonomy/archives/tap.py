@@ -17,7 +17,7 @@ from asteroid_taxonomy.archives.answer import TapError, printable
 from asteroid_taxonomy.archives.connection import Archive, Connection, Limits
 from asteroid_taxonomy.archives.doors import LARGE, SMALL, Question, ask
 from asteroid_taxonomy.console import PipelineError, Progress
-from asteroid_taxonomy.raw_tables import RawTable
+from asteroid_taxonomy.raw_tables import RawTable, in_order
 
 TAP_SCHEMA_ROUNDS = 3
 TAP_SCHEMA_MAXREC = 10_000  # more columns than any table has
@@ -158,7 +158,9 @@ class TapService:
         parts: list[pa.Table] = []
         try:
             for part, expected in self._parts(query, rows, rows_per_part or rows):
-                parts.append(self._part(part, raw, expected, doors, sum(map(len, parts))))
+                rows_before = sum(map(len, parts))
+                # in order part by part: sorting the whole would take twice its memory
+                parts.append(in_order(raw, self._part(part, raw, expected, doors, rows_before)))
         except TapError as error:
             if error.kind != "query" or not self.listed:
                 raise
