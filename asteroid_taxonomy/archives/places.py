@@ -22,6 +22,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from asteroid_taxonomy.archives.answer import GZIP_MAGIC
+from asteroid_taxonomy.archives.connection import HEADERS
 from asteroid_taxonomy.console import PipelineError
 
 CHECKSUMS = "_MD5SUM.txt"  # ESA's bulk download: "digest  name", a line per file of the folder
@@ -160,7 +161,7 @@ def _chunks(address: str) -> Iterator[bytes]:
     with requests.Session() as session:
         for scheme in ("http://", "https://"):
             session.mount(scheme, HTTPAdapter(max_retries=RETRIES))
-        headers = {"Accept-Encoding": "identity", "User-Agent": "asteroid-taxonomy"}
+        headers = {**HEADERS, "Accept-Encoding": "identity"}
         try:
             with session.get(address, headers=headers, stream=True,
                              timeout=CONNECT_READ_S) as response:
