@@ -25,7 +25,7 @@ from asteroid_taxonomy.learning.training_set import (
     TrainingSet,
     read_training_set,
 )
-from asteroid_taxonomy.onnx_model.contract import (
+from asteroid_taxonomy.onnx_model.description import (
     CLASSES_KEY,
     NORMALISED_KEY,
     THRESHOLD_KEY,
@@ -114,4 +114,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, __doc__)

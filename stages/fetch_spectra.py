@@ -64,4 +64,4 @@ def ask(params: dict[str, Any], query: Query) -> pa.Table:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, __doc__)
