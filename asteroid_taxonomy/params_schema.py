@@ -95,7 +95,7 @@ SCHEMA: dict[str, Any] = {
         "spectra_table": TEXT, "columns": IDENTITY, "bounds": [{"number": RANGE | None}],
     },
     "fetch_labels": TABLE | {
-        "columns": {"number": TEXT, "class": TEXT, "probabilities": dict[NAME, TEXT]},
+        "columns": {"number": TEXT, "class": TEXT, "probabilities": dict[NAME, TEXT] | None},
         "bounds": [{"number": RANGE | None, "probability": RANGE | None}],
         "expected": [{"rows": RANGE | None}],
     },
