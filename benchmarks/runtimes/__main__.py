@@ -6,7 +6,7 @@ Each runs, in a process of its own, on the sample spectra that were handed over,
 with NaN in a used band (must give NaN) and on one with NaN in all unused bands (must change
 nothing); scikit-learn is the reference. What is missing is installed under build/runtimes, by
 package name and pinned version; what cannot be is left out, with a sentence. Writes
-reports/runtimes.json of the folder.
+benchmarks/results/runtimes.json of the folder.
 """
 
 import glob
@@ -35,7 +35,7 @@ from stages.cyberether import SAMPLE_PATH
 
 HERE = Path(__file__).resolve().parent
 BUILD = HERE.parent.parent / "build/runtimes"
-REPORT_PATH = Path("reports/runtimes.json")
+REPORT_PATH = Path("benchmarks/results/runtimes.json")
 TOLERANCE = 1e-5
 # the oldest onnxruntime that each Python has; the first Python found is taken
 OLDEST = {"3.10": "1.14.0", "3.11": "1.15.0", "3.12": "1.17.0", "3.13": "1.20.0"}
@@ -160,6 +160,7 @@ def judge(found: np.ndarray, reference: np.ndarray) -> float:
 def main() -> None:
     """Run every runtime, print a table, and fail if one differs."""
     os.chdir(sys.argv[1] if len(sys.argv) > 1 else ".")
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # of every runtime's process
     BUILD.mkdir(parents=True, exist_ok=True)
     batch, reference = spectra()
     given, taken = BUILD / "spectra.raw", BUILD / "probabilities.raw"
