@@ -5,9 +5,10 @@ units are those of the Gaia DR3 data model (sso_source and sso_reflectance_spect
 DR3 documentation).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -75,6 +76,13 @@ def probability_role(class_name: str) -> str:
     return f"probability_{class_name}"
 
 
+def column_names(raw: RawTable, columns: Mapping[str, Any]) -> dict[str, str]:
+    """What a table calls the columns of `raw`, by role, from `columns` of params.yaml."""
+    probabilities = columns.get("probabilities") or {}
+    names = {**columns, **{probability_role(c): name for c, name in probabilities.items()}}
+    return {role: names[role] for role in raw.schema.names}
+
+
 def with_probabilities(classes: Sequence[str]) -> RawTable:
     """LABELS with a nullable float32 column of the probability of each of `classes`."""
     roles = tuple(probability_role(name) for name in classes)
@@ -91,14 +99,50 @@ def in_order(raw: RawTable, rows: pa.Table) -> pa.Table:
         A null where none may be, or an infinite number.
     """
     rows = rows.select(raw.schema.names).cast(raw.schema)
-    rows = rows.sort_by([(role, "ascending") for role in raw.sort_by])
-    for column in raw.columns:
-        values = rows.column(column.role)
+    order = pc.sort_indices(rows, sort_keys=[(role, "ascending") for role in raw.sort_by])
+    if pc.all(pc.greater(order[1:], order[:-1])).as_py() is not False:
+        order = None  # as they come
+    for i, column in enumerate(raw.columns):
+        # one column after the other, so that never two whole tables are in memory (where the
+        # caller keeps none); in one piece, because the pieces that came would show in the file
+        values = rows.column(i)
+        rows = rows.set_column(i, column.role, pa.nulls(len(rows)))
+        values = pa.chunked_array([values.combine_chunks() if order is None
+                                   else values.take(order).combine_chunks()], column.type)
+        rows = rows.set_column(i, column.role, values)
+        pa.default_memory_pool().release_unused()
         if not column.nullable:
             refuse(rows, pc.is_null(values), raw.title, column.role, "is null")
         if pa.types.is_floating(column.type):
             refuse(rows, pc.is_inf(values), raw.title, column.role, "is infinite")
     return rows
+
+
+def stored_metadata(
+    raw: RawTable, rows: pa.Table, params: Mapping[str, Any], adql: str | None
+) -> dict[str, Any]:
+    """What a raw table's file says of itself; the same whatever mirror or file it came from.
+
+    Parameters
+    ----------
+    raw : RawTable
+        Columns and units.
+    rows : pyarrow.Table
+        The table to be stored.
+    params : mapping
+        The block of params.yaml that describes the published table.
+    adql : str or None
+        The query, as it would be put to the published table; None for the simulated survey.
+    """
+    published = {"survey": params["release"], "archive": params["service"], "adql": adql}
+    return {
+        **(published if adql else {"survey": SIMULATED}),
+        "rows": str(rows.num_rows),
+        "units": {c.role: c.unit for c in raw.columns if c.unit},
+        "columns": column_names(raw, params["columns"]),
+        "citation": params["citation"],
+    }
+
 
 def refuse(
     rows: pa.Table, bad: pa.ChunkedArray, title: str, column: str, what: str, of: str = "rows"
@@ -115,8 +159,8 @@ def refuse(
         )
 
 
-def check_spectra(rows: pa.Table, wavelengths_nm: Sequence[int], bounds: Sequence[float]) -> None:
-    """Check that each source has each wavelength once, and that reflectances are plausible.
+def check_spectra(rows: pa.Table, wavelengths_nm: Sequence[int]) -> None:
+    """Check that each source has each wavelength once, and one number and name in all of them.
 
     Parameters
     ----------
@@ -124,8 +168,6 @@ def check_spectra(rows: pa.Table, wavelengths_nm: Sequence[int], bounds: Sequenc
         Columns of SPECTRA, sorted by source_id and wavelength.
     wavelengths_nm : sequence of int
         The grid, in nm.
-    bounds : (float, float)
-        Lowest and highest reflectance that is believed; null is allowed.
 
     Raises
     ------
@@ -150,12 +192,6 @@ def check_spectra(rows: pa.Table, wavelengths_nm: Sequence[int], bounds: Sequenc
     for name in ("number", "name", "num_of_spectra"):
         refuse(rows, pc.and_(same_source, _changes(rows[name])), title, name,
                "differs between the bands of one source")
-    low, high = bounds
-    for name, lowest in (("reflectance", low), ("error", 0.0)):
-        span = pc.min_max(rows[name]).as_py()
-        if span["min"] is not None and not lowest <= span["min"] <= span["max"] <= high:
-            outside = pc.or_(pc.less(rows[name], lowest), pc.greater(rows[name], high))
-            refuse(rows, outside, title, name, f"is outside {lowest:g} ... {high:g}")
 
 
 def _changes(column: pa.ChunkedArray) -> pa.ChunkedArray:

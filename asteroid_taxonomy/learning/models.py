@@ -105,15 +105,17 @@ MODELS: dict[str, Model] = {
 }
 
 
-def make_model(train: dict[str, Any], wavelengths_nm: Sequence[int]) -> "Pipeline":
+def make_model(
+    train: dict[str, Any], wavelengths_nm: Sequence[int], used_nm: Sequence[int]
+) -> "Pipeline":
     """Build the unfitted model that params.yaml describes.
 
     Parameters
     ----------
     train : dict
-        Block `train`: `model`, `used_bands_nm`, and under the model's name its hyperparameters.
-    wavelengths_nm : sequence of int
-        The grid, in nm.
+        Block `train`: `model`, and under the model's name its hyperparameters.
+    wavelengths_nm, used_nm : sequence of int
+        The grid, and the bands of it that the model uses, in nm.
 
     Returns
     -------
@@ -147,7 +149,7 @@ def make_model(train: dict[str, Any], wavelengths_nm: Sequence[int]) -> "Pipelin
     except TypeError as error:
         raise PipelineError(f"train.{name} in params.yaml does not fit the model: {error}; "
                             "remove or rename that hyperparameter") from None
-    used = used_band_numbers(wavelengths_nm, train["used_bands_nm"])
+    used = used_band_numbers(wavelengths_nm, used_nm)
     return Pipeline([
         ("bands", ColumnTransformer([("used", "passthrough", used)])),
         *([("scaler", StandardScaler())] if model.scaled else []),
@@ -160,6 +162,11 @@ def augmentation(train: dict[str, Any]) -> Augmentation:
     return Augmentation(train[train["model"]]["noisy_copies"], train["augmentation_seed"])
 
 
+def learns_classes(model: "Pipeline") -> bool:
+    """Whether a model learns classes and sums their probabilities."""
+    return hasattr(model.steps[-1][1], "class_probabilities")
+
+
 def fit(
     model: "Pipeline", copies: Augmentation, reflectance: npt.NDArray[np.float32],
     error: npt.NDArray[np.float32], target: npt.NDArray[np.str_],
@@ -168,8 +175,7 @@ def fit(
     """Fit `model` on spectra [n, bands] with targets and classes [n], and on noisy copies."""
     from sklearn.exceptions import ConvergenceWarning
 
-    by_class = hasattr(model.steps[-1][1], "class_probabilities")
-    label = np.column_stack([target, class_name]) if by_class else target
+    label = np.column_stack([target, class_name]) if learns_classes(model) else target
     with warnings.catch_warnings():
         # max_iter is how long a recipe trains, not a limit it failed to meet
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -32,6 +32,7 @@ from asteroid_taxonomy.onnx_model.description import (
     described,
     intact,
 )
+from asteroid_taxonomy.shipped import shipped
 
 BATCH = 4096  # spectra; larger ones no longer fit the processor's cache and are slower
 MAX_MEMORY = 1 << 30  # bytes, for the tensors of all classifiers of a process
@@ -47,6 +48,11 @@ class Classifier(Description):
     session: Any  # onnxruntime.InferenceSession
     path: Path
 
+    @property
+    def name(self) -> str:
+        """What the file is called, without its ending."""
+        return self.path.stem
+
     def probabilities(self, reflectance: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Give the probabilities [n, classes] of spectra [n, bands], 1 at `normalised_at_nm`.
 
@@ -59,19 +65,22 @@ class Classifier(Description):
             The file fails, takes too long, or gives something else than probabilities.
         """
         out = np.full((len(reflectance), len(self.classes)), np.nan, dtype=np.float32)
-        whole = np.flatnonzero(np.isfinite(reflectance[:, self.used]).all(axis=1))
+        whole = self.has_bands(reflectance)
+        rows = slice(None) if whole.all() else whole
         options = _onnxruntime().RunOptions()
         options.log_severity_level = SILENT
-        with _within(PATIENCE_S + len(whole) / SPECTRA_PER_S, setattr, options, "terminate", True):
-            for start in range(0, len(whole), BATCH):
-                rows = whole[start:start + BATCH]
-                try:
-                    (found,) = self.session.run([OUTPUT_NAME], {INPUT_NAME: reflectance[rows]},
-                                                options)
-                except Exception as error:  # onnxruntime's exceptions share no narrower base
-                    raise _unfit(self.path, f"fails on spectra ({_line(error)})") from None
-                out[rows] = self._checked(found, len(rows))
+        with _within(PATIENCE_S + len(reflectance) / SPECTRA_PER_S, setattr, options, "terminate",
+                     True):
+            out[rows] = np.concatenate([out[:0], *(self._run(part, options)
+                                                   for part in batches(reflectance[rows]))])
         return out
+
+    def has_bands(self, reflectance: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+        """Whether spectra [n, bands] have every used band, bool [n]."""
+        whole = np.ones(len(reflectance), bool)
+        for j in self.used:
+            whole &= np.isfinite(reflectance[:, j])
+        return whole
 
     def complexes(
         self, probabilities: npt.NDArray[np.float32]
@@ -89,6 +98,16 @@ class Classifier(Description):
         return [f"no reflectance at {bands} nm" if bands else None
                 for bands in names_of(missing, used_nm)]
 
+    def _run(
+        self, reflectance: npt.NDArray[np.float32], options: Any
+    ) -> npt.NDArray[np.float32]:
+        """Run the file on one batch of spectra that have the used bands."""
+        try:
+            (found,) = self.session.run([OUTPUT_NAME], {INPUT_NAME: reflectance}, options)
+        except Exception as error:  # onnxruntime's exceptions share no narrower base
+            raise _unfit(self.path, f"fails on spectra ({_line(error)})") from None
+        return self._checked(found, len(reflectance))
+
     def _checked(self, found: npt.NDArray[np.float32], rows: int) -> npt.NDArray[np.float32]:
         """The probabilities of `rows` spectra, where they are some; NaN in all columns or none."""
         if found.shape != (rows, len(self.classes)):
@@ -101,8 +120,16 @@ class Classifier(Description):
         return found
 
 
+def batches(reflectance: npt.NDArray[np.float32]) -> Iterator[npt.NDArray[np.float32]]:
+    """Spectra [n, bands] in parts that fit the processor's cache."""
+    for start in range(0, len(reflectance), BATCH):
+        yield reflectance[start:start + BATCH]
+
+
 def load_classifier(path: Path = ONNX_PATH, threads: int = 1) -> Classifier:
-    """Load the file on the CPU, within MAX_MEMORY, and try it on two spectra.
+    """Load the file, or the package's own of that name, on the CPU; try it on two spectra.
+
+    It has MAX_MEMORY.
 
     Raises
     ------
@@ -110,6 +137,7 @@ def load_classifier(path: Path = ONNX_PATH, threads: int = 1) -> Classifier:
         No such file, not an ONNX file, damaged, not the tensors that contract.py promises, or
         metadata that do not say what its columns are.
     """
+    path = shipped(path)
     content = bounded_bytes(path)
     onnxruntime = _onnxruntime()
     options = onnxruntime.SessionOptions()

@@ -13,7 +13,8 @@ from typing import Any
 
 from asteroid_taxonomy.console import PipelineError
 
-ONNX_PATH = Path("models/asteroid_taxonomy.onnx")
+FOLDER = Path("models")
+ONNX_PATH = FOLDER / "asteroid_taxonomy.onnx"
 INPUT_NAME = "float_input"
 OUTPUT_NAME = "probabilities"
 CLASSES_KEY = "classes"
@@ -26,6 +27,11 @@ SHA256_KEY = "sha256"  # of the file, with zeros for the digits of this sum
 UNSEALED = "0" * 64
 MAX_BYTES = 100_000_000  # of a file; the largest model here, a forest, has ten million
 REDO = "run `dvc repro export`"
+
+
+def onnx_path(name: str) -> Path:
+    """Where the file of the model `name` lies."""
+    return FOLDER / f"{name}.onnx"
 
 
 @dataclass(frozen=True)
