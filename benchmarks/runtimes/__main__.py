@@ -23,7 +23,7 @@ import numpy as np
 from asteroid_taxonomy.asteroids import ASTEROIDS_PATH
 from asteroid_taxonomy.console import PipelineError, run
 from asteroid_taxonomy.files import read_metadata, write_json
-from asteroid_taxonomy.learning.model_file import load_model
+from asteroid_taxonomy.learning.model_file import load_model, model_path
 from asteroid_taxonomy.onnx_model.contract import metadata, read_onnx
 from asteroid_taxonomy.onnx_model.description import ONNX_PATH, USED_BANDS_KEY, WAVELENGTHS_KEY
 from stages.cyberether import SAMPLE_PATH
@@ -128,7 +128,7 @@ RUNTIMES = (
 
 
 def spectra() -> tuple[np.ndarray, np.ndarray]:
-    """The sample, float32 [n + 2, 16], and its reference, [n, classes].
+    """The sample, float32 [n + 2, bands], and its reference, [n, classes].
 
     The last two rows are the first one with NaN in a used band, and in all that are not used.
     """
@@ -138,7 +138,8 @@ def spectra() -> tuple[np.ndarray, np.ndarray]:
     holed, blind = sample[:1].copy(), sample[:1].copy()
     holed[0, np.flatnonzero(~unused)[2]] = np.nan
     blind[0, unused] = np.nan
-    return np.concatenate([sample, holed, blind]), load_model().predict_proba(sample)
+    model = load_model(model_path(ONNX_PATH.stem))
+    return np.concatenate([sample, holed, blind]), model.predict_proba(sample)
 
 
 def judge(found: np.ndarray, reference: np.ndarray) -> float:
