@@ -20,9 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-from asteroid_taxonomy.asteroids import ASTEROIDS_PATH
 from asteroid_taxonomy.console import PipelineError, run
-from asteroid_taxonomy.files import read_metadata, write_json
+from asteroid_taxonomy.files import write_json
 from asteroid_taxonomy.learning.model_file import load_model, model_path
 from asteroid_taxonomy.onnx_model.contract import metadata, read_onnx
 from asteroid_taxonomy.onnx_model.description import ONNX_PATH, USED_BANDS_KEY, WAVELENGTHS_KEY
@@ -187,7 +186,7 @@ def main() -> None:
                      "max_difference": float(f"{difference:.0e}")})
     if wrong:
         raise PipelineError("; ".join(wrong))
-    write_json({"survey": read_metadata(ASTEROIDS_PATH)["survey"], "spectra": len(reference),
+    write_json({"survey": metadata(read_onnx(ONNX_PATH))["survey"], "spectra": len(reference),
                 "runtimes": rows}, REPORT_PATH, digits=None)
     print(f"wrote {REPORT_PATH}: {len(rows)} of {len(RUNTIMES)} runtimes, "
           f"{len(reference)} spectra")
