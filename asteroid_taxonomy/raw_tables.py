@@ -5,9 +5,10 @@ units are those of the Gaia DR3 data model (sso_source and sso_reflectance_spect
 DR3 documentation).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -75,6 +76,13 @@ def probability_role(class_name: str) -> str:
     return f"probability_{class_name}"
 
 
+def column_names(raw: RawTable, columns: Mapping[str, Any]) -> dict[str, str]:
+    """What a table calls the columns of `raw`, by role, from `columns` of params.yaml."""
+    probabilities = columns.get("probabilities") or {}
+    names = {**columns, **{probability_role(c): name for c, name in probabilities.items()}}
+    return {role: names[role] for role in raw.schema.names}
+
+
 def with_probabilities(classes: Sequence[str]) -> RawTable:
     """LABELS with a nullable float32 column of the probability of each of `classes`."""
     roles = tuple(probability_role(name) for name in classes)
@@ -91,14 +99,44 @@ def in_order(raw: RawTable, rows: pa.Table) -> pa.Table:
         A null where none may be, or an infinite number.
     """
     rows = rows.select(raw.schema.names).cast(raw.schema)
-    rows = rows.sort_by([(role, "ascending") for role in raw.sort_by])
-    for column in raw.columns:
-        values = rows.column(column.role)
+    order = pc.sort_indices(rows, sort_keys=[(role, "ascending") for role in raw.sort_by])
+    for i, column in enumerate(raw.columns):
+        # one column after the other, so that never two whole tables are in memory; in one piece,
+        # because the pieces that came would show in the file
+        values = pa.chunked_array([rows.column(i).take(order).combine_chunks()], column.type)
+        rows = rows.set_column(i, column.role, values)
         if not column.nullable:
             refuse(rows, pc.is_null(values), raw.title, column.role, "is null")
         if pa.types.is_floating(column.type):
             refuse(rows, pc.is_inf(values), raw.title, column.role, "is infinite")
     return rows
+
+
+def stored_metadata(
+    raw: RawTable, rows: pa.Table, params: Mapping[str, Any], adql: str | None
+) -> dict[str, Any]:
+    """What a raw table's file says of itself; the same whatever mirror or file it came from.
+
+    Parameters
+    ----------
+    raw : RawTable
+        Columns and units.
+    rows : pyarrow.Table
+        The table to be stored.
+    params : mapping
+        The block of params.yaml that describes the published table.
+    adql : str or None
+        The query, as it would be put to the published table; None for the simulated survey.
+    """
+    published = {"survey": params["release"], "archive": params["service"], "adql": adql}
+    return {
+        **(published if adql else {"survey": SIMULATED}),
+        "rows": str(rows.num_rows),
+        "units": {c.role: c.unit for c in raw.columns if c.unit},
+        "columns": column_names(raw, params["columns"]),
+        "citation": params["citation"],
+    }
+
 
 def refuse(
     rows: pa.Table, bad: pa.ChunkedArray, title: str, column: str, what: str, of: str = "rows"

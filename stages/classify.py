@@ -124,7 +124,8 @@ def main() -> None:
                             f"bands.wavelengths_nm has {wavelengths_nm}; run `dvc repro export`")
     asteroids = read_asteroids(wavelengths_nm).sort_by("source_id")
     source_id = asteroids["source_id"].to_numpy()
-    data = read_training_set(wavelengths_nm, params["train"]["used_bands_nm"]).asteroids
+    used_nm, *_ = params["train"]["used_bands_nm"].values()
+    data = read_training_set(wavelengths_nm, used_nm).asteroids
     labelled = rows_of(data["source_id"].to_numpy(), source_id, ASTEROIDS_PATH, "crossmatch")
     target = np.full(len(source_id), None, dtype=object)
     target[labelled] = data["target"].to_numpy()

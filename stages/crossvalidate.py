@@ -58,7 +58,7 @@ def main() -> None:
     """Run the stage."""
     params = load_params(PARAMS)
     wavelengths_nm, settings = params["bands"]["wavelengths_nm"], params["crossvalidate"]
-    used_nm = params["train"]["used_bands_nm"]
+    used_nm, *_ = params["train"]["used_bands_nm"].values()
     data = read_training_set(wavelengths_nm, used_nm)
     target, classes = data.target, np.unique(data.target).tolist()
     fold = fold_numbers(data, settings["folds"], settings["repeats"], settings["seed"])

@@ -1,44 +1,61 @@
-"""Judge what the trained model says of the asteroids held out of its training.
+"""Judge what the trained models say of the asteroids held out of their training.
 
-Reads   data/training_set.parquet, data/predictions.parquet
-Writes  reports/evaluate.json (metrics), reports/holdout_predictions.csv (every held-out asteroid
-        with its true and predicted class and the probabilities; also the confusion plot's data)
+Reads   data/training_set.parquet, data/predictions/<name>.parquet
+Writes  reports/evaluate.json and evaluate_visible.json (metrics of the two models),
+        reports/holdout_predictions.csv (every held-out asteroid with its true and predicted class
+        and the main model's probabilities; also the confusion plot's data)
 """
 
 from pathlib import Path
 
 from asteroid_taxonomy.asteroids import rows_of
 from asteroid_taxonomy.console import run
-from asteroid_taxonomy.evaluation.metrics import ece, per_class, predicted, scores
+from asteroid_taxonomy.evaluation.metrics import (
+    Floats,
+    Strings,
+    ece,
+    per_class,
+    predicted,
+    scores,
+)
 from asteroid_taxonomy.files import print_metrics, read_metadata, write_csv, write_json
 from asteroid_taxonomy.learning.predictions import (
-    PREDICTIONS_PATH,
     SURVEY,
+    predictions_path,
     probabilities_of,
     read_predictions,
 )
-from asteroid_taxonomy.learning.training_set import TRAINING_SET_PATH, read_training_set
+from asteroid_taxonomy.learning.training_set import (
+    TRAINING_SET_PATH,
+    TrainingSet,
+    read_training_set,
+)
 from asteroid_taxonomy.params import load_params
 
 PARAMS = ("bands.wavelengths_nm", "train.used_bands_nm")
-METRICS_PATH = Path("reports/evaluate.json")
+MAIN = "asteroid_taxonomy"
 PREDICTED_PATH = Path("reports/holdout_predictions.csv")
 
 
-def main() -> None:
-    """Run the stage."""
-    params = load_params(PARAMS)
-    data = read_training_set(params["bands"]["wavelengths_nm"], params["train"]["used_bands_nm"])
-    held_out, actual = data.asteroids.take(data.test), data.target[data.test]
-    table, classes = read_predictions()
-    rows, of_survey, _ = probabilities_of(table, SURVEY, classes)
-    probabilities = of_survey[rows_of(held_out["source_id"].to_numpy(),
-                                      rows["source_id"].to_numpy(), PREDICTIONS_PATH, "train")]
+def metrics_path(name: str) -> Path:
+    """Where the metrics of the model `name` go."""
+    return Path(f"reports/evaluate{name.removeprefix(MAIN)}.json")
 
-    metrics = {"survey": read_metadata(TRAINING_SET_PATH)["survey"], "asteroids": len(actual),
-               **scores(actual, probabilities, classes),
-               "ece": ece(actual, probabilities, classes),
-               **per_class(actual, probabilities, classes)}
+
+def of_held_out(name: str, data: TrainingSet) -> tuple[Floats, list[str]]:
+    """The model's probabilities [n, targets] of the held-out asteroids, and the targets."""
+    table, classes = read_predictions(name)
+    rows, probabilities, _ = probabilities_of(table, SURVEY, classes)
+    wanted = data.asteroids["source_id"].to_numpy()[data.test]
+    return probabilities[rows_of(wanted, rows["source_id"].to_numpy(), predictions_path(name),
+                                 "train")], classes
+
+
+def write_predicted(
+    data: TrainingSet, actual: Strings, probabilities: Floats, classes: list[str]
+) -> None:
+    """Write every held-out asteroid with its label and what was predicted."""
+    held_out = data.asteroids.take(data.test)
     identity = zip(*(held_out[c].to_pylist() for c in ("source_id", "number", "name")),
                    strict=True)
     write_csv(
@@ -47,9 +64,25 @@ def main() -> None:
         ([*who, label, guess, *(f"{p:.4f}" for p in row)] for who, label, guess, row in zip(
             identity, actual, predicted(probabilities, classes), probabilities, strict=True)),
         PREDICTED_PATH)
-    write_json(metrics, METRICS_PATH)
-    print_metrics(metrics)
-    print(f"wrote {METRICS_PATH} and {PREDICTED_PATH}: {len(actual):,} held-out asteroids")
+
+
+def main() -> None:
+    """Run the stage."""
+    params = load_params(PARAMS)
+    for name, used_nm in params["train"]["used_bands_nm"].items():
+        data = read_training_set(params["bands"]["wavelengths_nm"], used_nm)
+        actual = data.target[data.test]
+        probabilities, classes = of_held_out(name, data)
+        metrics = {"survey": read_metadata(TRAINING_SET_PATH)["survey"],
+                   "asteroids": len(actual), **scores(actual, probabilities, classes),
+                   "ece": ece(actual, probabilities, classes),
+                   **per_class(actual, probabilities, classes)}
+        write_json(metrics, metrics_path(name))
+        print(f"{name}:")
+        print_metrics(metrics)
+        if name == MAIN:
+            write_predicted(data, actual, probabilities, classes)
+        print(f"wrote {metrics_path(name)}: {len(actual):,} held-out asteroids")
 
 
 if __name__ == "__main__":

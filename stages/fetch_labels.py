@@ -1,36 +1,75 @@
-"""Fetch the taxonomy labels: the class of each asteroid in the Mahlke 2022 taxonomy.
+"""Fetch the taxonomy labels: the class of each asteroid, and the probabilities of classes.
 
-Reads   the table fetch_labels.table over TAP (one row per asteroid, numbered or not)
+Reads   the table fetch_labels.table (one row per asteroid, numbered or not) of VizieR, of the
+        mirror in VIZIER_TAP_URL (LABELS_TABLE is its name there), or from the file in LABELS_FILE
 Writes  data/raw/labels.parquet
-Source  Mahlke, Carry & Mattei 2022, A&A 665, A26; VizieR J/A+A/665/A26/asteroid
+Source  fetch_labels.citation in params.yaml
 """
 
 import os
 
-from asteroid_taxonomy.archives.acquire import Source, acquire
-from asteroid_taxonomy.archives.connection import Archive
+from asteroid_taxonomy.archives import files
+from asteroid_taxonomy.archives.connection import VIZIER
+from asteroid_taxonomy.archives.tap import SMALL, Query, TapService
 from asteroid_taxonomy.console import run
+from asteroid_taxonomy.files import write_parquet
 from asteroid_taxonomy.params import load_params
-from asteroid_taxonomy.raw_tables import LABELS, LABELS_PATH
-from asteroid_taxonomy.simulated import survey as simulated_survey
+from asteroid_taxonomy.raw_tables import (
+    LABELS,
+    LABELS_PATH,
+    column_names,
+    in_order,
+    probability_role,
+    stored_metadata,
+    with_probabilities,
+)
 
-PARAMS = ("survey", "tap", "fetch_labels")
+PARAMS = ("source", "tap", "fetch_labels")
 
 
 def main() -> None:
     """Run the stage."""
     params = load_params(PARAMS)
     spec = params["fetch_labels"]
-    acquire(
-        LABELS,
-        Source(Archive("TAPVizieR", spec["archive"], "VIZIER_TAP_URL"), spec["release"],
-               published_table=spec["table"],
-               table=os.environ.get("LABELS_TABLE") or spec["table"]),
-        params,
-        draw=simulated_survey.labels,
-        path=LABELS_PATH,
-        optional=spec["probability_columns"],
-    )
+    classes = list(spec["columns"].get("probabilities") or {})
+    columns = column_names(with_probabilities(classes), spec["columns"])
+
+    # ask; probabilities are taken where they are found
+    if params["source"] == "simulated":
+        from asteroid_taxonomy.simulated import survey
+
+        rows = survey.labels()
+    elif location := os.environ.get(VIZIER.files_variable):
+        rows = files.labels(location, spec["columns"])
+    else:
+        table = os.environ.get("LABELS_TABLE") or spec["table"]
+        with TapService(VIZIER, spec["service"], params["tap"], LABELS.title) as service:
+            listed = {name.lower(): name for name in service.list_columns(table)}
+            classes = [c for c in classes if columns[probability_role(c)].lower() in listed]
+            raw = with_probabilities(classes)
+            query = Query({role: quoted(listed.get(columns[role].lower(), columns[role]))
+                           for role in raw.schema.names}, table)
+            rows = service.fetch(query, raw, SMALL)
+            if len(query.columns) < len(columns):
+                print(f"{service} lists these columns of {table}: {', '.join(listed.values())}")
+
+    # order, check, write
+    raw = with_probabilities([c for c in classes if probability_role(c) in rows.column_names])
+    if absent := [name for role, name in columns.items() if role not in raw.schema.names]:
+        print(f"going on without {', '.join(absent)}: the probabilities of these classes stay "
+              "unknown, unless columns.probabilities in params.yaml has their names there")
+    rows = in_order(raw, rows)
+    adql = None
+    if params["source"] == "archives":
+        names = column_names(raw, spec["columns"])
+        adql = str(Query({role: quoted(name) for role, name in names.items()}, spec["table"]))
+    write_parquet(rows, LABELS_PATH, stored_metadata(raw, rows, spec, adql))
+    print(f"wrote {LABELS_PATH}: {rows.num_rows:,} rows of {LABELS.title}")
+
+
+def quoted(name: str) -> str:
+    """A column's name in ADQL as VizieR needs it: in upper and lower case, or a reserved word."""
+    return f'"{name}"'
 
 
 if __name__ == "__main__":

@@ -1,34 +1,57 @@
 """Fetch which Gaia source is which minor planet, for the sources that have a spectrum.
 
-Reads   the table fetch_source_mapping.table over TAP (one row per source)
+Reads   the table fetch_source_mapping.table (one row per source) of the Gaia archive, of the
+        mirror in GAIA_TAP_URL, or from the files in GAIA_FILES
 Writes  data/raw/source_mapping.parquet
-Source  Tanga et al. 2023, A&A 674, A12
+Source  fetch_source_mapping.citation in params.yaml
 """
 
-from asteroid_taxonomy.archives.acquire import Source, acquire
-from asteroid_taxonomy.archives.connection import Archive
-from asteroid_taxonomy.console import run
-from asteroid_taxonomy.params import load_params
-from asteroid_taxonomy.raw_tables import SOURCE_MAPPING, SOURCE_MAPPING_PATH
-from asteroid_taxonomy.simulated import survey as simulated_survey
+import os
 
-PARAMS = ("survey", "tap", "fetch_source_mapping")
+from asteroid_taxonomy.archives import files
+from asteroid_taxonomy.archives.connection import GAIA
+from asteroid_taxonomy.archives.tap import Query, TapService
+from asteroid_taxonomy.console import run
+from asteroid_taxonomy.files import write_parquet
+from asteroid_taxonomy.params import load_params
+from asteroid_taxonomy.raw_tables import (
+    SOURCE_MAPPING,
+    SOURCE_MAPPING_PATH,
+    column_names,
+    in_order,
+    stored_metadata,
+)
+
+PARAMS = ("source", "tap", "fetch_source_mapping", "fetch_spectra.columns")
 
 
 def main() -> None:
     """Run the stage."""
     params = load_params(PARAMS)
-    spec = params["fetch_source_mapping"]
-    acquire(
-        SOURCE_MAPPING,
-        Source(Archive("the Gaia archive", spec["archive"], "GAIA_TAP_URL"), spec["release"],
-               published_table=spec["table"], table=spec["table"],
-               # mirrors hold the whole table or a part of it: these rows are the same in all
-               where=f"WHERE source_id IN (SELECT source_id FROM {spec['spectra_table']})"),
-        params,
-        draw=simulated_survey.source_mapping,
-        path=SOURCE_MAPPING_PATH,
-    )
+    spec, of_spectra = params["fetch_source_mapping"], params["fetch_spectra"]["columns"]
+    columns = column_names(SOURCE_MAPPING, spec["columns"])
+    # mirrors hold the whole table or a part of it: these rows are the same in all
+    with_spectrum = (f"{columns['source_id']} IN (SELECT {of_spectra['source_id']} "
+                     f"FROM {spec['spectra_table']})")
+    query = Query(columns, spec["table"], (with_spectrum,))
+
+    # ask
+    if params["source"] == "simulated":
+        from asteroid_taxonomy.simulated import survey
+
+        rows = survey.source_mapping()
+    elif location := os.environ.get(GAIA.files_variable):
+        rows = files.source_mapping(location, spec["columns"], of_spectra)
+    else:
+        with TapService(GAIA, spec["service"], params["tap"], SOURCE_MAPPING.title) as service:
+            service.list_columns(query.table)
+            rows = service.fetch(query, SOURCE_MAPPING)
+
+    # order, check, write
+    rows = in_order(SOURCE_MAPPING, rows)
+    adql = str(query) if params["source"] == "archives" else None
+    write_parquet(rows, SOURCE_MAPPING_PATH, stored_metadata(SOURCE_MAPPING, rows, spec, adql))
+    print(f"wrote {SOURCE_MAPPING_PATH}: {rows.num_rows:,} rows of {SOURCE_MAPPING.title}")
 
 
 if __name__ == "__main__":

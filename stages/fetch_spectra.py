@@ -1,33 +1,56 @@
 """Fetch the asteroid reflectance spectra of a Gaia release.
 
-Reads   the table fetch_spectra.table over TAP (one row per asteroid and wavelength)
+Reads   the table fetch_spectra.table (one row per asteroid and wavelength) of the Gaia archive,
+        of the mirror in GAIA_TAP_URL, or from the files in GAIA_FILES
 Writes  data/raw/spectra.parquet
-Source  Galluccio et al. 2022, A&A 674, A35
+Source  fetch_spectra.citation in params.yaml
 """
 
-from asteroid_taxonomy.archives.acquire import Source, acquire
-from asteroid_taxonomy.archives.connection import Archive
-from asteroid_taxonomy.console import run
-from asteroid_taxonomy.params import load_params
-from asteroid_taxonomy.raw_tables import SPECTRA, SPECTRA_PATH, check_spectra
-from asteroid_taxonomy.simulated import survey as simulated_survey
+import os
 
-PARAMS = ("survey", "tap", "bands", "fetch_spectra")
+from asteroid_taxonomy.archives import files
+from asteroid_taxonomy.archives.connection import GAIA
+from asteroid_taxonomy.archives.tap import Query, TapService
+from asteroid_taxonomy.console import run
+from asteroid_taxonomy.files import write_parquet
+from asteroid_taxonomy.params import load_params
+from asteroid_taxonomy.raw_tables import (
+    SPECTRA,
+    SPECTRA_PATH,
+    check_spectra,
+    column_names,
+    in_order,
+    stored_metadata,
+)
+
+PARAMS = ("source", "tap", "bands.wavelengths_nm", "fetch_spectra")
 
 
 def main() -> None:
     """Run the stage."""
     params = load_params(PARAMS)
     spec, wavelengths_nm = params["fetch_spectra"], params["bands"]["wavelengths_nm"]
-    acquire(
-        SPECTRA,
-        Source(Archive("the Gaia archive", spec["archive"], "GAIA_TAP_URL"), spec["release"],
-               published_table=spec["table"], table=spec["table"]),
-        params,
-        draw=lambda: simulated_survey.spectra(wavelengths_nm),
-        path=SPECTRA_PATH,
-        check=lambda rows: check_spectra(rows, wavelengths_nm, spec["reflectance_bounds"]),
-    )
+    query = Query(column_names(SPECTRA, spec["columns"]), spec["table"])
+
+    # ask
+    if params["source"] == "simulated":
+        from asteroid_taxonomy.simulated import survey
+
+        rows = survey.spectra(wavelengths_nm)
+    elif location := os.environ.get(GAIA.files_variable):
+        rows = files.spectra(location, spec["columns"])
+    else:
+        with TapService(GAIA, spec["service"], params["tap"], SPECTRA.title) as service:
+            service.list_columns(query.table)
+            service.check_units(SPECTRA, query.columns)
+            rows = service.fetch(query, SPECTRA, rows_per_part=spec["rows_per_part"])
+
+    # order, check, write
+    rows = in_order(SPECTRA, rows)
+    check_spectra(rows, wavelengths_nm, spec["reflectance_bounds"])
+    adql = str(query) if params["source"] == "archives" else None
+    write_parquet(rows, SPECTRA_PATH, stored_metadata(SPECTRA, rows, spec, adql))
+    print(f"wrote {SPECTRA_PATH}: {rows.num_rows:,} rows of {SPECTRA.title}")
 
 
 if __name__ == "__main__":

@@ -80,7 +80,8 @@ def main() -> None:
     labelled = asteroids.filter(pc.is_valid(asteroids["class"])).sort_by("source_id")
     target = targets(labelled, split)
     learned = labelled.append_column("target", target).filter(pc.is_valid(target))
-    usable = has_bands(learned, wavelengths_nm, params["train"]["used_bands_nm"])
+    used_nm, *_ = params["train"]["used_bands_nm"].values()  # the main model's: it needs most
+    usable = has_bands(learned, wavelengths_nm, used_nm)
     out, place = held_out(learned["target"], usable, split)
     learned = learned.append_column("held_out", out).append_column("place", place)
     said = read_metadata(ASTEROIDS_PATH)

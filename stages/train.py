@@ -1,11 +1,13 @@
-"""Train the classifier on the labelled asteroids that are not held out, and have it predict.
+"""Train the classifiers on the labelled asteroids that are not held out, and have them predict.
 
 Reads   data/training_set.parquet, data/asteroids.parquet
-Writes  models/asteroid_taxonomy.skops, data/predictions.parquet (the model's probabilities of
-        every asteroid that has its bands, and of stress inputs)
+Writes  models/<name>.skops, data/predictions/<name>.parquet (the model's probabilities of every
+        asteroid that has its bands, and of stress inputs), for each name in train.used_bands_nm
 """
 
 import time
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,11 +20,11 @@ from asteroid_taxonomy.asteroids import (
 )
 from asteroid_taxonomy.console import PipelineError, run
 from asteroid_taxonomy.files import read_metadata
-from asteroid_taxonomy.learning.model_file import MODEL_PATH, save_model
+from asteroid_taxonomy.learning.model_file import model_path, save_model
 from asteroid_taxonomy.learning.models import augmentation, fit, make_model
 from asteroid_taxonomy.learning.predictions import (
-    PREDICTIONS_PATH,
     SURVEY,
+    predictions_path,
     stress_inputs,
     write_predictions,
 )
@@ -37,15 +39,13 @@ PARAMS = ("bands.wavelengths_nm", "train.model", "train.used_bands_nm",
           "train.augmentation_seed", "train.${train.model}")
 
 
-def main() -> None:
-    """Run the stage."""
-    params = load_params(PARAMS)
-    wavelengths_nm, train = params["bands"]["wavelengths_nm"], params["train"]
-    data = read_training_set(wavelengths_nm, train["used_bands_nm"])
-    for name in np.unique(data.target):
-        print(f"  {name}: {(data.target[data.train] == name).sum():,} to train on, "
-              f"{(data.target[data.test] == name).sum():,} held out")
-    model, copies = make_model(train, wavelengths_nm), augmentation(train)
+def train_and_predict(
+    name: str, train: dict[str, Any], wavelengths_nm: Sequence[int], asteroids: pa.Table
+) -> None:
+    """Fit the model `name` and write it and its predictions."""
+    used_nm = train["used_bands_nm"][name]
+    data = read_training_set(wavelengths_nm, used_nm)
+    model, copies = make_model(train, wavelengths_nm, used_nm), augmentation(train)
     started = time.monotonic()
     try:
         fit(model, copies, data.reflectance[data.train], data.error[data.train],
@@ -56,20 +56,30 @@ def main() -> None:
             f"{' '.join(str(error).split())}; correct that hyperparameter"
         ) from None
     took = time.monotonic() - started
-    save_model(model)
+    save_model(model, model_path(name))
 
-    columns = reflectance_columns(wavelengths_nm)
-    survey = read_asteroids(wavelengths_nm, ["source_id", *columns])
-    survey = survey.filter(pa.array(has_bands(survey, wavelengths_nm, train["used_bands_nm"])))
-    used = used_band_numbers(wavelengths_nm, train["used_bands_nm"])
-    write_predictions(
-        model.predict_proba, list(model.classes_), survey["source_id"].combine_chunks(),
-        {SURVEY: matrix(survey, columns), **stress_inputs(data.reflectance[data.test], used)},
-        read_metadata(TRAINING_SET_PATH)["survey"])
-    print(f"wrote {MODEL_PATH}: {train['model']} on {len(data.train):,} asteroids and "
-          f"{copies.noisy_copies} noisy copies of each, by "
-          f"{train[train['model']]['learn']}, {len(used)} bands, {took:.1f} s; and "
-          f"{PREDICTIONS_PATH}: of {len(survey):,} asteroids")
+    usable = asteroids.filter(pa.array(has_bands(asteroids, wavelengths_nm, used_nm)))
+    spectra = matrix(usable, reflectance_columns(wavelengths_nm))
+    stress = stress_inputs(data.reflectance[data.test], used_band_numbers(wavelengths_nm, used_nm))
+    write_predictions(model.predict_proba, list(model.classes_), usable["source_id"].combine_chunks(),
+                      {SURVEY: spectra, **stress}, read_metadata(TRAINING_SET_PATH)["survey"],
+                      predictions_path(name))
+    by_target = ", ".join(f"{target} {n:,}" for target, n in zip(
+        *np.unique(data.target[data.train], return_counts=True), strict=True))
+    print(f"wrote {model_path(name)}: {train['model']} on {len(data.train):,} asteroids "
+          f"({by_target}) and {copies.noisy_copies} noisy copies of each, by "
+          f"{train[train['model']]['learn']}, {len(used_nm)} bands, {took:.1f} s, "
+          f"{len(data.test):,} held out; and {predictions_path(name)}: {len(usable):,} asteroids")
+
+
+def main() -> None:
+    """Run the stage."""
+    params = load_params(PARAMS)
+    wavelengths_nm, train = params["bands"]["wavelengths_nm"], params["train"]
+    asteroids = read_asteroids(wavelengths_nm,
+                               ["source_id", *reflectance_columns(wavelengths_nm)])
+    for name in train["used_bands_nm"]:
+        train_and_predict(name, train, wavelengths_nm, asteroids)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import gzip
 import html
 import re
 import zlib
+from collections.abc import Mapping
 from typing import IO, cast
 
 import pyarrow as pa
@@ -18,9 +19,42 @@ from pyarrow import csv as pa_csv
 from asteroid_taxonomy.console import EXAMPLES, PipelineError
 
 NULLS = ["", "null", "NULL", "NaN", "nan"]
+# words of DaCHS, VOLLT (TAPVizieR), ESA and PostgreSQL about a query that will not pass either way
+QUERY_FAULT = re.compile(
+    r"unresolved|\bpars(e|ing)|syntax|unknown (table|column)|no such|not exist|not found|"
+    r"could not locate|incorrect ADQL|encountered \"", re.IGNORECASE)
 HEAD_BYTES = 1 << 16
 BLOCK_BYTES = 1 << 20
 GZIP_MAGIC = b"\x1f\x8b"
+
+
+class TapError(PipelineError):
+    """A service refuses, or sends what is not the answer: will not pass by waiting.
+
+    `kind` is what two refusals are compared by.
+    """
+
+    def __init__(self, sentence: str, kind: str = "answer") -> None:
+        super().__init__(sentence)
+        self.kind = kind
+
+
+class PassingFault(Exception):
+    """A fault that may pass: worth another attempt after `retry_after` seconds."""
+
+    def __init__(self, reason: str, retry_after: float = 0.0) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+def printable(text: str) -> str:
+    """`text` on one line, without what could move a terminal's cursor."""
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
+
+
+def query_is_at_fault(said: str) -> bool:
+    """Whether a service's words blame the query."""
+    return bool(QUERY_FAULT.search(said))
 
 
 def server_message(body: bytes) -> str:
@@ -35,14 +69,17 @@ def server_message(body: bytes) -> str:
         if found and found[1].strip():
             text = found[1]
             break
-    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())[:300]
+    return printable(html.unescape(re.sub(r"<[^>]*>", " ", text)))[:300]
 
 
-def read_body(body: IO[bytes], sized: bool, schema: pa.Schema, source: str) -> pa.Table:
+def read_body(
+    body: IO[bytes], sized: bool, columns: Mapping[str, str], schema: pa.Schema, source: str
+) -> pa.Table:
     """Parse a stored result into the names, order and types of `schema`.
 
     Results come gzipped with or without a header that says so: the first bytes tell. Column names
-    are matched without regard to case, order or quotes. Nothing, null and NaN are null.
+    are matched without regard to case, order or quotes. Nothing, null and NaN are null, and blanks
+    around text are not part of it.
 
     Parameters
     ----------
@@ -51,6 +88,8 @@ def read_body(body: IO[bytes], sized: bool, schema: pa.Schema, source: str) -> p
     sized : bool
         Whether the transport knew how many bytes to expect. Where it did not, a body that ends
         inside a line was cut off.
+    columns : mapping of str to str
+        What the result calls each field of `schema`, by its name there.
     schema : pyarrow.Schema
         What was asked for.
     source : str
@@ -58,6 +97,8 @@ def read_body(body: IO[bytes], sized: bool, schema: pa.Schema, source: str) -> p
 
     Raises
     ------
+    PassingFault
+        A page in the table's place that does not blame the query.
     PipelineError
         Cut off, not CSV, other columns than asked for, or a value that does not fit its type.
     """
@@ -72,25 +113,28 @@ def read_body(body: IO[bytes], sized: bool, schema: pa.Schema, source: str) -> p
     body.seek(0)
     stream = cast(IO[bytes], gzip.GzipFile(fileobj=body)) if zipped else body
     try:
-        return _read_csv(stream, schema, source)
+        return _read_csv(stream, columns, schema, source)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise PipelineError(f"the compressed answer of {source} is cut off or damaged ({error}); "
                             "run it again") from None
 
 
-def _read_csv(stream: IO[bytes], schema: pa.Schema, source: str) -> pa.Table:
-    declared = _header(stream, schema, source)
+def _read_csv(
+    stream: IO[bytes], columns: Mapping[str, str], schema: pa.Schema, source: str
+) -> pa.Table:
+    names = {columns[field.name].strip('"').lower(): field for field in schema}
+    declared = _header(stream, names, source)
     stream.seek(0)
     try:
         table = _parse(stream, declared)
     except pa.ArrowInvalid as error:
         stream.seek(0)
         raise PipelineError(_explain(stream, declared, source, error)) from None
-    return _null_for_nan(table.select(schema.names))
+    return _null_for_nan_and_blanks(table.select(schema.names))
 
 
-def _header(stream: IO[bytes], schema: pa.Schema, source: str) -> list[pa.Field]:
-    """The fields of `schema` in the order of the result's first line."""
+def _header(stream: IO[bytes], names: Mapping[str, pa.Field], source: str) -> list[pa.Field]:
+    """The fields, by what the result calls them in lower case, in the order of its first line."""
     head = stream.read(HEAD_BYTES)
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     if not start:
@@ -102,16 +146,18 @@ def _header(stream: IO[bytes], schema: pa.Schema, source: str) -> list[pa.Field]
         if b"OVERFLOW" in tail:
             raise PipelineError(f"{source} marked its answer as truncated (OVERFLOW) and sent XML "
                                 "where CSV was asked for; nothing was stored; use another mirror")
-        raise PipelineError(f"{source} sent a page where a CSV table was expected: "
-                            f"{server_message(start)}; nothing was stored; try again later")
+        said = f"sent a page where a CSV table was expected: {server_message(start)}"
+        if not query_is_at_fault(said):
+            raise PassingFault(said)
+        raise TapError(f"{source} {said}; nothing was stored; check the names of the table and its"
+                       " columns in params.yaml", "query")
     line = re.split(rb"[\r\n]", start, maxsplit=1)[0].decode("utf-8", "replace").strip()
-    header = [name.strip().strip('"') for name in next(csv.reader([line]))]
-    wanted = {field.name.lower(): field for field in schema}
-    if sorted(name.lower() for name in header) != sorted(wanted):
-        came = "".join(c if c.isprintable() else "?" for c in ", ".join(header)[:300])
-        raise PipelineError(f"{source} was asked for the columns {', '.join(schema.names)} and "
-                            f"sent {came}; nothing was stored; check the table name")
-    return [wanted[name.lower()] for name in header]
+    header = [name.strip().strip('"').strip() for name in next(csv.reader([line]))]
+    if sorted(name.lower() for name in header) != sorted(names):
+        raise PipelineError(f"{source} was asked for the columns {', '.join(names)} and "
+                            f"sent {printable(', '.join(header))[:300]}; nothing was stored; "
+                            "check the names of the table and its columns in params.yaml")
+    return [names[name.lower()] for name in header]
 
 
 def _parse(stream: IO[bytes], declared: list[pa.Field]) -> pa.Table:
@@ -125,13 +171,20 @@ def _parse(stream: IO[bytes], declared: list[pa.Field]) -> pa.Table:
     ).read_all()
 
 
-def _null_for_nan(table: pa.Table) -> pa.Table:
-    # NaN has more spellings (-nan, NAN) than the list of nulls
+def _null_for_nan_and_blanks(table: pa.Table) -> pa.Table:
+    # NaN has more spellings (-nan, NAN) than the list of nulls; columns of fixed width are padded
     for i, field in enumerate(table.schema):
-        if pa.types.is_floating(field.type) and pc.any(pc.is_nan(table.column(i))).as_py():
-            nan = pc.is_nan(table.column(i))
-            nulled = pc.if_else(nan, pa.scalar(None, field.type), table.column(i))
-            table = table.set_column(i, field, nulled)
+        values = table.column(i)
+        if pa.types.is_string(field.type):
+            values = pc.utf8_trim_whitespace(values)
+            void = pc.equal(values, "")
+        elif pa.types.is_floating(field.type):
+            void = pc.is_nan(values)
+        else:
+            continue
+        if pc.any(void).as_py():
+            values = pc.if_else(void, pa.scalar(None, field.type), values)
+        table = table.set_column(i, field, values)
     return table
 
 
@@ -151,7 +204,7 @@ def _explain(
         if bad:
             rows = pc.is_in(column, pa.array(bad, pa.binary()))
             keys = text.column(0).filter(rows).unique().slice(0, EXAMPLES).to_pylist()
-            shown = ", ".join(str(key and key.decode("utf-8", "replace")) for key in keys)
+            shown = printable(", ".join(str(k and k.decode("utf-8", "replace")) for k in keys))
             return (f"column {field.name} of the answer of {source} has {pc.sum(rows).as_py():,} "
                     f"values that are not {field.type}, e.g. {bad[0].decode('utf-8', 'replace')!r}"
                     f" ({text.column_names[0]} {shown}); nothing was stored; check the table name")

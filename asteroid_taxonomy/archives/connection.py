@@ -1,72 +1,75 @@
-"""The connection to a TAP service: time-outs, a deadline, retries, redirects, plain errors.
+"""The connection to a TAP service: time-outs, redirects, bounds, and what a fault means.
 
 astroquery's TapPlus brings a connection of its own on http.client, without any of these; it takes
-another one in its place, and this is it, on `requests`.
+another one in its place, and this is it, on `requests`. Nothing is tried again here: a fault that
+may pass is told from one that will not, and asteroid_taxonomy.archives.tap has the patience.
 """
 
 import email.utils
 import os
-import random
 import re
+import threading
 import time
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
 from astroquery.utils.tap.conn.tapconn import CONTENT_TYPE_POST_DEFAULT, TapConn
 
-from asteroid_taxonomy.archives.answer import server_message
-from asteroid_taxonomy.console import PipelineError, Progress
+from asteroid_taxonomy.archives.answer import (
+    GZIP_MAGIC,
+    PassingFault,
+    TapError,
+    printable,
+    query_is_at_fault,
+    server_message,
+)
+from asteroid_taxonomy.console import Progress
 
-TRANSIENT_STATUS = {429, 502, 503, 504}
-REPOST_STATUS = {301, 307, 308}  # the service has moved: the same POST goes to the new address
+PASSING_STATUS = {429, 500, 502, 503, 504}
+MOVED_STATUS = {301, 302, 307, 308}  # a POST to the same name elsewhere is sent there again
 REDIRECTS = 5
 CHUNK_BYTES = 1 << 18
+SMALL_BYTES = 1 << 20  # of a phase, a job or an error page; more is not read
 GRACE_S = 5.0  # what a request gets after the deadline: deleting the job is still worth a try
-T = TypeVar("T")
-
-
-class TapError(PipelineError):
-    """The archive could not be reached, refused the query, or did not send the whole answer."""
-
-
-class TransientError(Exception):
-    """A fault that may pass: worth another attempt after `retry_after` seconds."""
-
-    def __init__(self, reason: str, retry_after: float = 0.0) -> None:
-        super().__init__(reason)
-        self.retry_after = retry_after
+HEADERS = {"User-Agent": "asteroid-taxonomy (astroquery, requests)", "Accept-Encoding": "gzip"}
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A TAP service as published, and the environment variable that names a mirror of it."""
+    """An archive: the environment variables that name other doors to its tables, and who helps."""
 
     name: str
-    published_url: str
     mirror_variable: str
+    files_variable: str
+    contact: str
 
-    @property
-    def url(self) -> str:
-        """The mirror's TAP URL where one is named, else the published one."""
-        return (os.environ.get(self.mirror_variable) or self.published_url).rstrip("/")
 
-    def __str__(self) -> str:
-        return f"{self.name} ({self.url})"
+GAIA = Archive("the Gaia archive", "GAIA_TAP_URL", "GAIA_FILES",
+               "the Gaia helpdesk (https://www.cosmos.esa.int/web/gaia/questions)")
+VIZIER = Archive("TAPVizieR", "VIZIER_TAP_URL", "LABELS_FILE",
+                 "CDS (cds-question@unistra.fr)")
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How long to wait, in seconds, and how often to try again (block `tap` of params.yaml)."""
+    """How long to wait, in seconds (block `tap` of params.yaml)."""
 
     connect_timeout_s: float
     read_timeout_s: float
     deadline_s: float
-    retries: int
     backoff_s: float
+    longest_pause_s: float
+
+
+class _Session(requests.Session):
+    """Leaves redirects alone: requests would read their bodies, and turn a POST into a GET."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        return None
 
 
 class _Answer:
@@ -74,7 +77,9 @@ class _Answer:
 
     def __init__(self, response: requests.Response, body: bytes) -> None:
         self.status, self.reason = response.status_code, response.reason
-        self._headers = list(response.headers.items())
+        # TapPlus takes what follows the last slash for the job's name
+        location = re.sub(r"[;?#].*", "", response.headers.get("Location", "")).rstrip("/")
+        self._headers = [("Location", location)]
         self._body = body.decode("utf-8", "replace").encode()
 
     def read(self) -> bytes:
@@ -87,44 +92,51 @@ class _Answer:
 class Connection(TapConn):
     """TapPlus's connection, on requests; its deadline starts when it is made."""
 
-    def __init__(self, archive: Archive, limits: Limits, progress: Progress) -> None:
-        if not re.match(r"https?://[\w.-]+(:\d+)?(/|$)|https?://\[[\da-fA-F:]+\]", archive.url):
+    def __init__(
+        self, archive: Archive, published_url: str, limits: Limits, progress: Progress
+    ) -> None:
+        mirror = os.environ.get(archive.mirror_variable)
+        self.url = (mirror or published_url).rstrip("/")
+        if not re.match(r"https?://[\w.-]+(:\d+)?(/|$)|https?://\[[\da-fA-F:]+\]", self.url):
             raise TapError(
-                f"{archive.mirror_variable} should be a TAP URL such as "
-                f"{archive.published_url}, but is {archive.url!r}; correct or unset it"
-            )
-        super().__init__(archive.url.startswith("https"), urlsplit(archive.url).netloc)
+                f"{archive.mirror_variable} should be a TAP URL such as {published_url}, but is "
+                f"{self.url!r}; correct or unset it", "address")
+        super().__init__(self.url.startswith("https"), urlsplit(self.url).netloc)
         self.archive, self.limits, self.progress = archive, limits, progress
+        self.contact = "its operators" if mirror else archive.contact
         self.ends = time.monotonic() + limits.deadline_s
-        self.session = requests.Session()
-        self.session.headers["Accept-Encoding"] = "gzip"
+        self.session = _Session()
+        self.session.headers.update(HEADERS)
+
+    def __str__(self) -> str:
+        return f"{self.archive.name} ({self.url})"
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until the deadline."""
+        return self.ends - time.monotonic()
 
     def execute_tapget(self, subcontext: str, *, verbose: bool = False) -> _Answer:
-        """GET, with retries: asking twice does no harm."""
-
-        def attempt() -> _Answer:
-            with self.request("GET", subcontext) as response:
-                return _Answer(response, b"".join(self.chunks(response)))
-
-        return self.retrying(attempt)
+        """GET a small answer."""
+        with self.open("GET", subcontext) as response:
+            return _Answer(response, self.small(response))
 
     def execute_tappost(
         self, subcontext: str, data: str, content_type: str = CONTENT_TYPE_POST_DEFAULT, *,
         verbose: bool = False,
     ) -> _Answer:
-        """POST once: it changes a job, so what fails is begun anew as a whole."""
-        with self.request("POST", subcontext, data) as response:
-            body = b"".join(self.chunks(response))
-        created = response.status_code == 303 and "Location" in response.headers
-        if subcontext == "async" and not created:
-            raise TapError(
-                f"{self.archive} did not create a job: {server_message(body) or 'it said nothing'}"
-                f"; check that {self.archive.mirror_variable} names a TAP service with /async"
-            )
-        return _Answer(response, body)
+        """POST that makes or changes a job; a 302 counts as the 303 that it should be."""
+        with self.open("POST", subcontext, data) as response:
+            answer = _Answer(response, b"")
+            if subcontext == "async":
+                if answer.getheaders()[0][1].rpartition("/")[2] in {"", "async"}:
+                    said = server_message(self.small(response)) or "it said nothing"
+                    raise self.fault(response.status_code, f"did not create a job: {said}")
+                answer.status = 303
+        return answer
 
-    def request(self, method: str, path: str, data: str | None = None) -> requests.Response:
-        """Send one request; the body is still to be read.
+    def open(self, method: str, path: str, data: str | None = None) -> requests.Response:
+        """Send one request and follow where it leads; the body is still to be read.
 
         Parameters
         ----------
@@ -137,124 +149,147 @@ class Connection(TapConn):
 
         Raises
         ------
-        TransientError
+        PassingFault
             No answer, or a status that may pass.
         TapError
-            Any other status than 200 and 303.
+            A status that will not.
         """
-        url = f"{self.archive.url}/{path}"
+        url = f"{self.url}/{path}"
         for _ in range(REDIRECTS):
             response = self._send(method, url, data)
-            if method == "GET" or response.status_code not in REPOST_STATUS:
+            if not response.is_redirect:
                 break
-            url = urljoin(url, response.headers.get("Location", ""))
-        if response.status_code in (200, 303):
+            try:
+                target = urljoin(url, response.headers["Location"])
+                same_name = urlsplit(target).path.rpartition("/")[2] == path.rpartition("/")[2]
+            except ValueError:
+                raise self.fault(0, "redirects to what is no address: "
+                                 + printable(response.headers["Location"])) from None
+            if method == "POST" and not (response.status_code in MOVED_STATUS and same_name):
+                if path != "sync":  # the address of a job, for who asked
+                    return response
+                method, data = "GET", None
+            response.close()
+            url = target
+        else:
+            raise self.fault(0, "redirects without end")
+        if response.status_code in (200, 201):
             return response
         with response:
-            status = f"answered {response.status_code} {response.reason}"
-            if response.status_code in TRANSIENT_STATUS:
-                raise TransientError(status, _seconds(response.headers.get("Retry-After", "")))
-            said = server_message(b"".join(self.chunks(response)))
-        raise TapError(
-            f"{self.archive} {status} to {method} {urlsplit(url).path}{': ' * bool(said)}{said}; "
-            f"check the table names in params.yaml and the URL in {self.archive.mirror_variable}"
-        )
+            said = server_message(self.small(response))
+            status = printable(f"answered {response.status_code} {response.reason}")
+            retry_after = _seconds(response.headers.get("Retry-After", ""))
+        gone = response.status_code == 404 and method == "GET" and path.startswith("async/")
+        raise self.fault(429 if gone else response.status_code,
+                         f"{status} to {method} /{path}{': ' * bool(said)}{said}", retry_after)
+
+    def fault(self, status: int, what: str, retry_after: float = 0.0) -> Exception:
+        """The exception for a service that did `what`, by HTTP status (0: none of its own).
+
+        A TapError ends in the advice that fits; of a PassingFault the last word is not yet said.
+        """
+        mirror = self.archive.mirror_variable
+        if status == 400 or status in (200, 500) and query_is_at_fault(what):
+            return TapError(f"{self} {what}; check the names of the table and its columns in "
+                            "params.yaml", "query")
+        if status in PASSING_STATUS:
+            return PassingFault(what, retry_after)
+        if status in (401, 403):
+            return TapError(f"{self} {what}; it does not let this machine in: write to "
+                            f"{self.contact}, or name another mirror in {mirror} or files in "
+                            f"{self.archive.files_variable}", "forbidden")
+        return TapError(f"{self} {what}; check that {mirror}, or service in params.yaml, is the "
+                        "address of a TAP service", "address")
 
     def _send(self, method: str, url: str, data: str | None) -> requests.Response:
         # silence may last to the deadline, not beyond
-        silence = min(self.limits.read_timeout_s, max(self.ends - time.monotonic(), GRACE_S))
-        headers = {"Content-Type": CONTENT_TYPE_POST_DEFAULT} if data else {}
-        advice = f"check the URL in {self.archive.mirror_variable}"
+        silence = min(self.limits.read_timeout_s, max(self.left_s, GRACE_S))
+        patience = (self.limits.connect_timeout_s, silence)
+        came: list[requests.Response | Exception] = []
+
+        def send() -> None:
+            try:
+                came.append(self.session.request(
+                    method, url, data=data, stream=True, timeout=patience,
+                    headers={"Content-Type": CONTENT_TYPE_POST_DEFAULT} if data else {}))
+            except Exception as error:  # raised below, where it is awaited
+                came.append(error)
+
+        # a time-out of `requests` starts anew with every byte of a header: the thread's does not
+        thread = threading.Thread(target=send, daemon=True)
+        thread.start()
+        thread.join(sum(patience))
+        if not came:
+            raise PassingFault(f"sent no whole header within {sum(patience):g} s")
+        error = came[0]
+        if isinstance(error, requests.Response):
+            return error
+        if isinstance(error, requests.exceptions.SSLError):
+            raise TapError(f"the certificate of {self} was not accepted ({_reason(error)}); check "
+                           "this machine's clock and proxy", "certificate")
+        if isinstance(error, (requests.exceptions.ConnectionError, requests.exceptions.Timeout)):
+            raise PassingFault(_reason(error))
+        raise self.fault(0, f"cannot be asked: {_reason(error)}")
+
+    def small(self, response: requests.Response) -> bytes:
+        """A small body, unzipped where a proxy zipped it.
+
+        Raises
+        ------
+        PassingFault
+            It is not small, or it broke off.
+        """
+        body = b""
+        for chunk in self.chunks(response):
+            body += chunk
+            if len(body) > SMALL_BYTES:
+                raise PassingFault(f"sent more than {SMALL_BYTES:,} bytes where a word or a page "
+                                   "was expected")
+        if body[:2] != GZIP_MAGIC:
+            return body
         try:
-            return self.session.request(
-                method, url, data=data, headers=headers, stream=True,
-                timeout=(self.limits.connect_timeout_s, silence), allow_redirects=method == "GET",
-            )
-        except requests.exceptions.TooManyRedirects:
-            raise TapError(f"{self.archive} redirects without end; {advice}") from None
-        except requests.exceptions.SSLError as error:
-            raise TapError(f"the certificate of {self.archive} was not accepted "
-                           f"({_reason(error)}); check this machine's clock and proxy") from None
-        except (requests.exceptions.ConnectionError, requests.exceptions.Timeout) as error:
-            raise TransientError(_reason(error)) from None
-        except requests.exceptions.RequestException as error:
-            raise TapError(f"{self.archive}: {_reason(error)}; {advice}") from None
+            return zlib.decompressobj(31).decompress(body, SMALL_BYTES)  # 31: with gzip's header
+        except zlib.error as error:
+            raise PassingFault(f"sent a damaged page ({error})") from None
 
     def chunks(self, response: requests.Response) -> Iterator[bytes]:
         """The body as sent (not unzipped), piece by piece as it comes, until the deadline.
 
         Raises
         ------
-        TransientError
-            The connection broke, or less came than the headers promised.
+        PassingFault
+            The connection broke, less came than the headers promised, or the deadline has come.
         """
         received = 0
-        if response.is_redirect:  # requests has read that one's body
-            yield response.content
-            return
         try:
             # read1 gives what is there; read would sit out a trickle until a chunk is full
             while chunk := response.raw.read1(CHUNK_BYTES, decode_content=False):
-                if received:  # what came at once needs no deadline
-                    self.check_deadline(f"sending its answer ({received:,} bytes so far)")
+                if received and self.left_s < 0:  # what came at once needs no deadline
+                    raise PassingFault(f"was still sending ({received:,} bytes so far)")
                 received += len(chunk)
                 yield chunk
-        except (urllib3.exceptions.HTTPError, ConnectionError) as error:
-            raise TransientError(
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            raise PassingFault(
                 f"the connection broke after {received:,} bytes ({_reason(error)})"
             ) from None
-
-    def check_deadline(self, doing: str) -> None:
-        """Raise TapError once the deadline has passed."""
-        if time.monotonic() > self.ends:
-            raise TapError(
-                f"{self.archive} was still {doing} at the deadline of "
-                f"{self.limits.deadline_s:g} s; try again later, or raise tap.deadline_s in "
-                "params.yaml"
-            )
-
-    def retrying(self, attempt: Callable[[], T]) -> T:
-        """Call `attempt` again after what may pass, with exponential backoff and jitter."""
-        for number in range(1, self.limits.retries + 2):
-            try:
-                return attempt()
-            except TransientError as error:
-                fault = error
-            wait = self.limits.backoff_s * 2 ** (number - 1) * random.uniform(0.5, 1.5)
-            wait = max(wait, fault.retry_after)
-            if number > self.limits.retries:
-                break
-            if time.monotonic() + wait > self.ends:
-                raise TapError(
-                    f"{self.archive} could not be used: {fault}, and the deadline of "
-                    f"{self.limits.deadline_s:g} s comes before the next attempt; try again "
-                    "later, or raise tap.deadline_s in params.yaml"
-                )
-            self.progress.update(note=f"{fault}; attempt {number + 1} in {wait:.1f} s")
-            time.sleep(wait)
-        raise TapError(
-            f"{self.archive} could not be used: {fault} (attempt {number}); check the network, "
-            f"or name a mirror in {self.archive.mirror_variable}, or run without an archive on "
-            "the simulated survey (`make demo`, or survey: simulated in params.yaml)"
-        )
 
 
 def _seconds(retry_after: str) -> float:
     """Retry-After in seconds; RFC 9110 allows a number or a date. 0 where it is neither."""
-    if retry_after.strip().isdigit():
+    if retry_after.strip().isdecimal():
         return float(retry_after)
     try:
         return email.utils.parsedate_to_datetime(retry_after).timestamp() - time.time()
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
 
 
 def _reason(error: BaseException) -> str:
     """The innermost cause of a network error, on one line."""
-    text = str(error)
+    text = printable(str(error))
     for pattern in (r"Failed to (?:resolve|establish)[^\[\(]*(?:\[[^\]]*\] [^\)'\"]*)?",
                     r"(?:Read|Connect) timed out[^\)'\"]*", r"Remote end closed[^\)'\"]*"):
         found = re.search(pattern, text)
         if found:
-            return " ".join(found[0].split())
-    return " ".join(text.split())[:200]
+            return found[0].strip()
+    return text[:200]

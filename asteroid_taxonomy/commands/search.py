@@ -26,7 +26,6 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, ParameterSampler, StratifiedKFold
 
-from asteroid_taxonomy.asteroids import TRAINING_SET_PATH, used_band_numbers
 from asteroid_taxonomy.console import PipelineError, Progress
 from asteroid_taxonomy.evaluation.metrics import scores
 from asteroid_taxonomy.files import read_metadata, write_json

@@ -15,15 +15,16 @@ from asteroid_taxonomy.learning.augmentation import Augmentation
 from asteroid_taxonomy.learning.models import augmentation, make_model
 
 PUBLISHED = Path("experiments/published.yaml")
-SHIPPED, PUBLISHED_RECIPE = "cv", "published_recipe_cv"  # how their metrics' names begin
+SHIPPED, VISIBLE, PUBLISHED_RECIPE = "cv", "visible_cv", "published_recipe_cv"  # how their metrics' names begin
 NO_COPIES = Augmentation(noisy_copies=0, seed=0)
 
 
-def candidate(train: dict[str, Any], wavelengths_nm: Sequence[int]) -> Candidate:
-    """The model of a block `train` of params.yaml."""
-    return Candidate(make_model(train, wavelengths_nm),
-                     used_band_numbers(wavelengths_nm, train["used_bands_nm"]),
-                     augmentation(train))
+def candidate(
+    train: dict[str, Any], wavelengths_nm: Sequence[int], used_nm: Sequence[int]
+) -> Candidate:
+    """The model of a block `train` of params.yaml that uses these bands."""
+    return Candidate(make_model(train, wavelengths_nm, used_nm),
+                     used_band_numbers(wavelengths_nm, used_nm), augmentation(train))
 
 
 def candidates(
@@ -32,11 +33,14 @@ def candidates(
     """By recipe and seed. The published recipe's own seed is the first of its seeds."""
     published = yaml.safe_load(PUBLISHED.read_text(encoding="utf-8"))["train"]
     published["augmentation_seed"] = train["augmentation_seed"]
-    out = {(SHIPPED, 0): candidate(train, wavelengths_nm)}
+    used_nm, *others = train["used_bands_nm"].values()
+    out = {(SHIPPED, 0): candidate(train, wavelengths_nm, used_nm)}
+    out |= {(VISIBLE, 0): candidate(train, wavelengths_nm, nm) for nm in others}
     first = published["mlp"]["random_state"]
     for seed in range(first, first + published_seeds):
         published["mlp"] = {**published["mlp"], "random_state": seed}
-        out[PUBLISHED_RECIPE, seed] = candidate(published, wavelengths_nm)
+        out[PUBLISHED_RECIPE, seed] = candidate(
+            published, wavelengths_nm, *published["used_bands_nm"].values())
     for name, model in (("lda_cv", LinearDiscriminantAnalysis()),
                         ("majority_cv", DummyClassifier(strategy="prior"))):
         out[name, 0] = Candidate(Pipeline([("classifier", model)]), range(len(wavelengths_nm)),

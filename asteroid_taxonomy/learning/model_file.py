@@ -22,13 +22,18 @@ from asteroid_taxonomy.files import atomic
 from asteroid_taxonomy.learning.models import MODELS
 from asteroid_taxonomy.learning.sum_of_classes import SumOfClasses
 
-MODEL_PATH = Path("models/asteroid_taxonomy.skops")
+FOLDER = Path("models")
 TRUSTED_TYPES = tuple(sorted({name for model in MODELS.values() for name in model.trusted_types}
                              | {f"{SumOfClasses.__module__}.{SumOfClasses.__name__}"}))
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip entry can carry
 
 
-def save_model(model: Pipeline, path: Path = MODEL_PATH) -> None:
+def model_path(name: str) -> Path:
+    """Where the model lies that `train.used_bands_nm` in params.yaml calls `name`."""
+    return FOLDER / f"{name}.skops"
+
+
+def save_model(model: Pipeline, path: Path) -> None:
     """Write `model`; the same model gives the same bytes."""
     with zipfile.ZipFile(io.BytesIO(skops.io.dumps(model))) as parts:
         schema = json.loads(parts.read("schema.json"))
@@ -39,7 +44,7 @@ def save_model(model: Pipeline, path: Path = MODEL_PATH) -> None:
             out.writestr(_entry("schema.json"), json.dumps(schema, indent=1))
 
 
-def load_model(path: Path = MODEL_PATH) -> Pipeline:
+def load_model(path: Path) -> Pipeline:
     """Read a model written by `save_model`.
 
     Raises

@@ -105,15 +105,17 @@ MODELS: dict[str, Model] = {
 }
 
 
-def make_model(train: dict[str, Any], wavelengths_nm: Sequence[int]) -> "Pipeline":
+def make_model(
+    train: dict[str, Any], wavelengths_nm: Sequence[int], used_nm: Sequence[int]
+) -> "Pipeline":
     """Build the unfitted model that params.yaml describes.
 
     Parameters
     ----------
     train : dict
-        Block `train`: `model`, `used_bands_nm`, and under the model's name its hyperparameters.
-    wavelengths_nm : sequence of int
-        The grid, in nm.
+        Block `train`: `model`, and under the model's name its hyperparameters.
+    wavelengths_nm, used_nm : sequence of int
+        The grid, and the bands of it that the model uses, in nm.
 
     Returns
     -------
@@ -147,7 +149,7 @@ def make_model(train: dict[str, Any], wavelengths_nm: Sequence[int]) -> "Pipelin
     except TypeError as error:
         raise PipelineError(f"train.{name} in params.yaml does not fit the model: {error}; "
                             "remove or rename that hyperparameter") from None
-    used = used_band_numbers(wavelengths_nm, train["used_bands_nm"])
+    used = used_band_numbers(wavelengths_nm, used_nm)
     return Pipeline([
         ("bands", ColumnTransformer([("used", "passthrough", used)])),
         *([("scaler", StandardScaler())] if model.scaled else []),

@@ -15,11 +15,16 @@ import pyarrow.compute as pc
 from asteroid_taxonomy.asteroids import matrix
 from asteroid_taxonomy.files import read_parquet, write_parquet
 
-PREDICTIONS_PATH = Path("data/predictions.parquet")
+FOLDER = Path("data/predictions")
 BATCH = 1024  # spectra at a time; more is no faster and takes memory
 SURVEY = "survey"  # the name of the input that holds every asteroid with the used bands
 Spectra = npt.NDArray[np.float32]  # [n, bands]
 Probabilities = npt.NDArray[np.floating]  # [n, targets]
+
+
+def predictions_path(name: str) -> Path:
+    """Where the predictions of the model `name` lie."""
+    return FOLDER / f"{name}.parquet"
 
 
 def stress_inputs(spectra: Spectra, used: Sequence[int]) -> dict[str, Spectra]:
@@ -48,7 +53,7 @@ def in_batches(
 
 def write_predictions(
     predict: Callable[[Spectra], Probabilities], classes: Sequence[str], source_id: pa.Array,
-    inputs: dict[str, Spectra], survey: str,
+    inputs: dict[str, Spectra], survey: str, path: Path,
 ) -> None:
     """Write what `predict` makes of all `inputs`, in float32 and in float64.
 
@@ -66,21 +71,21 @@ def write_predictions(
         **{f"probability_{name}": single[:, i].astype(np.float32)
            for i, name in enumerate(classes)},
         **{f"probability_{name}_float64": double[:, i] for i, name in enumerate(classes)},
-    }), PREDICTIONS_PATH, {"survey": survey, "classes": list(classes)})
+    }), path, {"survey": survey, "classes": list(classes)})
 
 
-def read_predictions() -> tuple[pa.Table, list[str]]:
-    """Read that table; also give the targets, in the order of the model's output.
+def read_predictions(name: str) -> tuple[pa.Table, list[str]]:
+    """Read the table of model `name`; also give the targets, in the order of its output.
 
     Raises
     ------
     PipelineError
         No such file, or a damaged one.
     """
-    table = read_parquet(PREDICTIONS_PATH, pa.schema([("input", pa.string()),
+    table = read_parquet(predictions_path(name), pa.schema([("input", pa.string()),
                                                       ("source_id", pa.int64())]))
-    return table, [name.removeprefix("probability_") for name in table.column_names
-                   if name.startswith("probability_") and not name.endswith("_float64")]
+    return table, [column.removeprefix("probability_") for column in table.column_names
+                   if column.startswith("probability_") and not column.endswith("_float64")]
 
 
 def probabilities_of(

@@ -88,8 +88,8 @@ def tensors(model: onnx.ModelProto, which: str) -> list[str]:
     return out
 
 
-def check_contract(model: onnx.ModelProto, size: int, contract: Contract) -> None:
-    """Compare a file of `size` bytes, as `read_onnx` gives it, with the contract.
+def check_contract(model: onnx.ModelProto, path: Path, contract: Contract) -> None:
+    """Compare the file at `path`, as `read_onnx` gives it, with the contract.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def check_contract(model: onnx.ModelProto, size: int, contract: Contract) -> Non
         The first promise that the file breaks.
     """
     def fail(sentence: str) -> None:
-        raise PipelineError(f"{ONNX_PATH} {sentence}; {REDO}")
+        raise PipelineError(f"{path} {sentence}; {REDO}")
 
     domains = ["ai.onnx"] if contract.plain else ["ai.onnx", ML_DOMAIN]
     foreign = sorted({f"{node.op_type} of {node.domain}" for node in model.graph.node
@@ -130,5 +130,6 @@ def check_contract(model: onnx.ModelProto, size: int, contract: Contract) -> Non
         text = ",".join(map(str, values))
         if stored.get(key) != text:
             fail(f"should say {key} = {text} in its metadata, but says {stored.get(key)}")
+    size = path.stat().st_size
     if size > contract.max_bytes and contract.plain:
         fail(f"is of {size:,} bytes, allowed {contract.max_bytes:,} (verify.max_bytes)")

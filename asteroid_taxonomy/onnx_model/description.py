@@ -12,7 +12,8 @@ from typing import Any
 
 from asteroid_taxonomy.console import PipelineError
 
-ONNX_PATH = Path("models/asteroid_taxonomy.onnx")
+FOLDER = Path("models")
+ONNX_PATH = FOLDER / "asteroid_taxonomy.onnx"
 INPUT_NAME = "float_input"
 OUTPUT_NAME = "probabilities"
 CLASSES_KEY = "classes"
@@ -23,6 +24,11 @@ WIDTH_KEY = "width_nm"
 THRESHOLD_KEY = "abstention_threshold"
 MAX_BYTES = 200_000_000  # of a file; the largest model here, trees, has ten million
 REDO = "run `dvc repro export`"
+
+
+def onnx_path(name: str) -> Path:
+    """Where the file of the model `name` lies."""
+    return FOLDER / f"{name}.onnx"
 
 
 @dataclass(frozen=True)
