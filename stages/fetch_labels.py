@@ -73,4 +73,4 @@ def quoted(name: str) -> str:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, __doc__)
