@@ -138,8 +138,8 @@ def main(arguments: list[str]) -> None:
     def search(rows: Rows) -> list[tuple[float, dict[str, Any]]]:
         inner = [(learn.tolist(), judge.tolist()) for learn, judge in
                  stratified(rows, data.target, settings["inner_folds"], settings["seed"])]
-        grid = GridSearchCV(Recipe(train, wavelengths_nm), {"changes": tried}, scoring=log_likelihood,
-                            cv=inner, refit=False, n_jobs=-1, error_score="raise")
+        grid = GridSearchCV(Recipe(train, wavelengths_nm), {"changes": tried}, cv=inner,
+                            scoring=log_likelihood, refit=False, n_jobs=-1, error_score="raise")
         return ranked(grid.fit(spectra, label))
 
     every = np.arange(len(label))
