@@ -27,7 +27,7 @@ from asteroid_taxonomy.evaluation import accuracy_by_bin as bins
 from asteroid_taxonomy.evaluation.out_of_fold import PLOTS, read_out_of_fold
 from asteroid_taxonomy.files import atomic, read_json
 from asteroid_taxonomy.onnx_model.classifier import load_classifier
-from asteroid_taxonomy.onnx_model.contract import ONNX_PATH
+from asteroid_taxonomy.onnx_model.description import ONNX_PATH
 from asteroid_taxonomy.page import charts
 from asteroid_taxonomy.page.chart_data import specifications
 from asteroid_taxonomy.page.search_index import encoded

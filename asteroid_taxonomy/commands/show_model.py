@@ -14,7 +14,8 @@ import onnx
 from onnx import TensorProto
 
 from asteroid_taxonomy.files import sha256
-from asteroid_taxonomy.onnx_model.contract import ONNX_PATH, metadata, read_onnx, tensors
+from asteroid_taxonomy.onnx_model.contract import metadata, read_onnx, tensors
+from asteroid_taxonomy.onnx_model.description import ONNX_PATH
 from asteroid_taxonomy.shipped import shipped
 
 

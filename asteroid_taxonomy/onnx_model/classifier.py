@@ -8,7 +8,10 @@ comes from it only where it does what contract.py promises.
 
 import functools
 import os
+import re
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -27,13 +30,15 @@ from asteroid_taxonomy.onnx_model.description import (
     Description,
     bounded_bytes,
     described,
+    intact,
 )
 from asteroid_taxonomy.shipped import shipped
 
 BATCH = 4096  # spectra; larger ones no longer fit the processor's cache and are slower
 MAX_MEMORY = 1 << 30  # bytes, for the tensors of all classifiers of a process
+SILENT = 4  # of onnxruntime's log levels: what it has to say comes as an exception too
 PATIENCE_S, SPECTRA_PER_S = 10.0, 1000  # what the slowest machine needs many times over
-SUM_TOLERANCE = 1e-3  # of the probabilities of one spectrum, from 1
+TOLERANCE = 1e-3  # of a probability, and of the sum of those of a spectrum from 1
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,11 @@ class Classifier(Description):
 
     session: Any  # onnxruntime.InferenceSession
     path: Path
+
+    @property
+    def name(self) -> str:
+        """What the file is called, without its ending."""
+        return self.path.stem
 
     def probabilities(self, reflectance: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Give the probabilities [n, classes] of spectra [n, bands], 1 at `normalised_at_nm`.
@@ -55,26 +65,22 @@ class Classifier(Description):
             The file fails, takes too long, or gives something else than probabilities.
         """
         out = np.full((len(reflectance), len(self.classes)), np.nan, dtype=np.float32)
-        whole = np.flatnonzero(np.isfinite(reflectance[:, self.used]).all(axis=1))
+        whole = self.has_bands(reflectance)
+        rows = slice(None) if whole.all() else whole
         options = _onnxruntime().RunOptions()
-        options.log_severity_level = 4  # what it has to say comes as an exception
-        watch = threading.Timer(PATIENCE_S + len(whole) / SPECTRA_PER_S, setattr,
-                                (options, "terminate", True))
-        watch.daemon = True
-        watch.start()
-        try:
-            for start in range(0, len(whole), BATCH):
-                rows = whole[start:start + BATCH]
-                (found,) = self.session.run([OUTPUT_NAME], {INPUT_NAME: reflectance[rows]},
-                                            options)
-                out[rows] = self._checked(found, len(rows))
-        except PipelineError:
-            raise
-        except Exception as error:  # onnxruntime's exceptions share no narrower base class
-            raise self._unfit(f"fails on spectra ({_line(error)})") from None
-        finally:
-            watch.cancel()
+        options.log_severity_level = SILENT
+        with _within(PATIENCE_S + len(reflectance) / SPECTRA_PER_S, setattr, options, "terminate",
+                     True):
+            out[rows] = np.concatenate([out[:0], *(self._run(part, options)
+                                                   for part in batches(reflectance[rows]))])
         return out
+
+    def has_bands(self, reflectance: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+        """Whether spectra [n, bands] have every used band, bool [n]."""
+        whole = np.ones(len(reflectance), bool)
+        for j in self.used:
+            whole &= np.isfinite(reflectance[:, j])
+        return whole
 
     def complexes(
         self, probabilities: npt.NDArray[np.float32]
@@ -92,20 +98,32 @@ class Classifier(Description):
         return [f"no reflectance at {bands} nm" if bands else None
                 for bands in names_of(missing, used_nm)]
 
+    def _run(
+        self, reflectance: npt.NDArray[np.float32], options: Any
+    ) -> npt.NDArray[np.float32]:
+        """Run the file on one batch of spectra that have the used bands."""
+        try:
+            (found,) = self.session.run([OUTPUT_NAME], {INPUT_NAME: reflectance}, options)
+        except Exception as error:  # onnxruntime's exceptions share no narrower base
+            raise _unfit(self.path, f"fails on spectra ({_line(error)})") from None
+        return self._checked(found, len(reflectance))
+
     def _checked(self, found: npt.NDArray[np.float32], rows: int) -> npt.NDArray[np.float32]:
         """The probabilities of `rows` spectra, where they are some; NaN in all columns or none."""
         if found.shape != (rows, len(self.classes)):
-            raise self._unfit(f"gives {list(found.shape)} values for {rows} spectra")
+            raise _unfit(self.path, f"gives {list(found.shape)} values for {rows} spectra")
         found[~np.isfinite(found).all(axis=1)] = np.nan
-        off = np.abs(found.sum(axis=1) - 1.0) > SUM_TOLERANCE
-        if off.any() or (found < -SUM_TOLERANCE).any():
-            raise self._unfit("gives numbers that are not probabilities: "
-                              f"{found[np.argmax(off)].tolist()[:8]}")
+        off = (np.abs(found.sum(axis=1) - 1) > TOLERANCE) | (found < -TOLERANCE).any(axis=1)
+        if off.any():
+            raise _unfit(self.path, "gives numbers that are not probabilities, such as "
+                                    f"{found[np.argmax(off)].tolist()[:4]}")
         return found
 
-    def _unfit(self, what: str) -> PipelineError:
-        return PipelineError(f"{self.path} {what}, so it is not a classifier of this project; "
-                             f"{REDO} to make it anew")
+
+def batches(reflectance: npt.NDArray[np.float32]) -> Iterator[npt.NDArray[np.float32]]:
+    """Spectra [n, bands] in parts that fit the processor's cache."""
+    for start in range(0, len(reflectance), BATCH):
+        yield reflectance[start:start + BATCH]
 
 
 def load_classifier(path: Path = ONNX_PATH, threads: int = 1) -> Classifier:
@@ -116,18 +134,23 @@ def load_classifier(path: Path = ONNX_PATH, threads: int = 1) -> Classifier:
     Raises
     ------
     PipelineError
-        No such file, not an ONNX file, not the tensors that contract.py promises, or metadata
-        that do not say what its columns are.
+        No such file, not an ONNX file, damaged, not the tensors that contract.py promises, or
+        metadata that do not say what its columns are.
     """
     path = shipped(path)
     content = bounded_bytes(path)
     onnxruntime = _onnxruntime()
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
+    options.log_severity_level = SILENT
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.use_env_allocators", "1")
+    # a file that keeps its weights in another file would get whatever lies in the current folder
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path",
+                                     os.devnull)
     try:
-        session = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
+        with _within(PATIENCE_S, options.set_load_cancellation_flag, True):
+            session = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"],
+                                                   enable_fallback=0)  # tries again, and prints
         inputs, outputs = session.get_inputs(), session.get_outputs()
         metadata = session.get_modelmeta().custom_metadata_map
     except Exception as error:  # onnxruntime's exceptions share no narrower base class
@@ -135,13 +158,11 @@ def load_classifier(path: Path = ONNX_PATH, threads: int = 1) -> Classifier:
                             f"({_line(error)}); {REDO} to make it anew") from None
     for kind, name, tensors in (("input", INPUT_NAME, inputs), ("output", OUTPUT_NAME, outputs)):
         found = "; ".join(f"{t.name} {t.type} {t.shape}" for t in tensors)
-        if not (len(tensors) == 1 and tensors[0].name == name and tensors[0].type == "tensor(float)"
-                and len(tensors[0].shape) == 2 and not isinstance(tensors[0].shape[0], int)
-                and isinstance(tensors[0].shape[1], int)):
-            raise PipelineError(
-                f"{path} should have one {kind}, {name} of float32 [batch, columns], but has "
-                f"{found[:200] or 'none'}, so it is not a classifier of this project; {REDO} to "
-                "make it anew")
+        if not re.fullmatch(rf"{name} tensor\(float\) \[('[^']*'|None), \d+\]", found):
+            raise _unfit(path, f"should have one {kind}, {name} tensor(float) ['batch', columns], "
+                               f"but has {found[:200] or 'none'}")
+    if not intact(content, metadata):
+        raise _unfit(path, "is not as it was exported (its sha256 differs from its metadata's)")
     said = described(path, metadata, inputs[0].shape[1], outputs[0].shape[1])
     classifier = Classifier(**vars(said), session=session, path=path)
     classifier.probabilities(np.ones((2, len(said.wavelengths_nm)), dtype=np.float32))
@@ -165,6 +186,23 @@ def _onnxruntime() -> ModuleType:
     return onnxruntime
 
 
+@contextmanager
+def _within(seconds: float, stop: Callable[..., None], *arguments: Any) -> Iterator[None]:
+    """Call `stop` where the block takes longer than so many seconds."""
+    watch = threading.Timer(seconds, stop, arguments)
+    watch.daemon = True
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.cancel()
+
+
 def _line(error: Exception) -> str:
     """What onnxruntime says, in one line of bounded length."""
-    return " ".join(str(error).split())[:300]
+    return " ".join(str(error).split())[:200]
+
+
+def _unfit(path: Path, what: str) -> PipelineError:
+    return PipelineError(f"{path} {what}, so it is not a classifier of this project; {REDO} to "
+                         "make it anew")

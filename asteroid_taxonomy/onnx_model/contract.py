@@ -19,13 +19,14 @@ from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.onnx_model.description import (
     CLASSES_KEY,
     INPUT_NAME,
-    ONNX_PATH,
     OUTPUT_NAME,
     REDO,
     USED_BANDS_KEY,
     WAVELENGTHS_KEY,
+    bounded_bytes,
 )
 
+MAX_NODES = 10_000  # of a graph; an ensemble of ten networks has a hundred
 ML_DOMAIN = "ai.onnx.ml"  # operators that few runtimes have; models that are not plain need them
 
 
@@ -53,18 +54,25 @@ def read_onnx(path: Path) -> onnx.ModelProto:
     Raises
     ------
     PipelineError
-        No such file, not ONNX, or not a graph whose types and shapes can be inferred.
+        No such file, too large, not ONNX, not all in this file, or not a graph whose types and
+        shapes can be inferred.
     """
     try:
-        model = onnx.load(path)
-        onnx.checker.check_model(model, full_check=True)
-        return shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
-    except FileNotFoundError:
-        raise PipelineError(f"{path} does not exist; {REDO} to make it") from None
+        model = onnx.load_model_from_string(bounded_bytes(path))
     except DecodeError:
         raise PipelineError(f"{path} is not an ONNX file, or not the whole of one; {REDO}"
                             ) from None
-    except (onnx.checker.ValidationError, shape_inference.InferenceError) as error:
+    if len(model.graph.node) > MAX_NODES:
+        raise PipelineError(f"{path} has {len(model.graph.node):,} operators, and a classifier of "
+                            f"this project at most {MAX_NODES:,}; {REDO}")
+    elsewhere = [tensor.name for tensor in model.graph.initializer if tensor.external_data]
+    if elsewhere:
+        raise PipelineError(f"{path} keeps {elsewhere[0]!r} in another file, and a classifier of "
+                            f"this project is one file; {REDO}")
+    try:
+        onnx.checker.check_model(model, full_check=True)
+        return shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
+    except Exception as error:  # the checker's exceptions share no narrower base class
         raise PipelineError(f"{path} is not valid ONNX: {' '.join(str(error).split())[:300]}; "
                             f"{REDO}") from None
 

@@ -4,6 +4,7 @@ Needs nothing but the file's metadata and the widths of its two tensors, so that
 does not import onnx.
 """
 
+import hashlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,7 +23,9 @@ USED_BANDS_KEY = "used_bands_nm"
 NORMALISED_KEY = "normalised_at_nm"
 WIDTH_KEY = "width_nm"
 THRESHOLD_KEY = "abstention_threshold"
-MAX_BYTES = 200_000_000  # of a file; the largest model here, trees, has ten million
+SHA256_KEY = "sha256"  # of the file, with zeros for the digits of this sum
+UNSEALED = "0" * 64
+MAX_BYTES = 100_000_000  # of a file; the largest model here, a forest, has ten million
 REDO = "run `dvc repro export`"
 
 
@@ -72,6 +75,20 @@ def bounded_bytes(path: Path) -> bytes:
                             ) from None
 
 
+def sealed(content: bytes) -> bytes:
+    """The file's content, whose metadata have UNSEALED for SHA256_KEY, with its sum in it."""
+    return content.replace(UNSEALED.encode(), hashlib.sha256(content).hexdigest().encode(), 1)
+
+
+def intact(content: bytes, metadata: Mapping[str, str]) -> bool:
+    """Whether the file is as it was when it was sealed; true of a file that never was."""
+    digits = metadata.get(SHA256_KEY)
+    if digits is None:
+        return True
+    as_it_was = content.replace(digits.encode(), UNSEALED.encode(), 1)
+    return hashlib.sha256(as_it_was).hexdigest() == digits
+
+
 def described(
     path: Path, metadata: Mapping[str, str], bands: int, outputs: int
 ) -> Description:
@@ -102,9 +119,9 @@ def described(
                          for key in (NORMALISED_KEY, WIDTH_KEY))
     classes = get(CLASSES_KEY, _names, "names of classes, each once")
     threshold = get(THRESHOLD_KEY, _probability, "a probability, or none")
-    for key, here, there in ((WAVELENGTHS_KEY, len(nm), bands), (CLASSES_KEY, len(classes), outputs)):
-        if here != there:
-            raise fail(f"names {here} {key} for {there} columns")
+    for key, named, columns in ((WAVELENGTHS_KEY, nm, bands), (CLASSES_KEY, classes, outputs)):
+        if len(named) != columns:
+            raise fail(f"names {len(named)} {key} for {columns} columns")
     for key, bands_nm in ((USED_BANDS_KEY, used_nm), (NORMALISED_KEY, [normalised])):
         if not set(bands_nm) <= set(nm):
             missing = ", ".join(str(band) for band in bands_nm if band not in nm)

@@ -18,7 +18,7 @@ from asteroid_taxonomy.learning.predictions import (
     in_batches,
     without_unused,
 )
-from asteroid_taxonomy.onnx_model.contract import INPUT_NAME, OUTPUT_NAME, REDO
+from asteroid_taxonomy.onnx_model.description import INPUT_NAME, OUTPUT_NAME, REDO
 
 BATCHES = (0, 1, 2, 32, 4096)
 SUM_TOLERANCE = 1e-5  # of the probabilities of one asteroid, from 1

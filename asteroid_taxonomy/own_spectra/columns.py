@@ -7,7 +7,6 @@ wavelength, reflectance, error, or wavelength, band width, reflectance, error.
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np

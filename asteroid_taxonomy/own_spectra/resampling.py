@@ -3,8 +3,9 @@
 Gaia's bands are 44 nm wide. Where a spectrum has two or more points inside a band (within 22 nm of
 its centre), the band's reflectance is the mean over the band of the straight lines through the
 points; where it has one or none, the value of those lines at the centre. So Gaia's own grid comes
-back as it is. A band is covered if its centre lies on a point or between two points that are at
-most 66 nm apart; nothing is extrapolated.
+back as it is. A band is covered if its centre lies on a point, between two points that are at most
+66 nm apart, or at most 5 nm beyond the end of a spectrum that has points inside the band; nothing
+is extrapolated.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from asteroid_taxonomy.own_spectra.marks import not_measured
 
 WIDTH_NM = 44.0  # of a band: the step of Gaia's grid (Galluccio et al. 2022)
 MAX_GAP_NM = 66.0  # one and a half steps: a spectrum that lacks a band is not bridged
+BEYOND_NM = 5.0  # PRIMASS ends at 0.900 um, a band is at 902 nm
 SAME_NM = 0.01  # points closer than this are one wavelength, whatever unit they were written in
 
 Floats = npt.NDArray[np.float64]
@@ -46,7 +48,8 @@ def weights(
         inside = np.abs(grid_nm - centre) < half
         if inside.sum() <= 1 and len(grid_nm) and abs(grid_nm[nearest] - centre) < SAME_NM:
             out[nearest, j] = 1.0
-        elif not _covered(grid_nm, centre):
+        elif not _covered(grid_nm, centre) and not (
+                inside.sum() > 1 and abs(grid_nm[nearest] - centre) <= BEYOND_NM):
             out[:, j] = np.nan
         elif inside.sum() <= 1:
             _add_lines(out[:, j], grid_nm, np.array([float(centre)]), np.ones(1))

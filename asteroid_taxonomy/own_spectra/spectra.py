@@ -107,11 +107,12 @@ def _long(
     for points in _whole_spectra(table, ids, wavelength, value):
         nm = points[wavelength].to_numpy().astype(float) * columns.to_nm
         named = _starts(points, ids)
-        first = _with_restarts(nm, named)
+        reflectance = points[value].to_numpy().astype(float)
+        first = _with_restarts(nm, reflectance > 0, named)
         if ids:
             keys.append(_hashes(points.select(ids).take(pa.array(named)), ids))
         bands, touched, remarks = _resampled(
-            nm, points[value].to_numpy().astype(float), first, bands_nm, width_nm)
+            nm, reflectance, first, bands_nm, width_nm)
         several = np.diff(np.append(np.searchsorted(first, named), len(first))) > 1
         of_name = np.searchsorted(named, first, side="right") - 1
         remarks |= np.where(several[of_name], ONE_OF_SEVERAL, 0).astype(np.uint8)
@@ -155,7 +156,7 @@ def _starts(points: pa.Table, ids: Sequence[str]) -> npt.NDArray[np.int64]:
 
 
 def _with_restarts(
-    nm: npt.NDArray[np.float64], named: npt.NDArray[np.int64]
+    nm: npt.NDArray[np.float64], measured: npt.NDArray[np.bool_], named: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
     """Row numbers at which a spectrum begins: names, and second passes under one name."""
     step = np.diff(nm, prepend=np.nan)
@@ -166,7 +167,7 @@ def _with_restarts(
         begin, end = named[i], named[i + 1] if i + 1 < len(named) else len(nm)
         turn = (step[begin:end] > 0) if back[i] > forth[i] else (step[begin:end] < 0)
         parts = np.append(np.append(0, np.flatnonzero(turn)), end - begin)
-        own = nm[begin:end]
+        own = np.where(measured, nm, np.nan)[begin:end]
         span = [(np.nanmin(own[a:b]), np.nanmax(own[a:b]), b - a)
                 for a, b in zip(parts[:-1], parts[1:], strict=True) if np.isfinite(own[a:b]).any()]
         if len(span) == len(parts) - 1 and all(n >= LEAST_POINTS for *_, n in span) and all(

@@ -26,7 +26,7 @@ from asteroid_taxonomy.own_spectra.text import MAX_COLUMNS
 from asteroid_taxonomy.own_spectra.units import NotSpectra
 from asteroid_taxonomy.own_spectra.unpacking import opened, printable
 
-BATCH_ROWS = 1 << 16
+BATCH_ROWS = 1 << 14
 SAMPLE_ROWS = 2000
 HEAD_BYTES = 1 << 20
 WHOLE_BYTES = 200_000_000  # the largest file that is read whole

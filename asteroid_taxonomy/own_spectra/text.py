@@ -1,4 +1,4 @@
-"""Spectra in text, however the columns are set apart: the layout is told from the lines themselves.
+"""Spectra in text: how the columns are set apart, and where they begin, is told from the lines.
 
 pandas reads the rows. What its sniffer, astropy.io.ascii's guessing and specutils do not do, and
 this does by hand, is to find where they begin: prose before the data, a header in a comment,
@@ -27,8 +27,7 @@ FORMS = (("\t", "."), (";", "."), (",", "."), ("|", "."), (None, "."),
          ("\t", ","), (";", ","), ("|", ","), (None, ","))
 _NUMBER = {sign: re.compile(rf"[-+]?(\d+[{sign}]?\d*|[{sign}]\d+)([eE][-+]?\d+)?")
            for sign in ".,"}
-_COMMENT = re.compile(r"\s*(#|!|;|//|%)+")
-_DASHES = re.compile(r"-+")
+_COMMENT = re.compile(r"^\s*(#|!|;|//|%)+")
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def sniff(lines: Sequence[str]) -> Layout:
         names = _names(lines[header_at], separator, width)
         below = [_split(lines[i], separator) for i in range(header_at + 1, first)
                  if lines[i].strip()]
-        if below and all(_DASHES.fullmatch(f) for f in below[-1] if f) and len(below) > 1:
+        if len(below) > 1 and _is_dashes(below[-1]):
             units = {n: u for n, u in zip(names, below[-2], strict=False) if u}
     for i in range(len(names), width):
         names.append(f"column {i + 1}")
@@ -142,17 +141,23 @@ def _names_a_grid(fields: Sequence[str], number: re.Pattern[str]) -> bool:
 
 def _header_line(lines: Sequence[str], first: int, separator: str | None) -> int | None:
     """The nearest line above the rows that names a wavelength, a reflectance or an identifier."""
-    for i in range(first - 1, -1, -1):
+    above = [i for i in range(first) if lines[i].strip()]
+    if above and _is_dashes(_split(lines[above[-1]], separator)):
+        width = len(_split(lines[above[-1]], separator))
+        table = [i for i in above[:-1] if len(_split(lines[i], separator)) == width
+                 and not _COMMENT.match(lines[i])]
+        return table[-2] if len(table) > 1 else table[-1] if table else None
+    for i in reversed(above):
         found = {role(name).kind for name in _header_fields(lines[i], separator)}
-        if found & {"wavelength", "reflectance", "id"} and len(found) > 1 or \
-                found == {"wide"}:
+        if (len(found) > 1 and found & {"wavelength", "reflectance", "id"}) or found == {"wide"}:
             return i
-        plain = lines[i].strip() and not _COMMENT.match(lines[i])
-        if plain and separator is not None and not all(
-                _DASHES.fullmatch(f) or not f or len(f) < 4
-                for f in _split(lines[i], separator)):
+        if not _COMMENT.match(lines[i]) and separator is not None:
             return i if len(_split(lines[i], separator)) >= 2 else None
     return None
+
+
+def _is_dashes(fields: Sequence[str]) -> bool:
+    return any(fields) and all(re.fullmatch("-+", field) for field in fields if field)
 
 
 def _header_fields(line: str, separator: str | None) -> list[str]:

@@ -112,8 +112,8 @@ def factor_to_nm(
     if len(known) == 1 and known <= set(IN_NM):
         factor = IN_NM[known.copy().pop()]
         if not 150 <= middle * factor <= 100_000:
-            raise NotSpectra(f"says that its wavelengths are in {known.pop()}, but they are around "
-                             f"{middle:g}; name their unit with --unit nm, um or angstrom")
+            raise NotSpectra(f"says that its wavelengths are in {known.pop()}, but they are "
+                             f"around {middle:g}; name their unit with --unit nm, um or angstrom")
         return factor
     why = (f"says {', '.join(sorted(known))}" if known else f"has wavelengths around {middle:g}")
     raise NotSpectra(f"{why}, which leaves their unit open; name it with --unit nm, "
