@@ -23,7 +23,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from asteroid_taxonomy.archive_query import spectra_of
+from asteroid_taxonomy.archive_query import Spectrum, spectra_of
 from asteroid_taxonomy.asteroids import (
     ASTEROIDS_PATH,
     error_columns,
@@ -152,9 +152,8 @@ def _from_the_archive(asked: Sequence[str]) -> Answer:
     whole = parse(" ".join(asked))  # a name of several words without quotes
     keys = [parse(one) for one in asked]
     spectra = list(spectra_of([*keys, whole], classifier.metadata, nm))
-    by = {**{("name", normalised(s.name)): s for s in spectra},
-          **{("number", s.number): s for s in spectra},
-          **{("source_id", s.source_id): s for s in spectra}}
+    by: dict[tuple[str, Any], Spectrum] = {key: s for s in spectra for key in (
+        ("name", normalised(s.name)), ("number", s.number), ("source_id", s.source_id))}
     found = [by[_most_telling(whole)]] if _most_telling(whole) in by else [
         by.get(_most_telling(key)) for key in keys]
     missing = [one for one, spectrum in zip(asked, found, strict=False) if spectrum is None]
