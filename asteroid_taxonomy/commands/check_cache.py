@@ -2,12 +2,13 @@
 
     asteroid-taxonomy check-cache [--remove] [folder ...]
 
-Reads this project's cache, or the folders named: a remote on a disk is such a folder too. DVC
-trusts an object that is there and cannot be written, and a file that it made of it: a disk that
-lost a bit, or a person with access to it, goes unnoticed. With --remove damaged objects are
-deleted, and files of this workspace that should be the same; `dvc pull` then brings a damaged
-cache and the workspace what they lack, and `dvc push` a damaged remote. Without folders it also
-looks whether other accounts can reach DVC's site cache, whose files run code when DVC reads them.
+Reads this project's cache, or the folders named, and writes nothing; a remote on a disk is such a
+folder too. DVC trusts an object that is there and cannot be written, and a file that it made of
+it: a disk that lost a bit, or a person with access to it, goes unnoticed. With --remove damaged
+objects are deleted, and files of this workspace that should be the same; `dvc pull` then brings a
+damaged cache and the workspace what they lack, and `dvc push` a damaged remote. Without folders it
+also looks whether other accounts can reach DVC's site cache, whose files run code when DVC reads
+them.
 """
 
 import argparse

@@ -4,7 +4,7 @@
 
 Reads the recipe and params.yaml. The experiment runs in a temporary copy (`dvc exp run --temp`),
 or later with --queue, and is named after the file, or by --name; it takes the place of an earlier
-one of that name. Compare with `make compare`. The workspace stays as it is.
+one of that name. Writes nothing in the workspace. Compare with `make compare`.
 """
 
 import argparse
