@@ -25,7 +25,7 @@ import pyarrow as pa
 from asteroid_taxonomy.console import PipelineError, Progress, run
 from asteroid_taxonomy.files import atomic
 from asteroid_taxonomy.onnx_model.classifier import Classifier, load_classifier
-from asteroid_taxonomy.onnx_model.description import ONNX_PATH
+from asteroid_taxonomy.onnx_model.description import CLASSES_PATH, ONNX_PATH
 from asteroid_taxonomy.own_spectra.naming import files_of
 from asteroid_taxonomy.own_spectra.resampling import normalised
 from asteroid_taxonomy.own_spectra.results import WRITERS, failed, named, show, writer
@@ -47,8 +47,10 @@ def load_classifiers(paths: Sequence[Path]) -> list[Classifier]:
     PipelineError
         No such file, none of this project, or several of different classes or grids.
     """
+    here = sorted(path for path in shipped(ONNX_PATH.parent).glob("*.onnx")
+                  if path.name != CLASSES_PATH.name)
     found = [load_classifier(path)
-             for path in paths or sorted(shipped(ONNX_PATH.parent).glob("*.onnx")) or [ONNX_PATH]]
+             for path in paths or here or [ONNX_PATH]]
     contracts = {(*c.classes, *c.wavelengths_nm, c.normalised_at_nm, c.width_nm) for c in found}
     if len(contracts) > 1:
         raise PipelineError(f"{' and '.join(c.name for c in found)} have other classes or bands; "
