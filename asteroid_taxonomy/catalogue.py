@@ -33,7 +33,7 @@ class Column(NamedTuple):
 
 
 def columns(classes: Sequence[str], labels: str) -> list[Column]:
-    """Columns of the catalogue for these complexes; `labels` is what the label table is called."""
+    """Columns of the catalogue for these complexes; `labels` is the label table's name."""
     text, real, yes_no = pa.string(), pa.float32(), pa.bool_()
     return [
         Column("source_id", pa.int64(), "", "meta.id;meta.main", "Source identifier of the survey"),

@@ -1,37 +1,39 @@
-"""Reading and writing the pipeline's files: atomically, the same bytes for the same content."""
+"""Reading and writing the pipeline's files: whole, and the same bytes for the same content.
+
+What is read back is checked first. Whoever reads gets what was written, or a sentence: which file,
+what is wrong with it, which stage makes it anew.
+"""
 
 import csv
 import hashlib
 import json
+import mmap
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from asteroid_taxonomy.console import PipelineError
+from asteroid_taxonomy.atomic import atomic
+from asteroid_taxonomy.determinism import KERNEL
+from asteroid_taxonomy.faults import absent, damaged
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-@contextmanager
-def atomic(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`; rename it into place only if the block succeeds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        yield part
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+CHECKSUM = b"crc32 of this file with zeros here: "  # in a Parquet file's metadata, before 8 digits
+ZEROS = b"00000000"
 
 
 def write_parquet(table: pa.Table, path: Path, metadata: Mapping[str, Any]) -> None:
     """Write `table` with `metadata` (values other than text as JSON) in its schema.
 
     The same table gives the same bytes: writer options are fixed here, and nothing that changes
-    from run to run (time, host) is stored.
+    from run to run (time, host) is stored. Each page has Parquet's own checksum, for every reader;
+    the file has another of all its bytes, for `read_parquet`.
     """
     text = {k: v if isinstance(v, str) else json.dumps(v) for k, v in metadata.items()}
     # measured floats hardly repeat: split into bytes they take less time and 20-40 % less disk
@@ -39,65 +41,111 @@ def write_parquet(table: pa.Table, path: Path, metadata: Mapping[str, Any]) -> N
     others = [name for name in table.column_names if name not in floats]
     with atomic(path) as part:
         pq.write_table(
-            table.replace_schema_metadata(text), part, compression="zstd", version="2.6",
-            row_group_size=1 << 20, use_dictionary=others, write_statistics=True,
+            table.replace_schema_metadata(text | {"checksum": CHECKSUM + ZEROS}), part,
+            compression="zstd", version="2.6", row_group_size=1 << 20, use_dictionary=others,
+            write_statistics=True, write_page_checksum=True,
             column_encoding={name: "BYTE_STREAM_SPLIT" for name in floats},
         )
+        _seal(part)
 
 
-def read_parquet(path: Path, schema: pa.Schema, columns: Sequence[str] | None = None) -> pa.Table:
-    """Read a Parquet file and check that it has the columns and types of `schema`.
+def _seal(path: Path) -> None:
+    """Put the checksum of the file's bytes in the place that is kept for it."""
+    with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as content:
+        place = content.rfind(CHECKSUM + ZEROS) + len(CHECKSUM)
+        content[place:place + len(ZEROS)] = b"%08x" % zlib.crc32(content)
+
+
+def read_parquet(
+    path: Path, schema: pa.Schema, columns: Sequence[str] | None = None,
+    measured: Sequence[str] = (),
+) -> pa.Table:
+    """Read a Parquet file of ours and check that it has the columns and types of `schema`.
 
     Files come from a cache that many people write to: a file that another version of the
     pipeline wrote, or a damaged one, must stop the stage with a sentence.
 
+    Parameters
+    ----------
+    path : Path
+    schema : pyarrow.Schema
+        Of the columns that must be there; others may be.
+    columns : sequence of str, optional
+        Those to read; all by default.
+    measured : sequence of str
+        Columns of which at least one value must not be null.
+
     Raises
     ------
     PipelineError
-        No such file, not Parquet, or a column missing or of another type.
+        No such file, not Parquet, not as it was written, a column missing or of another type, no
+        rows, no measured value.
     """
-    redo, found = _redo(path), _stored_schema(path)
+    found = _stored_schema(path)
     for field in schema:
         index = found.get_field_index(field.name)
         if index < 0:
-            raise PipelineError(f"{path} has no column {field.name}; {redo}")
+            raise damaged(path, f"has no column {field.name}")
         if found.field(index).type != field.type:
-            raise PipelineError(
-                f"column {field.name} of {path} is {found.field(index).type}, "
-                f"expected {field.type}; {redo}"
-            )
+            raise damaged(path, f"has {found.field(index).type} in the column {field.name}, "
+                               f"expected {field.type},")
     try:
         # not pq.read_table: its dataset machinery costs 46 MB of memory
-        return pq.ParquetFile(path).read(columns=list(columns) if columns else None)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise PipelineError(f"{path} is damaged ({error}); {redo}") from None
+        table = pq.ParquetFile(path, page_checksum_verification=True).read(
+            columns=list(columns) if columns else None)
+    except (pa.ArrowException, OSError) as error:
+        raise damaged(path, f"is damaged ({error})") from None
+    if not table.num_rows:
+        raise damaged(path, "has no rows")
+    for name in measured:
+        if table[name].null_count == table.num_rows:
+            raise damaged(path, f"has nothing but nulls in the column {name}")
+    return table
+
+
+class Facts(dict[str, Any]):
+    """What a file says, by name; a name that it does not have is the file's fault."""
+
+    def __init__(self, path: Path, content: Mapping[str, Any]) -> None:
+        super().__init__(content)
+        self.path = path
+
+    def __missing__(self, key: str) -> Any:
+        raise damaged(self.path, f"does not say {key}")
 
 
 def read_metadata(path: Path) -> dict[str, str]:
     """Read the metadata that `write_parquet` stored, as text by name."""
-    stored = _stored_schema(path).metadata or {}
-    return {key.decode(): value.decode() for key, value in stored.items()}
+    stored = _stored_schema(path).metadata
+    return Facts(path, {k.decode(): v.decode() for k, v in stored.items() if k != b"checksum"})
 
 
 def _stored_schema(path: Path) -> pa.Schema:
+    """The schema of a Parquet file, after a check that no bit of the file has changed."""
     try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as all_:
+            place = all_.rfind(CHECKSUM) + len(CHECKSUM)
+            with memoryview(all_) as view:
+                end = place + len(ZEROS)
+                crc = zlib.crc32(view[end:], zlib.crc32(ZEROS, zlib.crc32(view[:place])))
+                if bytes(view[place:end]) != b"%08x" % crc:
+                    raise damaged(path, "is not as this pipeline wrote it (its checksum differs)")
         return pq.read_schema(path)
     except FileNotFoundError:
-        raise PipelineError(f"{path} does not exist; {_redo(path)}") from None
-    except (pa.ArrowInvalid, OSError) as error:
-        raise PipelineError(
-            f"{path} is not a readable Parquet file ({error}); {_redo(path)}"
-        ) from None
-
-
-def _redo(path: Path) -> str:
-    return f"run `dvc repro` to make it anew, or `dvc pull` to fetch it ({path})"
+        raise absent(path) from None
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise damaged(path, f"is not a readable Parquet file ({error})") from None
 
 
 def write_json(content: Mapping[str, Any], path: Path, digits: int | None = 5) -> None:
-    """Write a metrics file: keys in the order given, floats rounded to `digits`, if any."""
+    """Write a metrics file: keys in the order given, floats rounded to `digits`, if any.
+
+    A run with another matrix kernel than the pinned one says so in `kernel`.
+    """
     rounded = {k: round(v, digits) if isinstance(v, float) and digits else v
                for k, v in content.items()}
+    if os.environ.get(KERNEL):
+        rounded["kernel"] = os.environ[KERNEL]
     with atomic(path) as part:
         part.write_text(json.dumps(rounded, indent=2) + "\n", encoding="utf-8", newline="\n")
 
@@ -109,13 +157,28 @@ def print_metrics(content: Mapping[str, Any]) -> None:
         print(f"  {key}: {value:{form}}" if form else f"  {key}: {value}")
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a metrics file written by `write_json`."""
+def read_json(path: Path, texts: Sequence[str] = ("survey", "model", "kernel")) -> dict[str, Any]:
+    """Read a metrics file: by name a finite number, true, false or null, or a text of `texts`.
+
+    Raises
+    ------
+    PipelineError
+        No such file, not JSON, or another kind of value; also when a name it lacks is asked for.
+    """
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise PipelineError(f"{path} does not exist; run `dvc repro` to make it") from None
-    return content
+        raise absent(path) from None
+    except (ValueError, RecursionError, OSError) as error:
+        raise damaged(path, f"is not readable JSON ({error})") from None
+    if not isinstance(content, dict) or not content:
+        raise damaged(path, "should hold figures by name and does not")
+    for key, value in content.items():
+        if isinstance(value, str) != (key in texts) or isinstance(value, list | dict) or (
+                value != value or value in (float("inf"), float("-inf"))):
+            kind = "a text" if key in texts else "a number"
+            raise damaged(path, f"should say {kind} for {key}, but says {str(value)[:60]!r},")
+    return Facts(path, content)
 
 
 def sha256(path: Path) -> str:
@@ -130,3 +193,34 @@ def write_csv(header: Sequence[str], rows: Iterable[Sequence[Any]], path: Path) 
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)
+
+
+def read_csv(path: Path, columns: Mapping[str, type]) -> "pd.DataFrame":
+    """Read the columns of a CSV file that `write_csv` wrote: str, int, or float (may be empty).
+
+    Raises
+    ------
+    PipelineError
+        No such file, not CSV, cut off, a column missing or of another type, no rows.
+    """
+    import numpy as np
+    import pandas as pd
+
+    try:
+        if not path.read_bytes().endswith(b"\n"):
+            raise damaged(path, "is cut off")
+        table = pd.read_csv(
+            path, dtype=dict(columns), keep_default_na=False,
+            na_values={name: [""] for name, kind in columns.items() if kind is float})
+    except FileNotFoundError:
+        raise absent(path) from None
+    except (ValueError, OSError) as error:
+        raise damaged(path, f"is not a readable table ({error})") from None
+    if lacking := [name for name in columns if name not in table]:
+        raise damaged(path, f"has no column {', '.join(lacking)}")
+    if table.empty:
+        raise damaged(path, "has no rows")
+    for name, kind in columns.items():
+        if kind is float and np.isinf(table[name]).any():
+            raise damaged(path, f"has an infinite number in the column {name}")
+    return table[list(columns)]

@@ -5,15 +5,17 @@ of what a table of this release gives as a whole. null: no check.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.raw_tables import LABELS, SPECTRA, probability_role, refuse
+
+if TYPE_CHECKING:
+    import pandas as pd  # which no fetch needs to wait for
 
 Ranges = Mapping[Any, Any]  # [lowest, highest] by name, null, or another such mapping
 
@@ -97,7 +99,7 @@ def check_label_values(rows: pa.Table, bounds: Ranges | None, expected: Ranges |
 
 
 def check_crossmatched(
-    table: pd.DataFrame, counts: Mapping[str, int], wavelengths_nm: Sequence[int],
+    table: "pd.DataFrame", counts: Mapping[str, int], wavelengths_nm: Sequence[int],
     expected: Ranges | None,
 ) -> None:
     """Check that spectra and labels met as they do in this release.
@@ -125,7 +127,7 @@ def check_crossmatched(
     """
     labels = counts["labelled"] + counts["labels_without_spectrum"]
     medians = table.groupby("complex")[[f"reflectance_{nm}" for nm in wavelengths_nm]].median()
-    medians.columns = pd.Index(wavelengths_nm)
+    medians.columns = list(wavelengths_nm)
     # where nothing is expected yet: the band that tells most
     telling = (expected or {}).get("complex_reflectance") or medians.std().nlargest(1).index
     compare("crossmatch", {

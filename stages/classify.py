@@ -34,7 +34,7 @@ from asteroid_taxonomy.evaluation.out_of_fold import OUT_OF_FOLD_PATH, PLOTS, re
 from asteroid_taxonomy.files import read_metadata, write_json, write_parquet
 from asteroid_taxonomy.learning.training_set import read_training_set
 from asteroid_taxonomy.onnx_model.classifier import Classifier, load_classifier
-from asteroid_taxonomy.onnx_model.contract import ONNX_PATH
+from asteroid_taxonomy.onnx_model.description import ONNX_PATH
 from asteroid_taxonomy.params import load_params
 
 PARAMS = ("bands.wavelengths_nm", "train.used_bands_nm", "crossvalidate.snr_edges", "catalogue")
@@ -124,7 +124,8 @@ def main() -> None:
                             f"bands.wavelengths_nm has {wavelengths_nm}; run `dvc repro export`")
     asteroids = read_asteroids(wavelengths_nm).sort_by("source_id")
     source_id = asteroids["source_id"].to_numpy()
-    data = read_training_set(wavelengths_nm, params["train"]["used_bands_nm"]).asteroids
+    used_nm, *_ = params["train"]["used_bands_nm"].values()
+    data = read_training_set(wavelengths_nm, used_nm).asteroids
     labelled = rows_of(data["source_id"].to_numpy(), source_id, ASTEROIDS_PATH, "crossmatch")
     target = np.full(len(source_id), None, dtype=object)
     target[labelled] = data["target"].to_numpy()
@@ -158,4 +159,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, __doc__)

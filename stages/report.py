@@ -23,7 +23,8 @@ from asteroid_taxonomy.evaluation import accuracy_by_bin as bins
 from asteroid_taxonomy.evaluation.out_of_fold import read_out_of_fold
 from asteroid_taxonomy.files import atomic, read_json
 from asteroid_taxonomy.onnx_model.classifier import Classifier, load_classifier
-from asteroid_taxonomy.onnx_model.contract import ONNX_PATH, metadata, read_onnx
+from asteroid_taxonomy.onnx_model.contract import read_onnx
+from asteroid_taxonomy.onnx_model.description import ONNX_PATH
 from asteroid_taxonomy.page import chart_data, charts, rendering
 from asteroid_taxonomy.page.chart_style import PALETTE, height_px
 from asteroid_taxonomy.page.network import network
@@ -104,7 +105,7 @@ def main() -> None:
         "wavelengths_nm": nm, "used_nm": [nm[j] for j in classifier.used],
         "normalised_at_nm": params["bands"]["normalised_at_nm"],
         "model": params["train"]["model"], "model_bytes": ONNX_PATH.stat().st_size,
-        "metadata": dict(sorted(metadata(model).items())), "heights": heights,
+        "metadata": dict(sorted(classifier.metadata.items())), "heights": heights,
         "params": yaml.safe_dump(params, sort_keys=False, default_flow_style=None, width=90),
         "failures": failures.astype({"number": object}).replace({np.nan: ""}).to_dict("records"),
         "example": f"433 or {index['chips'][0][0]}" if index["chips"] else "a number or a name",
@@ -122,4 +123,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, __doc__)

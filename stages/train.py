@@ -61,7 +61,7 @@ def train_and_predict(
     usable = asteroids.filter(pa.array(has_bands(asteroids, wavelengths_nm, used_nm)))
     spectra = matrix(usable, reflectance_columns(wavelengths_nm))
     stress = stress_inputs(data.reflectance[data.test], used_band_numbers(wavelengths_nm, used_nm))
-    write_predictions(model.predict_proba, list(model.classes_), usable["source_id"],
+    write_predictions(model.predict_proba, list(model.classes_), usable["source_id"].combine_chunks(),
                       {SURVEY: spectra, **stress}, read_metadata(TRAINING_SET_PATH)["survey"],
                       predictions_path(name))
     by_target = ", ".join(f"{target} {n:,}" for target, n in zip(
@@ -83,4 +83,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, __doc__)

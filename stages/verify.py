@@ -1,11 +1,12 @@
-"""Verify the ONNX file before it is handed over: its contract, and that it is the same model.
+"""Verify the ONNX files before they are handed over: their contract, and that each is its model.
 
-Reads   models/asteroid_taxonomy.onnx, data/predictions.parquet (what the trained model says),
+Reads   models/<name>.onnx, data/predictions/<name>.parquet (what the trained model says),
         data/training_set.parquet, data/asteroids.parquet
 Writes  reports/verify.json
 """
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -21,7 +22,6 @@ from asteroid_taxonomy.console import run
 from asteroid_taxonomy.files import read_metadata, write_json
 from asteroid_taxonomy.learning.models import MODELS
 from asteroid_taxonomy.learning.predictions import (
-    PREDICTIONS_PATH,
     SURVEY,
     Probabilities,
     in_batches,
@@ -29,8 +29,9 @@ from asteroid_taxonomy.learning.predictions import (
     read_predictions,
     stress_inputs,
 )
-from asteroid_taxonomy.learning.training_set import read_training_set
-from asteroid_taxonomy.onnx_model.contract import ONNX_PATH, Contract, check_contract, read_onnx
+from asteroid_taxonomy.learning.training_set import TRAINING_SET_PATH, read_training_set
+from asteroid_taxonomy.onnx_model.contract import Contract, check_contract, read_onnx
+from asteroid_taxonomy.onnx_model.description import onnx_path
 from asteroid_taxonomy.onnx_model.parity import (
     LEVELS,
     check_edges,
@@ -69,46 +70,57 @@ def print_samples(asteroids: pa.Table, probabilities: Probabilities, classes: li
               + f"  {classes[int(row.argmax())]:9}  {label}")
 
 
-def main() -> None:
-    """Run the stage."""
-    params = load_params(PARAMS)
+def verify(name: str, params: dict[str, Any], asteroids: pa.Table) -> dict[str, Any]:
+    """Check the file of the model `name`; return the largest differences."""
     wavelengths_nm, train = params["bands"]["wavelengths_nm"], params["train"]
+    used_nm, path = train["used_bands_nm"][name], onnx_path(name)
     export, tolerance = params["export"], params["verify"]["max_difference"]
-    table, classes = read_predictions()
-    check_contract(read_onnx(ONNX_PATH), ONNX_PATH.stat().st_size, Contract(
-        classes, wavelengths_nm, train["used_bands_nm"], export["opset"], export["ir_version"],
+    table, classes = read_predictions(name)
+    check_contract(read_onnx(path), path, Contract(
+        classes, wavelengths_nm, used_nm, export["opset"], export["ir_version"],
         params["verify"]["max_bytes"], MODELS[train["model"]].plain_onnx))
 
-    data = read_training_set(wavelengths_nm, train["used_bands_nm"])
-    columns, used = reflectance_columns(wavelengths_nm), used_band_numbers(
-        wavelengths_nm, train["used_bands_nm"])
-    asteroids = read_asteroids(wavelengths_nm, ["source_id", *columns])
+    data, used = read_training_set(wavelengths_nm, used_nm), used_band_numbers(
+        wavelengths_nm, used_nm)
+    held_out = data.reflectance[data.test]
     of_survey, *_ = probabilities_of(table, SURVEY, classes)
     rows = rows_of(of_survey["source_id"].to_numpy(), asteroids["source_id"].to_numpy(),
                    ASTEROIDS_PATH, "crossmatch")
-    spectra = {SURVEY: matrix(asteroids, columns)[rows],
-               **stress_inputs(data.reflectance[data.test], used)}
-    held_out = data.reflectance[data.test]
-    found: dict[str, float] = {}
+    spectra = {SURVEY: matrix(asteroids, reflectance_columns(wavelengths_nm))[rows],
+               **stress_inputs(held_out, used)}
+    differences: dict[str, Any] = {}
     for level in LEVELS.values():
-        predict = runtime(ONNX_PATH, level)
-        for name, x in spectra.items():
-            _, reference, exact = probabilities_of(table, name, classes)
+        predict = runtime(path, level)
+        for kind, x in spectra.items():
+            _, reference, exact = probabilities_of(table, kind, classes)
             exported = in_batches(predict, x)
-            check_order(reference, exported, classes, tolerance)
-            each = compare(name, reference, exact, exported, tolerance)
-            found |= {key: max(value, found.get(key, value)) for key, value in each.items()}
-        check_edges(predict, spectra[SURVEY], used, tolerance)
-    print_differences(found)
+            check_order(reference, exported, classes, tolerance, path)
+            each = compare(kind, reference, exact, exported, tolerance, path)
+            differences |= {key: max(v, differences.get(key, v)) for key, v in each.items()}
+        check_edges(predict, spectra[SURVEY], used, tolerance, path)
+    print_differences(differences)
     print_samples(data.asteroids.take(data.test[:SAMPLES]), predict(held_out[:SAMPLES]), classes)
-    # written with few digits: the last ones belong to the processor, not to the model
-    write_json({"survey": read_metadata(PREDICTIONS_PATH)["survey"],
-                "bytes": ONNX_PATH.stat().st_size,
-                **{key: float(f"{value:.0e}") if isinstance(value, float) else value
-                   for key, value in found.items()}}, VERIFY_PATH, digits=None)
-    print(f"wrote {VERIFY_PATH}: {ONNX_PATH} is the trained model at every graph optimisation of "
-          f"onnxruntime ({', '.join(LEVELS)}), classes {', '.join(classes)}")
+    print(f"{path} is the trained model at every graph optimisation of onnxruntime "
+          f"({', '.join(LEVELS)}), classes {', '.join(classes)}")
+    return {"bytes": path.stat().st_size, **differences}
+
+
+def main() -> None:
+    """Run the stage."""
+    params = load_params(PARAMS)
+    wavelengths_nm = params["bands"]["wavelengths_nm"]
+    asteroids = read_asteroids(wavelengths_nm,
+                               ["source_id", *reflectance_columns(wavelengths_nm)])
+    metrics = {"survey": read_metadata(TRAINING_SET_PATH)["survey"]}
+    for name in params["train"]["used_bands_nm"]:
+        prefix = name.removeprefix("asteroid_taxonomy").lstrip("_")
+        # written with few digits: the last ones belong to the processor, not to the model
+        metrics |= {f"{prefix}_{key}".lstrip("_"):
+                    float(f"{value:.0e}") if isinstance(value, float) else value
+                    for key, value in verify(name, params, asteroids).items()}
+    write_json(metrics, VERIFY_PATH, digits=None)
+    print(f"wrote {VERIFY_PATH}")
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, __doc__)

@@ -49,7 +49,7 @@ class Archive:
 
 
 GAIA = Archive("the Gaia archive", "GAIA_TAP_URL", "GAIA_FILES",
-               "the Gaia helpdesk (https://www.cosmos.esa.int/web/gaia/questions)")
+               "the Gaia helpdesk (https://www.cosmos.esa.int/web/gaia/gaia-helpdesk)")
 VIZIER = Archive("TAPVizieR", "VIZIER_TAP_URL", "LABELS_FILE",
                  "CDS (cds-question@unistra.fr)")
 

@@ -17,7 +17,7 @@ from asteroid_taxonomy.archives.answer import TapError, printable
 from asteroid_taxonomy.archives.connection import Archive, Connection, Limits
 from asteroid_taxonomy.archives.doors import LARGE, SMALL, Question, ask
 from asteroid_taxonomy.console import PipelineError, Progress
-from asteroid_taxonomy.raw_tables import RawTable
+from asteroid_taxonomy.raw_tables import RawTable, in_order
 
 TAP_SCHEMA_MAXREC = 10_000  # more columns than any table has
 NO_UNIT = {"", "-", "---", "none", "dimensionless", "unitless"}  # how services write it
@@ -154,7 +154,8 @@ class TapService:
         self.progress.expect(total)
         parts: list[pa.Table] = []
         for part, rows in self._parts(query, total, rows_per_part or total):
-            parts.append(self._part(part, raw, rows, doors, sum(map(len, parts))))
+            # in order part by part: sorting the whole would take twice its memory
+            parts.append(in_order(raw, self._part(part, raw, rows, doors, sum(map(len, parts)))))
         return pa.concat_tables(parts)
 
     def _parts(self, query: Query, rows: int, limit: int) -> Iterator[tuple[Query, int]]:

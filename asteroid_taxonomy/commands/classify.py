@@ -1,140 +1,279 @@
-"""Classify the spectra in a file of your own.
+"""Classify asteroid spectra of your own: files, folders, one table out.
 
-    python -m asteroid_taxonomy.commands.classify my.csv [-o classes.parquet] [--unit nm|um|angstrom]
+    asteroid-taxonomy classify FILE_OR_FOLDER ... [-o classes.parquet] [--unit nm|um|angstrom]
 
-CSV, Parquet, ECSV or VOTable, wide or long (spectra_files.py says which columns); any grid that
-covers the bands the classifier uses (resample.py says how it is resampled); normalised at 550 nm
-here. Prints the first spectra, and with -o writes all of them, in the order of the file, as
-Parquet or CSV. Memory stays flat however long the file is. Not a DVC stage: nothing of the
-project changes.
+Whatever layout, unit and grid the files have (own_spectra/ tells them); normalised here. Of the
+classifiers in models/, each spectrum gets the richest whose bands it has. Prints the first
+spectra, and with -o writes all of them, in the order of the files. Memory stays flat however long
+a file is. Not a DVC stage: nothing of the project changes.
 """
 
 import argparse
 import os
+import sys
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet as pq
 
-from asteroid_taxonomy.asteroids import NORMALISATION_NM, names_of
 from asteroid_taxonomy.console import PipelineError, Progress, run
 from asteroid_taxonomy.files import atomic
 from asteroid_taxonomy.onnx_model.classifier import Classifier, load_classifier
 from asteroid_taxonomy.onnx_model.contract import ONNX_PATH
-from asteroid_taxonomy.own_spectra.columns import IN_NM, read_spectra
+from asteroid_taxonomy.own_spectra.naming import files_of
 from asteroid_taxonomy.own_spectra.resampling import normalised
+from asteroid_taxonomy.own_spectra.results import WRITERS, failed, named, show, writer
+from asteroid_taxonomy.own_spectra.spectra import REMARKS, Batch, read_spectra
+from asteroid_taxonomy.own_spectra.units import IN_NM
+from asteroid_taxonomy.own_spectra.unpacking import printable
 
 SHOWN = 20  # spectra in the table on screen
-NORMALISED_WITHIN = 0.01  # of 1 at 550 nm; what differs more is counted as normalised here
-WRITERS = {".parquet": pq.ParquetWriter, ".csv": pa.csv.CSVWriter}
+NORMALISED_WITHIN = 0.01  # of 1; what differs more is counted as normalised here
+Bools = npt.NDArray[np.bool_]
+
+
+def load_classifiers(paths: Sequence[Path]) -> list[Classifier]:
+    """Load the files, or all there are in models/; the one that uses most bands first.
+
+    Raises
+    ------
+    PipelineError
+        No such file, none of this project, or several of different classes or grids.
+    """
+    found = [load_classifier(path)
+             for path in paths or sorted(ONNX_PATH.parent.glob("*.onnx")) or [ONNX_PATH]]
+    contracts = {(*c.classes, *c.wavelengths_nm, c.normalised_at_nm, c.width_nm) for c in found}
+    if len(contracts) > 1:
+        raise PipelineError(f"{' and '.join(c.name for c in found)} have other classes or bands; "
+                            "name those that belong together with --model")
+    return sorted(found, key=lambda c: -len(c.used))
+
+
+def chosen(
+    classifiers: Sequence[Classifier], reflectance: npt.NDArray[np.float32], touched: Bools
+) -> tuple[npt.NDArray[np.int8], Bools]:
+    """The number of the classifier that each spectrum gets, -1 for none; and whether it is clean.
+
+    The richest whose bands are all there and free of marks for "not measured", else the richest
+    whose bands are all there.
+    """
+    n = len(reflectance)
+    choice, clean = np.full(n, -1, np.int8), np.zeros(n, bool)
+    for i, classifier in enumerate(classifiers):
+        at = classifier.wavelengths_nm.index(classifier.normalised_at_nm)
+        whole = classifier.has_bands(reflectance)
+        free = whole & ~touched[:, [*classifier.used, at]].any(axis=1) if touched.any() else whole
+        choice[(whole & (choice < 0)) | (free & ~clean)] = i
+        clean |= free
+    return choice, clean
 
 
 def notes(
-    reflectance: npt.NDArray[np.float32], at_550: npt.NDArray[np.floating], classifier: Classifier
-) -> list[str | None]:
-    """Say, per spectrum, why there is no class, or what is doubtful; None where nothing is."""
-    with np.errstate(invalid="ignore"):
-        negative = names_of(reflectance < 0, classifier.wavelengths_nm)
-    return [
-        f"no reflectance above 0 at {NORMALISATION_NM} nm to normalise by" if not normal
-        else why or (f"negative reflectance at {bands} nm" if bands else None)
-        for normal, why, bands in zip((at_550 > 0).tolist(),
-                                      classifier.unclassified_because(reflectance), negative,
-                                      strict=True)
-    ]
+    bands: npt.NDArray[np.floating], batch: Batch, choice: npt.NDArray[np.int8],
+    classifiers: Sequence[Classifier],
+) -> pa.Array:
+    """Say, per spectrum, why there is no class, or what is doubtful; null where nothing is.
+
+    Spectra with the same to be said are put into words once.
+    """
+    least = classifiers[-1]
+    at = least.wavelengths_nm.index(least.normalised_at_nm)
+    touched = batch.touched
+    rows = np.flatnonzero((choice < 0) | touched.any(axis=1) | (batch.remarks > 0))
+    none = choice[rows] < 0
+    signs = np.column_stack([none, ~(bands[rows, at] > 0), touched[rows],
+                             ~np.isfinite(bands[rows][:, least.used]) & none[:, None]])
+    packed = np.column_stack([np.packbits(signs, axis=1), batch.remarks[rows]])
+    _, first, which = np.unique(packed, axis=0, return_index=True, return_inverse=True)
+    said: list[str | None] = [batch.remark]
+    used_nm = [least.wavelengths_nm[j] for j in least.used]
+    for i in first:
+        parts = [batch.remark] if batch.remark else []
+        unclassified, no_norm, *flags = signs[i].tolist()
+        marked, missing = flags[:touched.shape[1]], flags[touched.shape[1]:]
+        remarks = [r for bit, r in enumerate(REMARKS) if batch.remarks[rows[i]] >> bit & 1]
+        if unclassified and no_norm:
+            parts.append(f"no reflectance above 0 at {least.normalised_at_nm} nm to normalise by")
+        elif unclassified:
+            parts.append(f"no reflectance at {listed(used_nm, missing)} nm")
+        if any(marked):
+            parts.append("negative, or a mark for what was not measured, at "
+                         f"{listed(least.wavelengths_nm, marked)} nm")
+        said.append("; ".join([*parts, *remarks]))
+    number = np.zeros(len(choice), np.int64)
+    number[rows] = which.ravel() + 1
+    return pa.array(said, pa.string()).take(pa.array(number))
 
 
-def classified(
-    path: Path, classifier: Classifier, unit: str | None
-) -> Iterator[tuple[pa.Table, int]]:
-    """Yield batches of the result, and how many of their spectra were not normalised."""
-    bands_nm = classifier.wavelengths_nm
-    for ids, bands in read_spectra(path, bands_nm, unit):
-        at_550 = bands[:, bands_nm.index(NORMALISATION_NM)]
-        reflectance = normalised(bands, bands_nm)
-        probabilities = classifier.probabilities(reflectance)
-        complexes, confidence = classifier.complexes(probabilities)
-        unknown = np.isnan(confidence)
-        columns = dict(zip(ids.column_names, ids.columns, strict=True)) | {
-            **{f"probability_{name}": pa.array(column, mask=unknown)
-               for name, column in zip(classifier.classes, probabilities.T, strict=True)},
-            "complex": pa.array(complexes, pa.string()),
-            "confidence": pa.array(confidence, mask=unknown),
-            "abstained": pa.array(~(confidence >= classifier.threshold)),
-            "note": pa.array(notes(reflectance, at_550, classifier), pa.string()),
-        }
-        yield pa.table(columns), int((np.abs(at_550 - 1) > NORMALISED_WITHIN).sum())
+def listed(wavelengths_nm: Sequence[int], which: Sequence[bool]) -> str:
+    """Wavelengths of the bands that are meant: "374, 1034"."""
+    return ", ".join(str(nm) for nm, this in zip(wavelengths_nm, which, strict=True) if this)
 
 
-def show(table: pa.Table, classes: Sequence[str]) -> None:
-    """Print a few rows of the result."""
-    ids = table.column_names[:table.column_names.index(f"probability_{classes[0]}")]
-    print(f"  {'spectrum':28}" + "".join(f"{name:>7}" for name in classes) + "  complex")
-    for i, row in enumerate(table.to_pylist(), 1):
-        name = " ".join(str(row[key]) for key in ids if row[key] is not None) or f"spectrum {i}"
-        figures = "".join("      -" if row[f"probability_{c}"] is None
-                          else f"{row[f'probability_{c}']:7.3f}" for c in classes)
-        doubt = "?" if row["abstained"] and row["complex"] else ""
-        print(f"  {name[:28]:28}{figures}  {(row['complex'] or '-') + doubt:8}"
-              f"{row['note'] or ''}".rstrip())
+def answers(ids: dict[str, pa.Array], batch: Batch, classifiers: Sequence[Classifier]) -> pa.Table:
+    """The result's rows for one batch; `own_spectra.md` says what the columns mean."""
+    classes = classifiers[0].classes
+    at = classifiers[0].wavelengths_nm.index(classifiers[0].normalised_at_nm)
+    reflectance = normalised(batch.bands, at)
+    choice, clean = chosen(classifiers, reflectance, batch.touched)
+    probabilities = np.full((len(choice), len(classes)), np.nan, np.float32)
+    for i, classifier in enumerate(classifiers):
+        rows = choice == i
+        if rows.all():
+            probabilities = classifier.probabilities(reflectance)
+        elif rows.any():
+            probabilities[rows] = classifier.probabilities(reflectance[rows])
+    best = probabilities.argmax(axis=1)
+    confidence = probabilities[np.arange(len(best)), best]
+    unknown = np.isnan(confidence)
+    threshold = np.array([c.threshold for c in classifiers], np.float32)[choice]
+    return pa.table(ids | {
+        **{f"probability_{name}": pa.array(column, mask=unknown)
+           for name, column in zip(classes, probabilities.T, strict=True)},
+        "complex": pa.array(classes).take(pa.array(best, mask=unknown)),
+        "confidence": pa.array(confidence, mask=unknown),
+        "abstained": pa.array(~(clean & (confidence >= threshold))),
+        "model": pa.array([c.name for c in classifiers]).take(pa.array(choice, mask=choice < 0)),
+        "note": notes(batch.bands, batch, choice, classifiers),
+    })
 
 
-def classify_file(path: Path, output: Path | None, unit: str | None, model: Path) -> None:
-    """Classify `path`; print the first spectra; write all to `output`, whole or not at all."""
+def read_all(
+    files: Sequence[Path], classifier: Classifier, unit: str | None, many: bool, strict: bool
+) -> Iterator[tuple[Path, Batch | str]]:
+    """Go through the files; one of many that cannot be read gives a sentence instead."""
+    for path in files:
+        try:
+            for batch in read_spectra(path, classifier.wavelengths_nm, classifier.width_nm, unit):
+                yield path, batch
+        except PipelineError as error:
+            if strict or not many:
+                raise
+            yield path, str(error)
+
+
+@dataclass
+class Counts:
+    """What has been classified so far, and the first rows of it."""
+
+    spectra: int = 0
+    with_class: int = 0
+    kept: int = 0
+    elsewhere: int = 0
+    unread: int = 0
+    first: pa.Table | None = None
+
+    def add(self, table: pa.Table, not_normalised: int) -> None:
+        """Count the rows of a part of the result; None: of a file that could not be read."""
+        self.spectra += len(table)
+        self.with_class += len(table) - table["complex"].null_count
+        self.kept += len(table) - int(np.count_nonzero(table["abstained"].to_numpy()))
+        self.elsewhere += not_normalised
+        if self.first is None or len(self.first) < SHOWN:
+            more = table.slice(0, SHOWN)
+            self.first = more if self.first is None else pa.concat_tables([self.first, more])
+
+
+def classify_files(
+    given: Sequence[Path], output: Path | None = None, unit: str | None = None,
+    models: Sequence[Path] = (), strict: bool = False,
+) -> None:
+    """Classify files and folders; print the first spectra; write all, whole or not at all.
+
+    Raises
+    ------
+    PipelineError
+        The only file, or with `strict` any, cannot be read; or no spectrum gets a class.
+    """
     if output is not None and output.suffix.lower() not in WRITERS:
         raise PipelineError(f"the output {output} should end in {' or '.join(WRITERS)}")
-    if output is not None and output.exists() and path.exists() and output.samefile(path):
+    files = files_of(given, output)
+    many = len(files) > 1 or files != list(given)
+    if output is not None and output.exists() and any(
+            path.exists() and output.samefile(path) for path in files):
         raise PipelineError(f"the output {output} is the input; name another file")
-    classifier = load_classifier(model, threads=os.cpu_count() or 1)
-    total = with_class = kept = elsewhere = 0
-    first: pa.Table | None = None
-    with ExitStack() as stack, Progress(str(path)) as progress:
+    classifiers = load_classifiers(models)
+    classes, counts = classifiers[0].classes, Counts()
+    at = classifiers[0].wavelengths_nm.index(classifiers[0].normalised_at_nm)
+
+    def classified(path: Path, batch: Batch | str) -> tuple[pa.Table, int]:
+        if isinstance(batch, str):
+            return failed(path, batch, classes), 0
+        ids = named(path, batch.ids, len(batch.bands), many)
+        with np.errstate(invalid="ignore", over="ignore"):
+            not_1 = int((np.abs(batch.bands[:, at] - 1) > NORMALISED_WITHIN).sum())
+        return answers(ids, batch, classifiers), not_1
+
+    workers = os.cpu_count() or 1
+    label = str(files[0]) if len(files) == 1 else f"{len(files):,} files"
+    with ExitStack() as stack, Progress(printable(label)) as progress:
+        pool = stack.enter_context(ThreadPoolExecutor(workers))
         part = stack.enter_context(atomic(output)) if output is not None else None
-        writer = None
-        for table, not_normalised in classified(path, classifier, unit):
-            if part is not None and output is not None:
-                if writer is None:
-                    writer = WRITERS[output.suffix.lower()](part, table.schema)
-                    stack.callback(writer.close)
-                writer.write_table(table)
-            first = table.slice(0, SHOWN) if first is None else first
-            total += len(table)
-            with_class += len(table) - table["complex"].null_count
-            kept += len(table) - int(np.count_nonzero(table["abstained"].to_numpy()))
-            elsewhere += not_normalised
-            progress.update(total)
-        if first is None or not total:
-            raise PipelineError(f"{path} has a header and no rows; there is nothing to classify")
-        if not with_class:
-            used = [classifier.wavelengths_nm[j] for j in classifier.used]
-            raise PipelineError(
-                f"no spectrum of {path} can be classified; the first of {total:,} has "
-                f"{first['note'][0]}, and the classifier needs {', '.join(map(str, used))} nm")
-    show(first, classifier.classes)
-    if total > SHOWN:
-        print(f"  ... and {total - SHOWN:,} more")
-    if elsewhere:
-        print(f"  {elsewhere:,} of {total:,} were not 1 at {NORMALISATION_NM} nm and have been "
-              "normalised")
-    print(f"{'wrote ' + str(output) + ': ' if output else ''}{total:,} spectra, {with_class:,} "
-          f"with a class, {kept:,} of them at a confidence of {classifier.threshold:g} or more")
+        rows, under_way = None, deque[Future[tuple[pa.Table, int]]]()
+
+        def finish(most: int) -> None:
+            nonlocal rows
+            while len(under_way) > most:
+                table, not_1 = under_way.popleft().result()
+                if part is not None and output is not None:
+                    if rows is None:
+                        rows = stack.enter_context(
+                            writer(part, output.suffix.lower(), table.schema))
+                    rows.write_table(table)
+                counts.add(table, not_1)
+                progress.update(counts.spectra)
+
+        for path, batch in read_all(files, classifiers[0], unit, many, strict):
+            counts.unread += isinstance(batch, str)
+            under_way.append(pool.submit(classified, path, batch))
+            finish(workers)
+        finish(0)
+        if counts.first is None:
+            raise PipelineError(printable(f"{label} has a header and no rows; there is nothing to "
+                                          "classify"))
+        if not counts.with_class:
+            used = classifiers[-1].used
+            needed = ", ".join(str(classifiers[-1].wavelengths_nm[j]) for j in used)
+            raise PipelineError(printable(
+                f"no spectrum of {label} can be classified (the first of {counts.spectra:,}: "
+                f"{counts.first['note'][0]}); the classifier needs {needed} nm"))
+    report(counts, classifiers, output)
 
 
-def main() -> None:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m asteroid_taxonomy.commands.classify",
-                                     description="Classify the spectra in a file of your own.")
-    parser.add_argument("file", type=Path, help="CSV, Parquet, ECSV or VOTable")
+def report(counts: Counts, classifiers: Sequence[Classifier], output: Path | None) -> None:
+    """Print the first rows and what has become of all."""
+    assert counts.first is not None
+    show(counts.first.slice(0, SHOWN), classifiers[0].classes)
+    if counts.spectra > SHOWN:
+        print(f"  ... and {counts.spectra - SHOWN:,} more")
+    if counts.elsewhere:
+        print(f"  {counts.elsewhere:,} of {counts.spectra:,} were not 1 at "
+              f"{classifiers[0].normalised_at_nm} nm and have been normalised")
+    if counts.unread:
+        print(f"{counts.unread:,} files could not be read; the column note says why",
+              file=sys.stderr)
+    print(f"{f'wrote {output}: ' if output else ''}{counts.spectra:,} spectra, "
+          f"{counts.with_class:,} with a class, {counts.kept:,} of them kept (not abstained)")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Classify asteroid spectra of your own: files, folders, one table out."""
+    parser = argparse.ArgumentParser(prog="asteroid-taxonomy classify", description=main.__doc__)
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE_OR_FOLDER",
+                        help="text, Parquet, VOTable, FITS, also packed; folders; patterns")
     parser.add_argument("-o", "--output", type=Path, help="write all rows: .parquet or .csv")
     parser.add_argument("--unit", choices=list(IN_NM), help="of the wavelengths")
-    parser.add_argument("--model", type=Path, default=ONNX_PATH, help="default: %(default)s")
-    given = parser.parse_args()
-    classify_file(given.file, given.output, given.unit, given.model)
+    parser.add_argument("--model", type=Path, action="append", default=[],
+                        help="may be repeated; default: all in models/")
+    parser.add_argument("--strict", action="store_true", help="stop at a file that cannot be read")
+    given = parser.parse_args(arguments)
+    classify_files(given.files, given.output, given.unit, given.model, given.strict)
 
 
 if __name__ == "__main__":

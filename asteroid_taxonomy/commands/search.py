@@ -1,6 +1,6 @@
 """Search hyperparameters of `train.model`, judged by nested cross-validation.
 
-    python -m asteroid_taxonomy.commands.search [--scheduler tcp://host:8786]
+    asteroid-taxonomy search [--scheduler tcp://host:8786]
 
 Not a stage: it takes minutes to hours, and its result is a choice that somebody makes. Reads
 params.yaml (`search`) and data/training_set.parquet, writes reports/search.json, and prints the
@@ -26,7 +26,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, ParameterSampler, StratifiedKFold
 
-from asteroid_taxonomy.console import PipelineError, Progress, run
+from asteroid_taxonomy.console import PipelineError, Progress
 from asteroid_taxonomy.evaluation.metrics import scores
 from asteroid_taxonomy.files import read_metadata, write_json
 from asteroid_taxonomy.learning.models import augmentation, fit, make_model
@@ -117,12 +117,12 @@ def cluster(scheduler: str | None) -> AbstractContextManager[Any]:
     return parallel_config(backend="dask", client=client)
 
 
-def main() -> None:
+def main(arguments: list[str]) -> None:
     """Search, judge the choice, print and write what was found."""
-    parser = argparse.ArgumentParser(prog="python -m asteroid_taxonomy.commands.search",
-                                     description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(prog="asteroid-taxonomy search", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scheduler", help="address of a Dask scheduler, tcp://host:port")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     params = load_params(PARAMS)
     wavelengths_nm, train, settings = params["bands"]["wavelengths_nm"], params["train"], params[
         "search"]
@@ -172,7 +172,3 @@ def report(
     print(f"the choice, judged in outer folds: {outer}\nfor params.yaml:")
     print(yaml.safe_dump({"train": {model: ranking[0][1]}}, default_flow_style=None), end="")
     print(f"wrote {RESULT_PATH}", file=sys.stderr)
-
-
-if __name__ == "__main__":
-    run(main)

@@ -1,6 +1,7 @@
 """What crossvalidate compares: the model of params.yaml, the published one, two simpler ones."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,8 @@ def candidates(
     published["augmentation_seed"] = train["augmentation_seed"]
     used_nm, *others = train["used_bands_nm"].values()
     out = {(SHIPPED, 0): candidate(train, wavelengths_nm, used_nm)}
-    out |= {(VISIBLE, 0): candidate(train, wavelengths_nm, nm) for nm in others}
+    out |= {(VISIBLE, 0): replace(candidate(train, wavelengths_nm, nm), repeats=1)
+            for nm in others}
     first = published["mlp"]["random_state"]
     for seed in range(first, first + published_seeds):
         published["mlp"] = {**published["mlp"], "random_state": seed}

@@ -1,4 +1,4 @@
-"""The table that split writes: the labelled asteroids, what is learned of each, who is held out."""
+"""The table that split writes: labelled asteroids, what is learned of each, who is held out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,8 +27,8 @@ def schema(wavelengths_nm: Sequence[int]) -> pa.Schema:
 
     Those of asteroids.py, and target (what a model is to tell: a complex, or a class without
     flags) and held_out (true: no model may learn from it; null: it lacks a band that the model
-    uses, and is neither learned from nor judged by), and place (int32, in the shuffled order in which
-    the asteroids of its part are learned from or judged).
+    uses, and is neither learned from nor judged by), and place (int32, in the shuffled order in
+    which the asteroids of its part are learned from or judged).
     """
     return pa.schema([
         ("source_id", pa.int64()), ("number", pa.int64()), ("name", pa.string()),

@@ -9,6 +9,7 @@ time that could be measured and triples the difference to scikit-learn.
 
 import warnings
 
+import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper, shape_inference
 from skl2onnx import convert_sklearn
@@ -17,7 +18,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from asteroid_taxonomy.learning.sum_of_classes import SumOfClasses
-from asteroid_taxonomy.onnx_model.contract import INPUT_NAME, ML_DOMAIN, OUTPUT_NAME
+from asteroid_taxonomy.onnx_model.contract import ML_DOMAIN
+from asteroid_taxonomy.onnx_model.description import INPUT_NAME, OUTPUT_NAME
 
 USED, RAW, SUMS = "used_bands", "network_probabilities", "sums_of_classes"
 
@@ -68,7 +70,7 @@ def to_onnx(
         [*picking, *network.node, *summing, *carrying], "asteroid_taxonomy",
         [helper.make_tensor_value_info(INPUT_NAME, TensorProto.FLOAT, ["batch", bands])],
         [helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, ["batch", classes])],
-        [*numbers, *network.initializer, *members, zeros],
+        [*numbers, *map(without_denormals, network.initializer), *members, zeros],
     )
     needed = {"", *(node.domain for node in network.node)}
     return helper.make_model(
@@ -77,6 +79,19 @@ def to_onnx(
         ir_version=ir_version, producer_name="asteroid-taxonomy",
         doc_string="Probabilities of taxonomic complexes from an asteroid's reflectance spectrum",
     )
+
+
+def without_denormals(weights: onnx.TensorProto) -> onnx.TensorProto:
+    """The same weights, zero where a unit that learned nothing was pulled almost there.
+
+    Below 1.2e-38 single precision is denormal, and processors take a hundred times as long: the
+    few such weights of the MLPs cost three quarters of the time, and no bit of any probability.
+    """
+    values = numpy_helper.to_array(weights)
+    if values.dtype != np.float32:
+        return weights
+    tiny = np.abs(values) < np.finfo(np.float32).smallest_normal
+    return numpy_helper.from_array(np.where(tiny, np.float32(0), values), weights.name)
 
 
 def pick_bands(used: list[int]) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:

@@ -18,7 +18,7 @@ from asteroid_taxonomy.learning.predictions import (
     in_batches,
     without_unused,
 )
-from asteroid_taxonomy.onnx_model.contract import INPUT_NAME, ONNX_PATH, OUTPUT_NAME, REDO
+from asteroid_taxonomy.onnx_model.description import INPUT_NAME, OUTPUT_NAME, REDO
 
 BATCHES = (0, 1, 2, 32, 4096)
 SUM_TOLERANCE = 1e-5  # of the probabilities of one asteroid, from 1
@@ -46,7 +46,7 @@ def runtime(path: Path, level: GraphOptimizationLevel) -> Predict:
 
 def compare(
     name: str, reference: Probabilities, exact: Probabilities, exported: Probabilities,
-    max_difference: float,
+    max_difference: float, path: Path,
 ) -> dict[str, float]:
     """Compare probabilities [n, classes] of scikit-learn and of the ONNX file.
 
@@ -61,6 +61,8 @@ def compare(
         The ONNX file's.
     max_difference : float
         Allowed, of a probability.
+    path : Path
+        Of the file, for messages.
 
     Raises
     ------
@@ -76,7 +78,7 @@ def compare(
     off_sum = float(np.abs(exported.sum(axis=1, dtype=np.float64) - 1.0).max())
     if not (difference <= allowed and flips == 0 and off_sum <= SUM_TOLERANCE):
         raise PipelineError(
-            f"{ONNX_PATH} is not the trained model: on {name} ({len(reference):,} spectra) "
+            f"{path} is not the trained model: on {name} ({len(reference):,} spectra) "
             f"probabilities differ by {difference:.1e} (allowed {allowed:.0e}), "
             f"{flips} labels flip, rows are off 1 by {off_sum:.1e}; {REDO}"
         )
@@ -86,7 +88,8 @@ def compare(
 
 
 def check_order(
-    reference: Probabilities, exported: Probabilities, classes: Sequence[str], tolerance: float
+    reference: Probabilities, exported: Probabilities, classes: Sequence[str], tolerance: float,
+    path: Path,
 ) -> None:
     """Stop where the file's probabilities [n, classes] are wrong in a way that has a name.
 
@@ -96,17 +99,18 @@ def check_order(
         They are NaN, or those of `reference` in another order of classes.
     """
     if np.isnan(exported).any():
-        raise PipelineError(f"{ONNX_PATH} gives NaN for complete spectra; {REDO}")
+        raise PipelineError(f"{path} gives NaN for complete spectra; {REDO}")
     between = np.abs(reference[:, :, None] - exported[:, None, :]).max(axis=0)
     order = between.argmin(axis=0)  # for each column of the file, the class it is
     if between.min(axis=0).max() <= tolerance and list(order) != list(range(len(classes))):
-        raise PipelineError(f"{ONNX_PATH} gives the probabilities in the order "
+        raise PipelineError(f"{path} gives the probabilities in the order "
                             f"{', '.join(classes[i] for i in order)}, and not in that of its "
                             f"metadata, {', '.join(classes)}; {REDO}")
 
 
 def check_edges(
-    predict: Predict, spectra: Spectra, used: list[int], max_difference: float
+    predict: Predict, spectra: Spectra, used: list[int], max_difference: float,
+    path: Path,
 ) -> None:
     """Check what a difference to scikit-learn, which refuses NaN and no rows at all, cannot show.
 
@@ -120,6 +124,8 @@ def check_edges(
         Columns that the model uses.
     max_difference : float
         Allowed, of a probability.
+    path : Path
+        Of the file, for messages.
 
     Raises
     ------
@@ -131,16 +137,16 @@ def check_edges(
     holed[np.arange(len(used)), used] = np.nan
     kept = np.flatnonzero(~np.isnan(predict(holed)).all(axis=1))
     if len(kept):
-        raise PipelineError(f"{ONNX_PATH} should give NaN where a used band is NaN, but gives "
+        raise PipelineError(f"{path} should give NaN where a used band is NaN, but gives "
                             f"probabilities where column {used[kept[0]]} is; {REDO}")
     expected = in_batches(predict, spectra)
     if not np.array_equal(expected, in_batches(predict, without_unused(spectra, used))):
-        raise PipelineError(f"{ONNX_PATH} gives other probabilities where an unused band is NaN; "
+        raise PipelineError(f"{path} gives other probabilities where an unused band is NaN; "
                             f"{REDO}")
     for size in BATCHES:
         found = predict(spectra[:size])
         same = found.shape == expected[:size].shape and np.allclose(
             found, expected[:size], rtol=0.0, atol=max_difference)
         if not same:
-            raise PipelineError(f"{ONNX_PATH} gives other probabilities in a batch of {size}, of "
+            raise PipelineError(f"{path} gives other probabilities in a batch of {size}, of "
                                 f"shape {found.shape}; {REDO}")

@@ -1,201 +1,172 @@
-"""Reflectance spectra in users' files: which columns they are in, in what unit, on what grid.
+"""Which columns of a table hold the spectra: usual names first, then plausible values, else ask.
 
 Wide: one row per spectrum, one column per wavelength (374, reflectance_550, R_0.55um ...). Long:
-one row per point, the columns wavelength and reflectance, and one that names the spectrum (none:
-the file is one spectrum), whose rows follow each other.
+one row per point, a column of wavelengths and one of reflectances, and columns that name the
+spectrum (none: the file is one spectrum). Side by side: one column per spectrum. Without a header:
+wavelength, reflectance, error, or wavelength, band width, reflectance, error.
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 
-from asteroid_taxonomy.asteroids import matrix
-from asteroid_taxonomy.console import PipelineError
-from asteroid_taxonomy.own_spectra.resampling import SAME_NM, to_bands
-from asteroid_taxonomy.own_spectra.tables import TableFile, open_table, readable
+from asteroid_taxonomy.own_spectra.tables import TableFile
+from asteroid_taxonomy.own_spectra.units import NotSpectra, Role, factor_to_nm, role, usual_unit
 
-ID_NAMES = ("source_id", "number", "number_mp", "name", "denomination", "designation", "object",
-            "target", "asteroid", "spectrum", "id")
-IN_NM = {"nm": 1.0, "um": 1000.0, "angstrom": 0.1}
-SPELLINGS = {"nm": "nm", "nanometer": "nm", "nanometre": "nm", "um": "um", "µm": "um", "μm": "um",
-             "micron": "um", "microns": "um", "micrometer": "um", "micrometre": "um",
-             "a": "angstrom", "aa": "angstrom", "å": "angstrom", "angstrom": "angstrom",
-             "angstroms": "angstrom", "0.1 nm": "angstrom"}
-# median of a spectrum's wavelengths, for visible and near-infrared spectra: these do not overlap
-USUAL = {"um": (0.3, 5.0), "nm": (300.0, 2900.0), "angstrom": (3000.0, 50000.0)}
-_UNIT = r"(?:[\s_\[(]*(?P<unit>nm|um|µm|μm|microns?|aa?|å|angstroms?)[\])]?)?"
-WIDE = re.compile(rf"(?:(?:reflectance|refl|ref|r|flux|wavelength|wave|w|band|b)[\s_]*)?"
-                  rf"(?P<value>\d+(?:\.\d+)?){_UNIT}", re.IGNORECASE)
-LONG = re.compile(rf"(?:wavelength|wavelengths|wave|wavelen|lambda|wl){_UNIT}", re.IGNORECASE)
-REFLECTANCE = ("reflectance", "reflectance_spectrum", "refl", "reflectivity", "flux", "r",
-               "relative_reflectance", "normalized_reflectance", "normalised_reflectance")
-MAX_POINTS = 100_000  # of one spectrum
+PLAUSIBLE = (0.2, 5.0)  # the median of a reflectance that is around 1
+EXPECTED = ("expected a column of wavelengths and one called reflectance, or one column per "
+            "wavelength (374, reflectance_550, R_0.55um ...); rename them")
 
 
-class Batch(NamedTuple):
-    """Columns that name the spectra, [n], and their reflectances in the bands, [n, bands]."""
+@dataclass(frozen=True)
+class Columns:
+    """Where the spectra are.
 
-    ids: pa.Table
-    reflectance: npt.NDArray[np.floating]
+    ids : columns that name them; values : of reflectances, several in a wide table or side by
+    side; wavelength : column of wavelengths (None: wide); grid : wavelengths of a wide table's
+    values, nm, ascending; to_nm : factor for the column of wavelengths; remark : what is to be
+    said of the choice.
+    """
+
+    ids: list[str]
+    values: list[str]
+    to_nm: float
+    wavelength: str | None = None
+    grid: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    remark: str | None = None
 
 
-def read_spectra(path: Path, bands_nm: Sequence[int], unit: str | None = None) -> Iterator[Batch]:
-    """Read spectra and resample them to the bands; neither normalised nor checked for gaps.
-
-    Parameters
-    ----------
-    path : Path
-        CSV, Parquet, ECSV or VOTable.
-    bands_nm : sequence of int
-        Centres of the bands, in nm.
-    unit : {"nm", "um", "angstrom"}, optional
-        Of the wavelengths; else the file says it, or the numbers leave no doubt.
+def find_columns(table: TableFile, unit: str | None) -> Columns:
+    """Tell which columns hold the spectra.
 
     Raises
     ------
-    PipelineError
-        The file is damaged, its columns are not those of spectra, its unit cannot be told, or one
-        of its values is not a number.
+    NotSpectra
+        None do, several may, or their wavelengths leave the unit open.
     """
-    table = open_table(path)
-    ids = [name for name in table.names if name.lower() in ID_NAMES]
-    long = [name for name in table.names if LONG.fullmatch(name.strip())]
-    values = [name for name in table.names if name.lower() in REFLECTANCE]
-    wide = [name for name in table.names if WIDE.fullmatch(name.strip())]
-    if len(long) == 1 and values:
-        return _long(table, ids, long[0], values[0], bands_nm, unit)
+    if not table.header:
+        return _by_position(table, unit)
+    roles = {name: role(name) for name in table.names}
+    ids = [n for n, r in roles.items() if r.kind in ("id", "night")]
+    long = [n for n, r in roles.items() if r.kind == "wavelength" and n in table.sample]
+    wide = {n: r for n, r in roles.items() if r.kind == "wide"}
+    named = any(r.kind == "reflectance" for r in roles.values())
+    if len(long) == 1 and (named or len(wide) < 5):
+        return _long(table, roles, ids, long[0], unit)
     if len(wide) >= 2:
-        return _wide(table, ids, wide, bands_nm, unit)
+        return _wide(table, wide, ids, unit)
     listed = ", ".join(table.names[:8]) + (" ..." if len(table.names) > 8 else "")
-    raise PipelineError(
-        f"{path} has the columns {listed}; expected one column per wavelength (374, "
-        "reflectance_550, R_0.55um ...), or the columns wavelength and reflectance and one that "
-        f"names the spectrum ({', '.join(ID_NAMES)}); rename them")
+    if len(long) > 1:
+        raise NotSpectra(f"has the columns {' and '.join(long)}, each of which could be the "
+                         "wavelength; leave one")
+    raise NotSpectra(f"has the columns {listed}; {EXPECTED}")
 
 
-def factor_to_nm(
-    path: Path, wavelengths: npt.NDArray[np.float64], said: set[str], unit: str | None
-) -> float:
-    """Nanometres per unit of `wavelengths`: as asked for, as the file says, or as is usual."""
-    known = {SPELLINGS.get(text.strip().lower(), text) for text in said if text.strip()}
-    if unit is None and len(known) == 1 and known <= set(IN_NM):
-        unit = known.pop()
-    if unit is None and not known:
-        middle = float(np.median(wavelengths))
-        unit = next((u for u, (low, high) in USUAL.items() if low <= middle <= high), None)
-    if unit is None:
-        why = (f"says {', '.join(sorted(known))}" if known else
-               f"has wavelengths around {float(np.median(wavelengths)):g}")
-        raise PipelineError(f"{path} {why}, which leaves their unit open; name it with --unit nm, "
-                            "--unit um or --unit angstrom")
-    return IN_NM[unit]
+def _number(table: TableFile, name: str) -> npt.NDArray[np.float64]:
+    """The first rows of a column; empty where it does not hold numbers."""
+    if name not in table.sample or not pd.api.types.is_numeric_dtype(table.sample[name]):
+        return np.empty(0)
+    return table.sample[name].to_numpy(float, na_value=np.nan)
+
+
+def _plausible(table: TableFile, name: str) -> bool:
+    values = _number(table, name)
+    values = values[np.isfinite(values) & (values > 0)]
+    return len(values) > 0 and PLAUSIBLE[0] <= float(np.median(values)) <= PLAUSIBLE[1]
+
+
+def _varies(table: TableFile, name: str) -> bool:
+    return len(np.unique(_number(table, name))) > 2
 
 
 def _wide(
-    table: TableFile, ids: Sequence[str], columns: Sequence[str], bands_nm: Sequence[int],
-    unit: str | None,
-) -> Iterator[Batch]:
-    found = [match for name in columns if (match := WIDE.fullmatch(name.strip()))]
-    wavelengths = np.array([float(match["value"]) for match in found])
-    said = {match["unit"] or "" for match in found}
+    table: TableFile, wide: dict[str, Role], ids: list[str], unit: str | None
+) -> Columns:
+    # pandas renames the second column of a name to 374.1: an error, or another spectrum
+    again = {n for n in wide if (m := re.fullmatch(r"(.+)\.\d", n)) and m[1] in wide}
+    remark = None
+    if again and len(again) * 2 == len(wide):
+        remark = "columns such as " + min(again, key=len) + " were left out"
+        wide = {n: r for n, r in wide.items() if n not in again}
+    exact = {n: r for n, r in wide.items() if r.exact}
+    chosen = exact if len(exact) >= 2 else wide
+    said = {r.unit for r in chosen.values()}
     if len(said) > 1:
-        raise PipelineError(f"{table.path} has wavelengths with several units in its columns' "
-                            "names; use one")
-    grid = wavelengths * factor_to_nm(table.path, wavelengths, said, unit)
-    order = np.argsort(grid)
-    grid, names = grid[order], [columns[i] for i in order]
-    same = np.flatnonzero(np.diff(grid) < SAME_NM)
+        raise NotSpectra("has wavelengths with several units in its columns' names; use one")
+    wavelengths = np.array([r.value for r in chosen.values()])
+    factor = factor_to_nm(wavelengths, said, unit)
+    order = np.argsort(wavelengths, kind="stable")
+    grid, names = wavelengths[order] * factor, [list(chosen)[i] for i in order]
+    same = np.flatnonzero(np.diff(grid) < 0.01)
     if len(same):
-        raise PipelineError(f"{table.path} has two columns for one wavelength, {names[same[0]]!r} "
-                            f"and {names[same[0] + 1]!r}; leave one out")
-    with readable(table.path, "spectra"), np.errstate(over="ignore"):
-        for batch in table.batches(names, ids):
-            yield Batch(batch.select(ids), to_bands(grid, matrix(batch, names), bands_nm))
+        raise NotSpectra(f"has two columns for one wavelength, {names[same[0]]!r} and "
+                         f"{names[same[0] + 1]!r}; leave one out")
+    return Columns(ids, names, factor, grid=grid, remark=remark)
+
+
+def _counts_rows(table: TableFile, name: str, wavelength: str) -> bool:
+    """Whether an identifier has another value on each row, which names points and not spectra."""
+    values = table.sample[name] if name in table.sample else pd.Series()
+    return len(values) > 1 and values.notna().all() and values.is_unique \
+        and table.sample[wavelength].is_unique
 
 
 def _long(
-    table: TableFile, ids: Sequence[str], wavelength: str, value: str, bands_nm: Sequence[int],
-    unit: str | None,
-) -> Iterator[Batch]:
-    match = LONG.fullmatch(wavelength.strip())
-    said = {match["unit"] or "" if match else "", table.units.get(wavelength, "")}
-    factor: float | None = None
-    keys: list[npt.NDArray[np.uint64]] = []
-    with readable(table.path, "spectra"), np.errstate(over="ignore"):
-        for points in _whole_spectra(table, ids, wavelength, value):
-            nm = points[wavelength].to_numpy().astype(float)
-            if not np.isfinite(nm).all() or (nm <= 0).any():
-                raise PipelineError(f"{table.path} has a row whose {wavelength} is missing or not "
-                                    "above 0; correct or remove it")
-            if factor is None:
-                factor = factor_to_nm(table.path, nm, said, unit)
-            first = _starts(points, ids)
-            batch = points.select(ids).take(pa.array(first))
-            if ids:
-                keys.append(_hashes(batch, ids))
-            yield Batch(batch, _resampled(table.path, nm * factor, points[value], first, bands_nm))
-    together = np.concatenate(keys) if keys else np.empty(0, np.uint64)
-    if len(np.unique(together)) < len(together):
-        raise PipelineError(f"{table.path} has spectra whose rows do not follow each other; sort "
-                            f"it by {', '.join(ids)}")
+    table: TableFile, roles: dict[str, Role], ids: list[str], wavelength: str, unit: str | None
+) -> Columns:
+    ids = [name for name in ids if not _counts_rows(table, name, wavelength)]
+    nm = _number(table, wavelength)
+    nm = nm[np.isfinite(nm) & (nm > 0)]
+    if not len(nm) and len(table.sample):
+        raise NotSpectra(f"has no number above 0 in its column {wavelength}; correct it")
+    to_nm = factor_to_nm(nm, {roles[wavelength].unit, table.units.get(wavelength, "")}, unit) \
+        if len(nm) else 1.0
+    exact = [n for n, r in roles.items() if r.kind == "reflectance" and r.exact]
+    other = [n for n, r in roles.items() if r.kind == "reflectance" and not r.exact]
+    for candidates in (exact, other):
+        if len(candidates) > 1:
+            candidates = [n for n in candidates if _plausible(table, n)]
+        if len(candidates) == 1:
+            return Columns(ids, candidates, to_nm, wavelength)
+        if candidates:
+            raise NotSpectra(f"has the columns {' and '.join(candidates[:5])}, each of which "
+                             "could be the reflectance; leave one, or call it reflectance")
+        if exact:
+            break
+    beside = [n for n, r in roles.items() if r.kind == "unknown" and _plausible(table, n)
+              and _varies(table, n)]
+    apart = [n for n, r in roles.items() if r.kind in ("other", "wide") and len(_number(table, n))]
+    if beside and not apart and not ids and len(beside) > 1:
+        return Columns([], beside, to_nm, wavelength)
+    if len(beside) == 1 and not apart:
+        return Columns(ids, beside, to_nm, wavelength,
+                       remark=f"column {beside[0]} was taken for the reflectance")
+    unsure = [*beside, *apart]
+    if unsure:
+        raise NotSpectra(f"has no column called reflectance, and {' and '.join(unsure[:5])} may "
+                         "be something else; call the one that is reflectance so")
+    listed = ", ".join(table.names[:8])
+    raise NotSpectra(f"has the columns {listed}; {EXPECTED}")
 
 
-def _whole_spectra(
-    table: TableFile, ids: Sequence[str], wavelength: str, value: str
-) -> Iterator[pa.Table]:
-    """Go through the rows in batches that end where a spectrum ends."""
-    rest: pa.Table | None = None
-    for batch in table.batches([wavelength, value], ids):
-        joined = batch if rest is None else pa.concat_tables([rest, batch])
-        last = int(_starts(joined, ids)[-1]) if len(joined) else 0
-        if len(joined) - last > MAX_POINTS:
-            raise PipelineError(f"{table.path} has a spectrum of more than {MAX_POINTS:,} points; "
-                                f"one of the columns {', '.join(ID_NAMES)} should name it")
-        rest = joined.slice(last)
-        if last:
-            yield joined.slice(0, last)
-    if rest is not None and len(rest):
-        yield rest
-
-
-def _hashes(table: pa.Table, ids: Sequence[str]) -> npt.NDArray[np.uint64]:
-    frame = table.select(ids).to_pandas()
-    return pd.util.hash_pandas_object(frame, index=False, categorize=False).to_numpy()
-
-
-def _starts(points: pa.Table, ids: Sequence[str]) -> npt.NDArray[np.int64]:
-    """Row numbers at which a spectrum begins."""
-    if not ids:
-        return np.zeros(1, np.int64)
-    key = _hashes(points, ids)
-    return np.append(0, np.flatnonzero(key[1:] != key[:-1]) + 1)
-
-
-def _resampled(
-    path: Path, nm: npt.NDArray[np.float64], values: pa.ChunkedArray,
-    first: npt.NDArray[np.int64], bands_nm: Sequence[int],
-) -> npt.NDArray[np.floating]:
-    """Resample one spectrum after the other; those on the same grid together."""
-    length = np.diff(np.append(first, len(nm)))
-    order = np.lexsort((nm, np.repeat(np.arange(len(first)), length)))
-    nm, reflectance = nm[order], values.to_numpy().astype(float)[order]
-    close = np.flatnonzero(np.diff(nm, prepend=-np.inf) < SAME_NM)
-    close = close[~np.isin(close, first)]
-    if len(close):
-        raise PipelineError(f"{path} has a spectrum with two values at {nm[close[0]]:g} nm; leave "
-                            "one out, or name the spectra in a column")
-    out = np.full((len(first), len(bands_nm)), np.nan)
-    for points in np.unique(length):
-        rows = np.flatnonzero(length == points)
-        at = first[rows, None] + np.arange(points)
-        grids, which = np.unique(nm[at], axis=0, return_inverse=True)
-        for i, grid in enumerate(grids):
-            here = which.ravel() == i
-            out[rows[here]] = to_bands(grid, reflectance[at[here]], bands_nm)
-    return out
+def _by_position(table: TableFile, unit: str | None) -> Columns:
+    """Columns of a table without a header."""
+    ids = [n for n in table.names if not len(_number(table, n)) and n in table.sample
+           and table.sample[n].notna().any()]
+    numbers: list[str] = [n for n in table.names if np.isfinite(_number(table, n)).any()]
+    first = _number(table, numbers[0]) if numbers else np.empty(0)
+    if len(numbers) > 2 and np.array_equal(np.diff(first), np.ones(len(first) - 1)) and \
+            usual_unit(_number(table, numbers[1])) and first[0] in (0, 1):
+        numbers = numbers[1:]  # a number for each row
+    if len(numbers) < 2:
+        raise NotSpectra("has no header and fewer than two columns of numbers; expected "
+                         "wavelength and reflectance")
+    wavelength, second, *more = numbers
+    nm = _number(table, wavelength)
+    to_nm = factor_to_nm(nm[np.isfinite(nm) & (nm > 0)], {table.units.get(wavelength, "")}, unit)
+    is_width = not (_plausible(table, second) and _varies(table, second))
+    value = more[0] if is_width and more and _plausible(table, more[0]) else second
+    return Columns(ids, [value], to_nm, wavelength)

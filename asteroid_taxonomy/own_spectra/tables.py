@@ -1,112 +1,146 @@
-"""Tables in files that users bring: CSV, Parquet, ECSV and VOTable, read in batches.
+"""Files that users bring, told by what is in them and not by their ending, read in batches.
 
-CSV and Parquet are streamed, whatever their size. astropy reads ECSV and VOTable whole, which
+Text and Parquet are streamed, whatever their size. astropy reads VOTable and FITS whole, which
 takes several times the file's size in memory: larger ones are refused, with the way to Parquet.
+What a file unpacks to, its columns and its cells are bounded before it is read, and nothing that
+a file names is fetched from anywhere.
 """
 
-import csv
+import io
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet as pq
 
 from asteroid_taxonomy.console import PipelineError
+from asteroid_taxonomy.own_spectra import text
+from asteroid_taxonomy.own_spectra.text import MAX_COLUMNS
+from asteroid_taxonomy.own_spectra.units import NotSpectra
+from asteroid_taxonomy.own_spectra.unpacking import opened, printable
 
-BATCH_ROWS = 1 << 16
-BLOCK_BYTES = 1 << 22  # of a CSV file; its first block holds the header
+BATCH_ROWS = 1 << 14
+SAMPLE_ROWS = 2000
+HEAD_BYTES = 1 << 20
 WHOLE_BYTES = 200_000_000  # the largest file that is read whole
-NULLS = ["", "nan", "NaN", "NAN", "null", "NULL", "None", "NA", "N/A", "--"]
-COMPRESSIONS = (".gz", ".bz2", ".zst")
+MAX_CELLS = 3_000_000  # of a VOTable, which astropy reads at some 100,000 a second
 
 
 @dataclass(frozen=True)
 class TableFile:
-    """A table that has been opened: names and units of its columns, and how to go through it.
+    """A table that has been opened: its columns, its first rows, and how to go through it.
 
-    batches : takes the names of number columns and of text columns, yields tables of these.
+    names : of the columns; units : by column, where the file says one; sample : the first rows,
+    with the types that the columns have or seem to have; header : whether the file names its
+    columns; batches : takes the names of number columns and of text columns, yields tables.
     """
 
-    path: Path
     names: list[str]
-    units: Mapping[str, str]
+    sample: pd.DataFrame
     batches: Callable[[Sequence[str], Sequence[str]], Iterator[pa.Table]]
+    units: Mapping[str, str] = field(default_factory=dict)
+    header: bool = True
 
 
 @contextmanager
-def readable(path: Path, what: str) -> Iterator[None]:
+def readable(path: Path) -> Iterator[None]:
     """Turn whatever a parser says of a damaged file into one sentence."""
     try:
         yield
     except PipelineError:
         raise
+    except NotSpectra as problem:
+        raise PipelineError(printable(f"{path} {problem}")) from None
     except FileNotFoundError:
-        raise PipelineError(f"{path} does not exist; check the path") from None
+        raise PipelineError(printable(f"{path} does not exist; check the path")) from None
     except Exception as error:  # parsers raise what they like where a file is damaged
         said = " ".join(str(error).split())[:300] or type(error).__name__
-        raise PipelineError(f"{path} cannot be read as {what}: {said}; correct the file, or save "
-                            "it anew") from None
+        raise PipelineError(printable(f"{path} cannot be read: {said}; correct the file, or save "
+                                      "it anew")) from None
 
 
 def open_table(path: Path) -> TableFile:
-    """Open a file by its ending.
+    """Open a file by its content.
 
     Raises
     ------
-    PipelineError
-        No such file, an ending that is not known, an empty or a damaged file.
+    NotSpectra, or whatever a parser raises
+        No such file, a kind that is not read, an empty or a damaged file; see `readable`.
     """
-    endings = [s for s in path.suffixes if s.lower() not in COMPRESSIONS]
-    opened = OPENERS.get(endings[-1].lower() if endings else "")
-    if opened is None:
-        raise PipelineError(f"{path} should end in {', '.join(OPENERS)} (CSV and ECSV also in "
-                            f"these with .gz), which says what it is; rename or convert it")
-    what, opener = opened
-    with readable(path, what):
-        if path.is_dir():
-            raise PipelineError(f"{path} is a folder; name one file in it")
-        if path.stat().st_size == 0:
-            raise PipelineError(f"{path} is empty; save it anew")
-        found = opener(path)
+    if path.is_dir():
+        raise NotSpectra("is a folder; name one file in it")
+    if path.stat().st_size == 0:
+        raise NotSpectra("is empty; save it anew")
+    with opened(path) as stream:
+        head = stream.read(HEAD_BYTES)
+    if head.startswith(b"PAR1"):
+        found = _open_parquet(path)
+    elif head.startswith(b"SIMPLE  ="):
+        found = _open_fits(path)
+    elif re.search(rb"<(\w+:)?VOTABLE[\s>]", head[:65536]):
+        found = _open_votable(path)
+    else:
+        _refuse_what_is_no_table(head)
+        found = _open_text(path, head)
     twice = sorted({name for name in found.names if found.names.count(name) > 1})
     if twice:
-        raise PipelineError(f"{path} has two columns {twice[0]!r}; rename one of them")
+        raise NotSpectra(f"has two columns {twice[0]!r}; rename one of them")
     return found
 
 
-def _open_csv(path: Path) -> TableFile:
-    with pa.input_stream(str(path), compression="detect") as stream:
-        text = stream.read(BLOCK_BYTES).decode("utf-8-sig", errors="replace")
-    lines = text.split("\n")
-    header = next((i for i, s in enumerate(lines) if s.strip() and not s.startswith("#")), None)
-    if header is None:
-        raise PipelineError(f"{path} has no header line; the first line should name the columns")
-    first = lines[header]
-    delimiter = max(",;\t", key=first.count)
-    names = [name.strip() for name in next(csv.reader([first.strip("\r")],
-                                                                delimiter=delimiter))]
+def _refuse_what_is_no_table(head: bytes) -> None:
+    start = head[:4096].lstrip(b"\xef\xbb\xbf \r\n\t")
+    if re.match(rb"PDS_VERSION_ID|CCSD3ZF", start) or b"http://pds.nasa.gov/pds4" in start:
+        named = re.search(rb"<file_name>\s*([^<\s]+)|\^\w*(?:TABLE|SERIES|SPREADSHEET)\s*=\s*"
+                          rb"\(?\s*\"([^\"]+)\"", head)
+        if named:
+            table = (named[1] or named[2]).decode(errors="replace")
+            raise NotSpectra(f"is a PDS label; give the table it describes, {table}, instead")
+        if not start.startswith(b"PDS_VERSION_ID"):
+            raise NotSpectra("is a PDS label that names no table; give the table instead")
+    if start.startswith(b"PK\x03\x04"):
+        raise NotSpectra("is a spreadsheet or a zip archive; save it as CSV, or unpack it")
+    if re.match(rb"<(!doctype\s+html|html|\?xml)", start, re.IGNORECASE):
+        raise NotSpectra("is a page or XML that is no VOTable; save the table as CSV")
+    utf16 = head[:2] in (b"\xff\xfe", b"\xfe\xff")
+    if b"\0" in head and not utf16:
+        raise NotSpectra("is neither text, Parquet, VOTable nor FITS; save the table as CSV")
+
+
+def _open_text(path: Path, head: bytes) -> TableFile:
+    encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        head[:-4].decode(encoding)
+    except UnicodeDecodeError as error:
+        encoding = "latin-1" if error.end < len(head) - 8 else encoding
+    lines = io.StringIO(head.decode(encoding, errors="replace"), newline=None).readlines()
+    if len(head) == HEAD_BYTES and len(lines) > 1:
+        lines.pop()  # the last one may not be whole
+    if len(head) == HEAD_BYTES and len(lines) < 2:
+        raise NotSpectra("has a line of more than 1 MB; expected a table, a row on each line")
+    layout = text.sniff(lines)
+    units = dict(layout.units)
+    if lines[0].startswith("# %ECSV"):
+        from astropy.table.meta import get_header_from_yaml
+
+        units |= {c["name"]: str(c.get("unit", "")) for c in get_header_from_yaml(
+            line[2:].rstrip("\n") for line in lines[1:layout.rows_at] if line.startswith("# ")
+        )["datatype"]}
 
     def batches(numbers: Sequence[str], texts: Sequence[str]) -> Iterator[pa.Table]:
-        types = dict.fromkeys(numbers, pa.float64()) | dict.fromkeys(texts, pa.string())
-        reader = pa.csv.open_csv(
-            pa.input_stream(str(path), compression="detect"),
-            pa.csv.ReadOptions(block_size=BLOCK_BYTES, column_names=names, skip_rows=header + 1,
-                               use_threads=True),
-            pa.csv.ParseOptions(delimiter=delimiter),
-            pa.csv.ConvertOptions(column_types=types, include_columns=[*numbers, *texts],
-                                  null_values=NULLS, strings_can_be_null=True),
-        )
-        for batch in reader:
-            for start in range(0, batch.num_rows, BATCH_ROWS):
-                yield pa.Table.from_batches([batch.slice(start, BATCH_ROWS)])
+        with opened(path) as binary, io.TextIOWrapper(
+                binary, encoding, errors="replace", newline=None) as stream:
+            yield from text.read_rows(stream, layout, numbers, texts, BATCH_ROWS)
 
-    return TableFile(path, names, {}, batches)
+    sample = text.sample_of(lines[:layout.rows_at + SAMPLE_ROWS], layout)
+    return TableFile(layout.names, sample, batches, units, layout.header)
 
 
 def _open_parquet(path: Path) -> TableFile:
@@ -114,63 +148,138 @@ def _open_parquet(path: Path) -> TableFile:
     file = pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False,
                           page_checksum_verification=True)
     schema = file.schema_arrow
-    units = {field.name: (field.metadata or {}).get(b"unit", b"").decode() for field in schema}
+    _bound(len(schema), "columns", MAX_COLUMNS)
+    units = {f.name: (f.metadata or {}).get(b"unit", b"").decode(errors="replace") for f in schema}
 
     def batches(numbers: Sequence[str], texts: Sequence[str]) -> Iterator[pa.Table]:
         for name in numbers:
-            _must_be_a_number(path, schema.field(name))
+            _must_be_a_number(schema.field(name))
+        for name in texts:
+            _must_be_a_name(schema.field(name))
         for batch in file.iter_batches(BATCH_ROWS, columns=[*numbers, *texts]):
             yield pa.Table.from_batches([batch])
 
-    return TableFile(path, schema.names, units, batches)
+    flat = [f.name for f in schema if not pa.types.is_nested(f.type)]
+    first = next(file.iter_batches(SAMPLE_ROWS, columns=flat), None)
+    sample = pd.DataFrame(columns=flat) if first is None else first.to_pandas()
+    return TableFile(schema.names, sample, batches, units)
 
 
-def _open_whole(path: Path, form: str) -> TableFile:
-    from astropy.table import Table  # half a second that CSV and Parquet need not wait for
+def _whole(path: Path) -> io.BytesIO:
+    with opened(path) as stream:
+        content = stream.read(WHOLE_BYTES + 1)
+    if len(content) > WHOLE_BYTES:
+        raise NotSpectra(f"has more than {WHOLE_BYTES / 1e6:,.0f} MB; above that only text and "
+                         "Parquet are read, in pieces; convert it, for instance with "
+                         f"`stilts tcopy {path} {path.stem}.csv`")
+    return io.BytesIO(content)
 
-    size = path.stat().st_size
-    if size > WHOLE_BYTES:
-        raise PipelineError(f"{path} has {size / 1e6:,.0f} MB; above {WHOLE_BYTES / 1e6:.0f} MB "
-                            "only CSV and Parquet are read, in pieces; convert it, for instance "
-                            f"with `stilts tcopy {path} {path.stem}.csv`")
+
+def _open_votable(path: Path) -> TableFile:
+    from astropy.io.votable import parse  # half a second that others need not wait for
+    from astropy.utils.xml.iterparser import get_xml_iterator
+
+    content = _whole(path)
+    fields = cells = 0
+    with get_xml_iterator(content) as parts:
+        for start, full_name, data, _ in parts:
+            name = full_name.rpartition(":")[2]
+            if not start:
+                continue
+            if name == "STREAM" and ("href" in data or "gzip" in data.get("encoding", "")):
+                raise NotSpectra("keeps its rows in another file or packed inside; save it as a "
+                                 "VOTable of the form TABLEDATA, or as CSV")
+            fields += name in ("FIELD", "PARAM")
+            cells += 1
+            sizes = [int(n) for n in re.findall(r"\d+", data.get("arraysize", ""))[:4]]
+            _bound(max([*sizes, fields]), "columns or numbers in a cell", MAX_COLUMNS)
+            cells = max(cells, int(data["nrows"]) if data.get("nrows", "").isdigit() else 0)
+            _bound(cells, "cells", MAX_CELLS)
+    content.seek(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what is readable and not quite to the standard
-        table = Table.read(path, format=form)
-    units = {name: str(table[name].unit or "") for name in table.colnames}
+        return _of_astropy(parse(content).get_first_table().to_table(use_names_over_ids=True))
+
+
+def _open_fits(path: Path) -> TableFile:
+    from astropy.io import fits
+    from astropy.table import Table
+
+    with warnings.catch_warnings(), fits.open(_whole(path), memmap=False) as hdus:
+        warnings.simplefilter("ignore")
+        for hdu in hdus:
+            sizes = [hdu.header.get(f"NAXIS{i}", 0) for i in range(1, hdu.header["NAXIS"] + 1)]
+            if isinstance(hdu, fits.BinTableHDU | fits.TableHDU):
+                _bound(sizes[1], "rows", MAX_CELLS)
+                _bound(hdu.header.get("TFIELDS", 0), "columns", MAX_COLUMNS)
+                return _of_astropy(Table.read(hdu))
+            if sizes and max(sizes) > 1 and np.prod(sizes) == max(sizes):
+                _bound(max(sizes), "points", MAX_CELLS)
+                return _of_astropy(_one_dimension(hdu))
+    raise NotSpectra("has neither a table nor a one-dimensional spectrum; save the spectrum as "
+                     "text")
+
+
+def _one_dimension(hdu: Any) -> Any:
+    """A spectrum in an image: wavelength by CRVAL1, CDELT1 or CD1_1, CRPIX1 (FITS standard, 8)."""
+    from astropy.table import Table
+
+    header, values = hdu.header, np.ravel(hdu.data)
+    step = header.get("CDELT1", header.get("CD1_1"))
+    if "CRVAL1" not in header or not step:
+        raise NotSpectra("is a one-dimensional image without CRVAL1 and CDELT1, which would give "
+                         "its wavelengths; save the spectrum as text")
+    wavelength = header["CRVAL1"] + step * (np.arange(1, len(values) + 1)
+                                            - header.get("CRPIX1", 1.0))
+    if header.get("DC-FLAG") == 1:  # IRAF: logarithmic
+        wavelength = 10.0 ** wavelength
+    table = Table({"wavelength": wavelength, "reflectance": values})
+    table["wavelength"].unit = header.get("CUNIT1") or None
+    return table
+
+
+def _of_astropy(table: Any) -> TableFile:
+    if len(table) == 1 and any(table[name].ndim == 2 for name in table.colnames):
+        table = type(table)({n: table[n][0] for n in table.colnames if table[n].ndim == 2})
+    whole = pa.table({name: _to_arrow(table[name]) for name in table.colnames
+                      if table[name].ndim == 1})
+    units = {name: str(table[name].unit or "") for name in whole.column_names}
 
     def batches(numbers: Sequence[str], texts: Sequence[str]) -> Iterator[pa.Table]:
-        whole = pa.table({name: _to_arrow(table[name]) for name in (*numbers, *texts)})
         for name in numbers:
-            _must_be_a_number(path, whole.schema.field(name))
+            _must_be_a_number(whole.schema.field(name))
         for start in range(0, len(whole), BATCH_ROWS):
-            yield whole.slice(start, BATCH_ROWS)
+            yield whole.select([*numbers, *texts]).slice(start, BATCH_ROWS)
 
-    return TableFile(path, list(table.colnames), units, batches)
+    return TableFile(list(whole.column_names), whole.slice(0, SAMPLE_ROWS).to_pandas(), batches,
+                     units)
 
 
 def _to_arrow(column: Any) -> pa.Array:
     mask = np.asarray(getattr(column, "mask", np.zeros(len(column), bool)))
     values = np.asarray(column)
-    if values.ndim > 1:
-        raise PipelineError(f"column {column.name!r} has an array in each row; give each "
-                            "wavelength a column or a row of its own")
     if values.dtype.kind in "SUO":
-        return pa.array([None if m else v.decode() if isinstance(v, bytes) else str(v)
-                         for v, m in zip(values.tolist(), mask, strict=True)], pa.string())
+        return pa.array([None if m else v.decode(errors="replace") if isinstance(v, bytes)
+                         else str(v) for v, m in zip(values.tolist(), mask, strict=True)],
+                        pa.string())
     return pa.array(values.astype(values.dtype.newbyteorder("=")), mask=mask)
 
 
-def _must_be_a_number(path: Path, field: pa.Field) -> None:
-    if not (pa.types.is_integer(field.type) or pa.types.is_floating(field.type)):
-        raise PipelineError(f"column {field.name!r} of {path} holds {field.type}, expected "
-                            "numbers; correct it")
+def _bound(count: int, what: str, most: int) -> None:
+    if count > most:
+        raise NotSpectra(f"has {count:,} {what}, and at most {most:,} are read; give the spectra "
+                         "alone, a row each")
 
 
-OPENERS: dict[str, tuple[str, Callable[[Path], TableFile]]] = {
-    ".csv": ("CSV", _open_csv),
-    ".parquet": ("Parquet", _open_parquet),
-    ".ecsv": ("ECSV", lambda path: _open_whole(path, "ascii.ecsv")),
-    ".vot": ("VOTable", lambda path: _open_whole(path, "votable")),
-    ".votable": ("VOTable", lambda path: _open_whole(path, "votable")),
-    ".xml": ("VOTable", lambda path: _open_whole(path, "votable")),
-}
+def _must_be_a_number(column: pa.Field) -> None:
+    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+        raise NotSpectra(f"has {column.type} in its column {column.name!r}, expected numbers; "
+                         "correct it")
+
+
+def _must_be_a_name(column: pa.Field) -> None:
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind) \
+            or pa.types.is_fixed_size_binary(kind):
+        raise NotSpectra(f"has {column.type} in its column {column.name!r}, expected numbers or "
+                         "text that name the spectra; leave it out or convert it")

@@ -24,13 +24,8 @@ from asteroid_taxonomy.asteroids import ASTEROIDS_PATH
 from asteroid_taxonomy.console import PipelineError, run
 from asteroid_taxonomy.files import read_metadata, write_json
 from asteroid_taxonomy.learning.model_file import load_model
-from asteroid_taxonomy.onnx_model.contract import (
-    ONNX_PATH,
-    USED_BANDS_KEY,
-    WAVELENGTHS_KEY,
-    metadata,
-    read_onnx,
-)
+from asteroid_taxonomy.onnx_model.contract import metadata, read_onnx
+from asteroid_taxonomy.onnx_model.description import ONNX_PATH, USED_BANDS_KEY, WAVELENGTHS_KEY
 from stages.cyberether import SAMPLE_PATH
 
 HERE = Path(__file__).resolve().parent

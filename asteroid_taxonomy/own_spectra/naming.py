@@ -1,0 +1,53 @@
+"""Which files are meant, and the asteroid that a file's name speaks of."""
+
+import glob
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from asteroid_taxonomy.console import PipelineError
+
+LABELS = (".xml", ".lbl", ".fmt")  # PDS describes a table beside it
+_DESIGNATION = re.compile(r"(?<!\d)(1[89]\d\d|20\d\d)[ _]?([A-HJ-Y][A-HJ-Z])[ _]?(\d{0,3})"
+                          r"(?![A-Za-z0-9])", re.IGNORECASE)
+_SURVEY = re.compile(r"(?<!\d)(\d{4})[ _-]?(P-?L|T-?[123])(?![A-Za-z0-9])", re.IGNORECASE)
+_NUMBER = re.compile(r"(?:[a-z]\d_|ast|asteroid|spec|a)?[ _]?\(?0*([1-9]\d{0,6})\)?(?![-.]?\d)",
+                     re.IGNORECASE)
+
+
+def files_of(given: Sequence[Path], apart: Path | None = None) -> list[Path]:
+    """The files that are given, those in the folders and those that the patterns name, in order.
+
+    Hidden files, PDS labels beside their table, and `apart` are left out of folders and patterns.
+
+    Raises
+    ------
+    PipelineError
+        A folder or a pattern without files.
+    """
+    found: dict[Path, None] = {}
+    for path in given:
+        if path.is_dir():
+            inside = sorted(path.rglob("*"))
+        elif not path.exists() and glob.has_magic(str(path)):
+            inside = sorted(map(Path, glob.glob(str(path), recursive=True)))
+        else:
+            found[path] = None
+            continue
+        stems = {p.with_suffix("") for p in inside if p.suffix.lower() not in LABELS}
+        files = [p for p in inside if p.is_file() and not p.name.startswith(".") and p != apart
+                 and not (p.suffix.lower() in LABELS and p.with_suffix("") in stems)]
+        if not files:
+            raise PipelineError(f"{path} holds no files; name a folder or files with spectra")
+        found |= dict.fromkeys(files)
+    return list(found)
+
+
+def asteroid_in(name: str) -> str | None:
+    """The number or provisional designation in a file's name: a000433.[2], au1996FG3.txt."""
+    if match := _DESIGNATION.search(name):
+        return f"{match[1]} {match[2].upper()}{match[3]}"
+    if match := _SURVEY.search(name):
+        return f"{match[1]} {match[2].upper()[0]}-{match[2][-1].upper()}"
+    match = _NUMBER.match(name)
+    return match[1] if match else None

@@ -1,0 +1,104 @@
+"""The table of results: who each spectrum is, on the screen, and as a file."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from asteroid_taxonomy.own_spectra.naming import asteroid_in
+from asteroid_taxonomy.own_spectra.unpacking import printable
+
+
+def failed(path: Path, sentence: str, classes: Sequence[str]) -> pa.Table:
+    """The row of a file that cannot be read."""
+    none = pa.nulls(1, pa.float32())
+    return pa.table(named(path, None, 1, True) | {
+        **{f"probability_{name}": none for name in classes}, "complex": pa.nulls(1, pa.string()),
+        "confidence": none, "abstained": [True], "model": pa.nulls(1, pa.string()),
+        "note": pa.array([sentence.removeprefix(f"{path} ")])})
+
+
+def named(path: Path, ids: pa.Table | None, rows: int, many: bool) -> dict[str, pa.Array]:
+    """Columns that name the spectra: the file's own, or file, name and asteroid.
+
+    Of several files, columns of different names and types become one, `name`.
+    """
+    given = ids.column_names if ids is not None else []
+    if given and not many:
+        return dict(zip(given, ids.columns, strict=True))
+    name = pa.array([path.name] * rows)
+    if given:
+        texts = [pc.fill_null(pc.cast(ids[n].combine_chunks(), pa.string()), "") for n in given]
+        name = pc.utf8_trim_whitespace(pc.binary_join_element_wise(*texts, " "))
+    elif rows > 1:
+        name = pa.array([f"{path.name} {i + 1}" for i in range(rows)])
+    asteroid = pa.array([asteroid_in(path.name)] * rows, pa.string())
+    return ({"file": pa.array([str(path)] * rows)} if many else {}) | {
+        "name": name, "asteroid": asteroid}
+
+
+def harmless(table: pa.Table) -> pa.Table:
+    """Put ' before names that a spreadsheet would take for a formula."""
+    for i, column in enumerate(table.columns):
+        if pa.types.is_string(column.type):
+            formula = pc.and_(pc.match_substring_regex(column, r"^[=+\-@\t\r]"),
+                              pc.invert(pc.match_substring_regex(column, r"^[-+]?[0-9.]+$")))
+            quoted = pc.binary_join_element_wise(pa.scalar("'"), column, "")
+            table = table.set_column(i, table.column_names[i], pc.if_else(formula, quoted, column))
+    return table
+
+
+class Writer(Protocol):
+    """Takes the result piece by piece."""
+
+    def write_table(self, table: pa.Table) -> None:
+        """Write a few rows."""
+
+
+class _CSVWriter:
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self.file = pa.csv.CSVWriter(path, schema)
+
+    def write_table(self, table: pa.Table) -> None:
+        self.file.write_table(harmless(table))
+
+    def close(self) -> None:
+        self.file.close()
+
+
+def _parquet(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    # numbers that hardly repeat: a dictionary of them takes time and no less disk
+    texts = [column.name for column in schema if pa.types.is_string(column.type)]
+    return pq.ParquetWriter(path, schema, use_dictionary=texts)
+
+
+WRITERS = {".parquet": _parquet, ".csv": _CSVWriter}
+
+
+@contextmanager
+def writer(path: Path, ending: str, schema: pa.Schema) -> Iterator[Writer]:
+    """Open a file of the kind that `ending` names."""
+    opened = WRITERS[ending](path, schema)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def show(table: pa.Table, classes: Sequence[str]) -> None:
+    """Print a few rows of the result."""
+    ids = [n for n in table.column_names[:table.column_names.index(f"probability_{classes[0]}")]
+           if n not in ("file", "asteroid")]
+    print(f"  {'spectrum':28}" + "".join(f"{name:>7}" for name in classes) + "  complex")
+    for i, row in enumerate(table.to_pylist(), 1):
+        name = " ".join(str(row[key]) for key in ids if row[key] is not None) or f"spectrum {i}"
+        figures = "".join("      -" if row[f"probability_{c}"] is None
+                          else f"{row[f'probability_{c}']:7.3f}" for c in classes)
+        doubt = "?" if row["abstained"] and row["complex"] else ""
+        print(printable(f"  {name[:28]:28}{figures}  {(row['complex'] or '-') + doubt:8}"
+                        f"{row['note'] or ''}").rstrip())

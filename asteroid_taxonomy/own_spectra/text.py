@@ -1,0 +1,205 @@
+"""Spectra in text: how the columns are set apart, and where they begin, is told from the lines.
+
+pandas reads the rows. What its sniffer, astropy.io.ascii's guessing and specutils do not do, and
+this does by hand, is to find where they begin: prose before the data, a header in a comment,
+VizieR's rows of units and dashes, no header at all, decimal commas beside any of these.
+"""
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import IO
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from asteroid_taxonomy.own_spectra.units import NotSpectra, role, usual_unit
+
+SNIFFED_LINES = 2000
+MAX_COLUMNS = 10_000
+NULLS = ["", "nan", "NaN", "NAN", "null", "NULL", "None", "NA", "N/A", "-", "--", "---", "...",
+         "INDEF", "*", "?"]
+# Field separator (None: blanks) and decimal sign; where several fit as well, the first is it
+FORMS = (("\t", "."), (";", "."), (",", "."), ("|", "."), (None, "."),
+         ("\t", ","), (";", ","), ("|", ","), (None, ","))
+_NUMBER = {sign: re.compile(rf"[-+]?(\d+[{sign}]?\d*|[{sign}]\d+)([eE][-+]?\d+)?")
+           for sign in ".,"}
+_COMMENT = re.compile(r"^\s*(#|!|;|//|%)+")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the rows begin and how their fields are set apart.
+
+    names : of the columns; `header` says whether the file names them; units : by column, as the
+    file writes them; rows_at : lines before the first row; separator : None is blanks; comment :
+    sign with which lines among the rows begin that are none.
+    """
+
+    names: list[str]
+    header: bool
+    units: dict[str, str]
+    rows_at: int
+    separator: str | None
+    decimal: str
+    comment: str | None
+
+
+def sniff(lines: Sequence[str]) -> Layout:
+    """Tell the layout from the first lines of a file.
+
+    Raises
+    ------
+    NotSpectra
+        No two lines of numbers beneath each other, or more than MAX_COLUMNS columns.
+    """
+    lines = [line.rstrip("\r\n") for line in lines[:SNIFFED_LINES]]
+    separator, decimal, width = _form(lines)
+    if width > MAX_COLUMNS:
+        raise NotSpectra(f"has {width:,} columns and at most {MAX_COLUMNS:,} are read")
+    fields = [_split(line, separator) for line in lines]
+    number = _NUMBER[decimal]
+    kind = ["row" if _is_row(f, number) and abs(len(f) - width) <= 2 else
+            "between" if not line.strip() or _COMMENT.match(line) else "other"
+            for f, line in zip(fields, lines, strict=True)]
+    runs, at = [], 0
+    for other, run in groupby(kind, key=lambda k: k == "other"):
+        length = len(list(run))
+        rows = [i for i in range(at, at + length) if kind[i] == "row"]
+        at += length
+        if not other and rows:
+            runs.append(rows)
+    rows = max(runs, key=len)
+    first = rows[0]
+    if _names_a_grid(fields[first], number):
+        header_at: int | None = first
+        first = rows[1] if len(rows) > 1 else first + 1
+    else:
+        header_at = _header_line(lines, first, separator)
+    width = max([len(fields[i]) for i in rows if i >= first] or [width])
+    names: list[str] = []
+    units: dict[str, str] = {}
+    if header_at is not None:
+        names = _names(lines[header_at], separator, width)
+        below = [_split(lines[i], separator) for i in range(header_at + 1, first)
+                 if lines[i].strip()]
+        if len(below) > 1 and _is_dashes(below[-1]):
+            units = {n: u for n, u in zip(names, below[-2], strict=False) if u}
+    for i in range(len(names), width):
+        names.append(f"column {i + 1}")
+    names = [name or f"column {i + 1}" for i, name in enumerate(names)]
+    signs = {m[1][0] for i in range(first, len(lines))
+             if kind[i] != "row" and (m := _COMMENT.match(lines[i]))} - {separator}
+    return Layout(names, header_at is not None, units, first, separator, decimal,
+                  min(signs) if signs else None)
+
+
+def _split(line: str, separator: str | None) -> list[str]:
+    if separator is None:
+        return line.split()
+    return [field.strip().strip('"') for field in line.split(separator)]
+
+
+def _is_row(fields: Sequence[str], number: re.Pattern[str]) -> bool:
+    numbers = sum(1 for f in fields if number.fullmatch(f))
+    return len(fields) >= 2 and numbers >= 1 and (
+        numbers >= 2 or sum(1 for f in fields if f in NULLS) >= 1)
+
+
+def _form(lines: Sequence[str]) -> tuple[str | None, str, int]:
+    """Separator, decimal sign and number of columns under which most fields are numbers."""
+    best: tuple[float, str | None, str, int] = (0.0, None, ".", 0)
+    for separator, decimal in FORMS:
+        number = _NUMBER[decimal]
+        score: dict[int, float] = {}
+        for line in lines:
+            fields = _split(line, separator)
+            if _is_row(fields, number) and not _COMMENT.match(line.split(separator)[0]):
+                share = sum(1 for f in fields if number.fullmatch(f) or f in NULLS) / len(fields)
+                score[len(fields)] = score.get(len(fields), 0.0) + share
+        width = max(score, key=lambda n: score[n], default=0)
+        if width and score[width] > best[0]:
+            best = (score[width], separator, decimal, width)
+    if not best[0]:
+        raise NotSpectra("has no line with two numbers; expected a table of wavelengths and "
+                         "reflectances")
+    return best[1:]
+
+
+def _names_a_grid(fields: Sequence[str], number: re.Pattern[str]) -> bool:
+    """Whether a line of numbers names the columns of a wide table: name,374,418 ..."""
+    if any(role(f).kind in ("id", "wavelength", "reflectance") for f in fields):
+        return True
+    values = [float(f.replace(",", ".")) for f in fields if number.fullmatch(f)]
+    step = np.diff(values)
+    return len(values) >= 5 and len(values) >= len(fields) - 3 and usual_unit(values) is not None \
+        and bool((step > 0).all() or (step < 0).all())
+
+
+def _header_line(lines: Sequence[str], first: int, separator: str | None) -> int | None:
+    """The nearest line above the rows that names a wavelength, a reflectance or an identifier."""
+    above = [i for i in range(first) if lines[i].strip()]
+    if above and _is_dashes(_split(lines[above[-1]], separator)):
+        width = len(_split(lines[above[-1]], separator))
+        table = [i for i in above[:-1] if len(_split(lines[i], separator)) == width
+                 and not _COMMENT.match(lines[i])]
+        return table[-2] if len(table) > 1 else table[-1] if table else None
+    for i in reversed(above):
+        found = {role(name).kind for name in _header_fields(lines[i], separator)}
+        if (len(found) > 1 and found & {"wavelength", "reflectance", "id"}) or found == {"wide"}:
+            return i
+        if not _COMMENT.match(lines[i]) and separator is not None:
+            return i if len(_split(lines[i], separator)) >= 2 else None
+    return None
+
+
+def _is_dashes(fields: Sequence[str]) -> bool:
+    return any(fields) and all(re.fullmatch("-+", field) for field in fields if field)
+
+
+def _header_fields(line: str, separator: str | None) -> list[str]:
+    line = _COMMENT.sub("", line, count=1).strip(" ")
+    if separator is not None:
+        return _split(line, separator)
+    wide = re.split(r"\s{2,}|\t", line.strip())
+    if len(wide) > 1:
+        return wide
+    # a unit in brackets belongs to the word before it
+    for other in (",", ";"):
+        if other in line:
+            return _split(line, other)
+    return re.findall(r"[^\s(\[]+(?:\s*[(\[][^)\]]*[)\]])?", line)
+
+
+def _names(line: str, separator: str | None, width: int) -> list[str]:
+    return _header_fields(line, separator)[:width]
+
+
+def read_rows(
+    stream: IO[str], layout: Layout, numbers: Sequence[str], texts: Sequence[str], rows: int
+) -> Iterator[pa.Table]:
+    """Yield so many rows at a time; a field that is no number where one belongs is missing."""
+    for _ in range(layout.rows_at):
+        stream.readline()
+    chunks = pd.read_csv(
+        stream, sep=layout.separator or r"\s+", decimal=layout.decimal, comment=layout.comment,
+        header=None, names=layout.names, index_col=False, usecols=[*numbers, *texts],
+        dtype=dict.fromkeys(texts, "str"), na_values=NULLS, chunksize=rows,
+        skipinitialspace=True, low_memory=False)
+    for frame in chunks:
+        columns = {name: pa.array(pd.to_numeric(frame[name], errors="coerce").to_numpy(float))
+                   for name in numbers}
+        columns |= {name: pa.array(frame[name].str.strip(), pa.string()) for name in texts}
+        yield pa.table(columns)
+
+
+def sample_of(lines: Sequence[str], layout: Layout) -> pd.DataFrame:
+    """The rows among the first lines, each column of the type that its fields have."""
+    body = io.StringIO("\n".join(line.rstrip("\r\n") for line in lines[layout.rows_at:]))
+    return pd.read_csv(
+        body, sep=layout.separator or r"\s+", decimal=layout.decimal, comment=layout.comment,
+        header=None, names=layout.names, index_col=False, na_values=NULLS, skipinitialspace=True,
+        low_memory=False)
