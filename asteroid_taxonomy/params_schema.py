@@ -139,6 +139,7 @@ SCHEMA: dict[str, Any] = {
     "cyberether": {"batch": whole(1, 65_536), "batches": whole(1, 65_536),
                    "interval_ms": whole(0, 3_600_000)},
     "catalogue": {"name": NAME},
+    "page": {"complexes": dict[NAME, TEXT], "labels": TEXT, "limitations": list[TEXT]},
 }
 
 

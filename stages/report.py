@@ -101,7 +101,7 @@ def main() -> None:
         "survey": said["survey"], "simulated": said["survey"] == SIMULATED,
         "labels": said["labels"], "citations": json.loads(said["citation"]),
         "classes": classes, "complexes": params["taxonomy"]["complexes"],
-        "threshold": threshold, "kept_is_judged": "kept_accuracy_weighted" in reports["metrics"],
+        "threshold": threshold,
         "wavelengths_nm": nm, "used_nm": [nm[j] for j in classifier.used],
         "normalised_at_nm": params["bands"]["normalised_at_nm"],
         "model": params["train"]["model"], "model_bytes": ONNX_PATH.stat().st_size,

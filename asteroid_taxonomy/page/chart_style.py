@@ -15,7 +15,7 @@ import vl_convert
 
 PALETTE = ["#0072B2", "#009E73", "#D55E00", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#999999"]
 OPEN = "left open"  # below the threshold, or without a class
-INK, FAINT = "currentColor", "#8886"
+INK, FAINT = "currentColor", "#8884"
 DASHES = [[1, 0], [6, 2], [2, 2], [8, 2, 2, 2]]
 TEXT_PX = 12
 SVG_WIDTH_PX = 600  # of what is as wide as its container on the page
@@ -54,7 +54,7 @@ def height_px(spec: dict[str, Any]) -> int:
 
 
 def colour(classes: Sequence[str], open_: bool = False) -> Any:
-    """Encode a complex by colour."""
+    """Encode a complex by colour, and what is left open by grey."""
     domain = [*classes, *([OPEN] if open_ else [])]
     colours = [PALETTE[i % len(PALETTE)] for i in range(len(classes))] + ["#8888"] * open_
     return alt.Color("complex:N", title="Complex", scale=alt.Scale(domain=domain, range=colours))
@@ -68,7 +68,7 @@ def dash(classes: Sequence[str]) -> Any:
 
 def wavelength(**axis: Any) -> Any:
     """Axis of wavelengths."""
-    return alt.X("nm:Q", title="Wavelength (nm)", scale=alt.Scale(zero=False, nice=False),
+    return alt.X("nm:Q", title="Wavelength (nm)", scale=alt.Scale(zero=False, nice=False, padding=8),
                  axis=alt.Axis(format="d", **axis))
 
 

@@ -49,13 +49,14 @@ def mean_spectra(
     def reflectance(field: str) -> Any:
         return alt.Y(f"{field}:Q", title=f"Reflectance (1 at {normalised_at_nm} nm)", scale=scale)
 
-    base = alt.Chart(means).encode(x=wavelength(values=list(range(400, 2600, 100))),
-                                   color=colour(classes))
+    lines = colour(classes).legend(symbolType="stroke", symbolOpacity=1,
+                                   symbolFillColor="transparent")
+    base = alt.Chart(means).encode(x=wavelength(values=list(range(400, 2600, 100))))
     layers = [
         base.mark_area(opacity=0.15, clip=True).encode(
-            y=reflectance("low"), y2="high:Q", color=colour(classes).legend(None)),
+            y=reflectance("low"), y2="high:Q", color=lines),
         base.mark_line(clip=True, strokeWidth=2).encode(
-            y=reflectance("median"), strokeDash=dash(classes),
+            y=reflectance("median"), color=lines, strokeDash=dash(classes),
             tooltip=["complex:N", "nm:Q", alt.Tooltip("median:Q", format=".3f")]),
     ]
     if interactive:

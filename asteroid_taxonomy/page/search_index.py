@@ -25,7 +25,7 @@ UNKNOWN = 2**16 - 1  # of a probability or an error
 NO_FLAG = 2**8 - 1
 ALIGNED = 8  # bytes: where a column of whatever type may begin
 # asteroids that people have heard of, by number and name: offered where the catalogue has them
-FAMOUS = {4: "Vesta", 1: "Ceres", 433: "Eros", 162173: "Ryugu", 16: "Psyche"}
+FAMOUS = {433: "Eros", 4: "Vesta", 1: "Ceres", 162173: "Ryugu", 16: "Psyche"}
 
 
 def quantised(
