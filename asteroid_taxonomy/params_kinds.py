@@ -53,6 +53,8 @@ def ascending(of: Any, least: int = 1, most: int | None = None) -> Any:
         "should be in ascending order, each value once")]
 
 
+RANGE = Annotated[list[number()], Field(min_length=2, max_length=2), must(
+    lambda v: v[0] <= v[1], "should be [lowest, highest]")]
 TEXT = Annotated[str, must(lambda v: v != "" and v == v.strip() and v.isprintable(),
                             "should be a text in one line, without blanks at its ends")]
 NAME = Annotated[str, must(

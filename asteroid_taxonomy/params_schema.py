@@ -1,24 +1,19 @@
-"""What every key of params.yaml must be, in the form of the file, and what must hold between keys.
+"""What every key of params.yaml must be, in the form of the file: a new key is a line in SCHEMA.
 
-A new key is a line in SCHEMA. A block is a dict; a key with a question mark need not be there.
+A block is a dict, or a list with a dict where it may be null; a key with a question mark need not
+be there. What must hold between keys stands in params_check.py.
 """
 
-import difflib
-import json
-import re
-import reprlib
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
-from typing import Annotated, Any, Literal, NotRequired
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StrictBool, TypeAdapter, ValidationError
-from typing_extensions import TypedDict
+from pydantic import Field, StrictBool
 
 from asteroid_taxonomy.params_kinds import (
     NAME,
     NAMES,
     NM,
     POSITIVE,
+    RANGE,
     SECONDS,
     SEED,
     SHARE,
@@ -30,6 +25,7 @@ from asteroid_taxonomy.params_kinds import (
     whole,
 )
 
+MODEL_FILES = ("asteroid_taxonomy", "asteroid_taxonomy_visible")  # in models/, as in dvc.yaml
 MOST_BANDS = 62  # asteroids.names_of has a bit for each in an int64
 # opset of ai.onnx -> the lowest IR version that ONNX allows with it; each pair of the two exports
 LOWEST_IR = {13: 7, 14: 7, 15: 8, 16: 8, 17: 8, 18: 8, 19: 9, 20: 9, 21: 10}
@@ -89,11 +85,19 @@ SCHEMA: dict[str, Any] = {
     "fetch_spectra": TABLE | {
         "columns": IDENTITY | {"num_of_spectra": TEXT, "wavelength": TEXT, "reflectance": TEXT,
                                "error": TEXT, "flag": TEXT},
-        "reflectance_bounds": ascending(number(), 2, 2),
+        "rows_per_part": whole(1),
+        "reflectance_bounds?": RANGE,
+        "bounds": [dict.fromkeys(
+            ("number", "num_of_spectra", "reflectance", "error", "flag"), RANGE | None)],
+        "expected": [{"asteroids": RANGE | None, "median_reflectance": dict[NM, RANGE] | None}],
     },
-    "fetch_source_mapping": TABLE | {"spectra_table": TEXT, "columns": IDENTITY},
+    "fetch_source_mapping": TABLE | {
+        "spectra_table": TEXT, "columns": IDENTITY, "bounds": [{"number": RANGE | None}],
+    },
     "fetch_labels": TABLE | {
         "columns": {"number": TEXT, "class": TEXT, "probabilities": dict[NAME, TEXT]},
+        "bounds": [{"number": RANGE | None, "probability": RANGE | None}],
+        "expected": [{"rows": RANGE | None}],
     },
     "taxonomy": {
         "feature_flags": Annotated[str, Field(pattern="^[a-z]*$")],
@@ -102,7 +106,15 @@ SCHEMA: dict[str, Any] = {
         "complexes": Annotated[dict[NAME, Annotated[NAMES, Field(min_length=1)]],
                                Field(min_length=2)],
     },
-    "crossmatch": {"first_labels": whole(1) | None},
+    "crossmatch": {
+        "first_labels": whole(1) | None,
+        "expected": [{
+            "numbers_disagree": RANGE | None,
+            "labelled_share": RANGE | None,
+            "complex_shares": dict[NAME, RANGE] | None,
+            "complex_reflectance": dict[NM, dict[NAME, RANGE]] | None,
+        }],
+    },
     "split": {
         "target": Literal["complex", "class"],
         "min_per_complex": whole(2, 1_000_000),
@@ -112,10 +124,11 @@ SCHEMA: dict[str, Any] = {
     },
     "train": {
         "model": Literal[tuple(MODELS)],
-        "used_bands_nm": ascending(NM),
+        "used_bands_nm": dict.fromkeys(MODEL_FILES, ascending(NM)),
         "augmentation_seed": SEED,
         **MODELS,
     },
+    "evaluate": {"above_majority": number(ge=0, lt=1) | None},
     "crossvalidate": {
         "folds": whole(2, 50),
         "repeats": whole(1, 1000),
@@ -133,7 +146,9 @@ SCHEMA: dict[str, Any] = {
         "seed": SEED,
         "ranges": RANGES,
     },
-    "calibration": {"abstention_threshold": number(ge=0, le=1) | None},
+    "calibration": {
+        "abstention_threshold": dict.fromkeys(MODEL_FILES, number(ge=0, le=1) | None),
+    },
     "export": {"opset": whole(min(LOWEST_IR), max(LOWEST_IR)), "ir_version": whole(7, HIGHEST_IR)},
     "verify": {"max_difference": number(gt=0, le=0.01), "max_bytes": whole(1)},
     "cyberether": {"batch": whole(1, 65_536), "batches": whole(1, 65_536),
@@ -141,83 +156,3 @@ SCHEMA: dict[str, Any] = {
     "catalogue": {"name": NAME},
     "page": {"complexes": dict[NAME, TEXT], "labels": TEXT, "limitations": list[TEXT]},
 }
-
-
-def faults(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Give the params with numbers of the right type, and a clause for each thing wrong."""
-    try:
-        valid: dict[str, Any] = _of_the_whole().validate_python(params)
-    except ValidationError as error:
-        found = error.errors(include_url=False)
-        found.sort(key=lambda fault: fault["type"] != "extra_forbidden")  # why others are missing
-        return {}, [_clause(**fault) for fault in found]
-    return valid, list(_between_keys(valid))
-
-
-def near(key: str, keys: Iterable[str]) -> str:
-    """Say which of `keys` a misspelt one may stand for."""
-    return "".join(f"; did you mean {name}?" for name in difflib.get_close_matches(key, keys, 1))
-
-
-@cache
-def _of_the_whole() -> TypeAdapter[Any]:
-    return TypeAdapter(_block("params", SCHEMA))
-
-
-def _block(name: str, kind: Any) -> Any:
-    if not isinstance(kind, dict):
-        return kind
-    block = TypedDict(name, {  # type: ignore[operator]
-        key.rstrip("?"): NotRequired[_block(key, of)] if key.endswith("?") else _block(key, of)
-        for key, of in kind.items()})
-    block.__pydantic_config__ = ConfigDict(extra="forbid")
-    return block
-
-
-def _clause(type: str, loc: tuple[str | int, ...], msg: str, input: Any, **_: Any) -> str:
-    key = ".".join(map(str, loc))
-    if type == "missing":
-        return f"{key} is missing"
-    if type in ("extra_forbidden", "invalid_key"):
-        block: Any = SCHEMA
-        for name in loc[:-1]:
-            block = block[name]
-        return f"{key} is no key{near(str(loc[-1]), [name.rstrip('?') for name in block])}"
-    scalar = input is None or isinstance(input, bool | int | float | str)
-    given = json.dumps(input, ensure_ascii=False) if scalar else reprlib.repr(input)
-    expected = re.sub("^(Value error, )?([A-Z][a-z]+ )?should", "should", msg)
-    return f"{key} is {given[:60]}, and {expected}"
-
-
-def _between_keys(params: Mapping[str, Any]) -> Iterator[str]:
-    grid, taxonomy = params["bands"]["wavelengths_nm"], params["taxonomy"]
-    for key, wanted in (("bands.normalised_at_nm", [params["bands"]["normalised_at_nm"]]),
-                        ("train.used_bands_nm", params["train"]["used_bands_nm"])):
-        for nm in wanted:
-            if nm not in grid:
-                yield f"{key} has {nm}, which bands.wavelengths_nm has not"
-    for table in ("fetch_spectra", "fetch_source_mapping", "fetch_labels"):
-        columns = dict(params[table]["columns"])
-        names = [*columns.pop("probabilities", {}).values(), *columns.values()]
-        for name in sorted({name for name in names if names.count(name) > 1}):
-            yield f"{table}.columns has {name} twice, and should have it for one role"
-    of: dict[str, str] = {}
-    for name, classes in taxonomy["complexes"].items():
-        for each in classes:
-            if of.setdefault(each, name) != name:
-                yield (f"taxonomy.complexes has {each} in {of[each]} and in {name}, and should "
-                       "have it in one")
-    for key, classes in (("taxonomy.flagged_classes", taxonomy["flagged_classes"]),
-                         ("fetch_labels.columns.probabilities",
-                          params["fetch_labels"]["columns"]["probabilities"])):
-        if unknown := [each for each in classes if each not in of]:
-            yield f"{key} has {', '.join(unknown)}, which taxonomy.complexes has not"
-    if taxonomy["unknown_class"] not in (None, *taxonomy["complexes"]):
-        yield (f"taxonomy.unknown_class is {taxonomy['unknown_class']}, and should be null or one "
-               f"of {', '.join(taxonomy['complexes'])}")
-    opset, ir_version = params["export"]["opset"], params["export"]["ir_version"]
-    if ir_version < LOWEST_IR[opset]:
-        yield (f"export.ir_version is {ir_version}, and should be {LOWEST_IR[opset]} to "
-               f"{HIGHEST_IR} with export.opset {opset}")
-    if not params["search"]["ranges"]:
-        yield "search.ranges is empty, and should have a hyperparameter of train.<train.model>"

@@ -139,22 +139,6 @@ def check_crossmatched(
     }, expected)
 
 
-def check_learned(accuracy: float, majority: float, margin: float | None) -> None:
-    """Check that a model is better than naming the most frequent class; margin null: no check.
-
-    Raises
-    ------
-    PipelineError
-        Its accuracy is not above the majority's share by `margin`.
-    """
-    if margin is not None and not accuracy >= majority + margin:
-        raise PipelineError(
-            f"the model is right for {accuracy:.1%} of the held-out asteroids, and naming the "
-            f"most frequent class would be for {majority:.1%}: less than evaluate.above_majority "
-            f"({margin:g}) better, as where labels belong to other asteroids; check the label "
-            "table and the source mapping, or lower that margin")
-
-
 def compare(block: str, measured: Mapping[Any, Any], expected: Ranges | None) -> None:
     """Compare what was measured with the ranges of `<block>.expected` in params.yaml.
 

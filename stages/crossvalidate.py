@@ -36,7 +36,7 @@ from asteroid_taxonomy.evaluation.baselines import (
     VISIBLE,
     candidates,
 )
-from asteroid_taxonomy.evaluation.curves import write_bins, write_plot, write_plots
+from asteroid_taxonomy.evaluation.curves import write_bins, write_classes, write_plot, write_plots
 from asteroid_taxonomy.evaluation.degraded import brighter, degraded_spectra
 from asteroid_taxonomy.evaluation.fold_scores import fold_scores, headline
 from asteroid_taxonomy.evaluation.folds import (
@@ -92,8 +92,12 @@ def main() -> None:
     shipped, degraded = probabilities[SHIPPED, 0][:, 0], probabilities[SHIPPED, 0][:, 1:]
     mean = shipped.mean(axis=0)
     right = predicted(shipped.reshape(-1, len(classes)), classes).reshape(fold.shape) == target
-    write_out_of_fold(data.asteroids, predicted(mean, classes), mean, classes,
-                      read_metadata(ASTEROIDS_PATH)["survey"])
+    class_names, classwise = pairs[:, 1], by_class[SHIPPED, 0][:, 0].mean(axis=0)
+    if classwise.shape[1] != len(pairs):
+        class_names = np.asarray(classes)
+    write_out_of_fold(data.asteroids, predicted(mean, classes), mean, classes, classwise,
+                      class_names.tolist(), read_metadata(ASTEROIDS_PATH)["survey"])
+    write_classes(data.class_name, classwise, class_names)
 
     write_bins(data.asteroids, target, shipped, classes, survey_snr, settings)
     # what the catalogue may keep

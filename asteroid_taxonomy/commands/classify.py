@@ -25,7 +25,7 @@ import pyarrow as pa
 from asteroid_taxonomy.console import PipelineError, Progress, run
 from asteroid_taxonomy.files import atomic
 from asteroid_taxonomy.onnx_model.classifier import Classifier, load_classifier
-from asteroid_taxonomy.onnx_model.contract import ONNX_PATH
+from asteroid_taxonomy.onnx_model.description import CLASSES_PATH, ONNX_PATH
 from asteroid_taxonomy.own_spectra.naming import files_of
 from asteroid_taxonomy.own_spectra.resampling import normalised
 from asteroid_taxonomy.own_spectra.results import WRITERS, failed, named, show, writer
@@ -47,7 +47,7 @@ def load_classifiers(paths: Sequence[Path]) -> list[Classifier]:
         No such file, none of this project, or several of different classes or grids.
     """
     found = [load_classifier(path)
-             for path in paths or sorted(ONNX_PATH.parent.glob("*.onnx")) or [ONNX_PATH]]
+             for path in paths or sorted(set(ONNX_PATH.parent.glob("*.onnx")) - {CLASSES_PATH}) or [ONNX_PATH]]
     contracts = {(*c.classes, *c.wavelengths_nm, c.normalised_at_nm, c.width_nm) for c in found}
     if len(contracts) > 1:
         raise PipelineError(f"{' and '.join(c.name for c in found)} have other classes or bands; "

@@ -68,3 +68,20 @@ def write_bins(
                [[name, b.asteroids, b.accuracy] for name, b in by_bin(
                    asteroids["label_probability"].to_numpy(), settings["label_probability_edges"],
                    target, probabilities, classes).items()])
+
+
+def write_classes(
+    class_name: Strings, probabilities: Floats, names: Strings
+) -> None:
+    """Write how well the classes behind the targets are told apart, out of fold.
+
+    `probabilities` are [n, classes]; precision is empty where a class is never the likeliest.
+    """
+    guess = names[probabilities.argmax(axis=1)]
+    rows = []
+    for name in names.tolist():
+        said, true = guess == name, class_name == name
+        both = int((said & true).sum())
+        rows.append([name, int(true.sum()), int(said.sum()), both / max(int(true.sum()), 1),
+                     both / int(said.sum()) if said.any() else ""])
+    write_plot("classes", ["class", "asteroids", "predicted", "recall", "precision"], rows)

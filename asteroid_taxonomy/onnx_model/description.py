@@ -14,7 +14,9 @@ from typing import Any
 from asteroid_taxonomy.console import PipelineError
 
 FOLDER = Path("models")
-ONNX_PATH = FOLDER / "asteroid_taxonomy.onnx"
+MAIN = "asteroid_taxonomy"  # the first of train.used_bands_nm in params.yaml
+ONNX_PATH = FOLDER / f"{MAIN}.onnx"
+CLASSES_PATH = FOLDER / f"{MAIN}_classes.onnx"
 INPUT_NAME = "float_input"
 OUTPUT_NAME = "probabilities"
 CLASSES_KEY = "classes"
