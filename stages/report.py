@@ -77,12 +77,13 @@ def main() -> None:
     names = [name for name in bins.names(params["crossvalidate"]["snr_edges"])
              if (catalogue["snr_bin"] == name).any()]
 
+    reports = {name: read_json(Path(f"reports/{name}.json")) for name in METRICS}
     specs = {
         "look_up": charts.mean_spectra(means, classes, params["bands"]["normalised_at_nm"], True),
-        **chart_data.of_crossvalidation(judged, means, classes, nm, threshold or None),
+        **chart_data.of_crossvalidation(judged, means, classes, nm, reports["classify"]["kept"]),
         **chart_data.of_catalogue(catalogue, classes, names),
     }
-    for name in ("label_probability", "learning_curve"):  # among the figures, not on the page
+    for name in ("coverage", "label_probability", "learning_curve"):  # figures, not on the page
         del specs[name]
     heights = {name: height_px(spec) for name, spec in specs.items()}
     target = catalogue["source_id"].map(judged.set_index("source_id")["target"])
@@ -95,7 +96,6 @@ def main() -> None:
         "failures": {chart_data.panel_title(one): row_of[one["source_id"]]
                      for _, one in failures.iterrows()},
     }
-    reports = {name: read_json(Path(f"reports/{name}.json")) for name in METRICS}
     about = {
         **reports, "page": params["page"], "crossvalidate": params["crossvalidate"],
         "survey": said["survey"], "simulated": said["survey"] == SIMULATED,

@@ -20,10 +20,27 @@ def plot_data(name: str) -> pd.DataFrame:
 
 
 def with_error(table: pd.DataFrame) -> pd.DataFrame:
-    """Columns low and high beside accuracy: one binomial standard error below and above."""
+    """Columns low and high beside accuracy: one binomial standard error below and above.
+
+    Bins that hold less than one asteroid, on average over the repeats, are left out.
+    """
+    table = table[table["asteroids"] > 0]
     share = table["accuracy"]
     error = np.sqrt(share * (1 - share) / table["asteroids"])
     return table.assign(low=(share - error).clip(0), high=(share + error).clip(upper=1)).round(4)
+
+
+def kept_estimates() -> pd.DataFrame:
+    """Both estimates of the accuracy of what is kept, one below the other, by threshold."""
+    table = plot_data("kept")
+    parts = []
+    for key, name in (("weighted", "labelled ones, weighted by S/N"),
+                      ("degraded", "bright ones, noise added")):
+        accuracy, error = table[f"accuracy_{key}"], table[f"accuracy_{key}_se"]
+        parts.append(table[["threshold", "kept"]].assign(
+            estimate=name, accuracy=accuracy, low=(accuracy - error).round(4),
+            high=(accuracy + error).clip(upper=1).round(4)).dropna())
+    return pd.concat(parts)
 
 
 def confusion(classes: Sequence[str]) -> pd.DataFrame:
@@ -76,7 +93,7 @@ def panel_title(failure: pd.Series) -> str:
 
 def of_crossvalidation(
     judged: pd.DataFrame, means: pd.DataFrame, classes: Sequence[str], nm: Sequence[int],
-    threshold: float | None = None,
+    kept: int | None = None,
 ) -> dict[str, Any]:
     """The charts of what cross-validation measured, by name.
 
@@ -88,12 +105,9 @@ def of_crossvalidation(
         As `mean_spectra` gives it.
     classes, nm : sequence
         The complexes; the wavelengths in nm.
-    threshold : float, optional
-        Confidence to mark in the chart of the coverage.
+    kept : int, optional
+        How many asteroids the catalogue keeps.
     """
-    curve = plot_data("coverage")
-    at = None if threshold is None else float(
-        curve.loc[curve["threshold"] >= threshold, "coverage"].max())
     return {
         "confusion": charts.confusion(confusion(classes), classes),
         "reliability": charts.reliability(with_error(plot_data("reliability"))),
@@ -101,7 +115,8 @@ def of_crossvalidation(
         "label_probability": charts.accuracy_by_bin(
             with_error(plot_data("label_probability")), "label_probability",
             "probability of the label"),
-        "coverage": charts.coverage(curve, at),
+        "coverage": charts.coverage(plot_data("coverage")),
+        "kept": charts.kept(kept_estimates(), kept),
         "learning_curve": charts.learning_curve(plot_data("learning_curve")),
         "confident_failures": charts.confident_failures(
             panels(confident_failures(judged), means, nm), classes),
@@ -119,10 +134,10 @@ def of_catalogue(
 ) -> dict[str, Any]:
     """The charts of shares in the catalogue (columns complex, abstained, snr_bin), by name."""
     kept = catalogue.assign(complex=catalogue["complex"].where(~catalogue["abstained"]))
-    rows = {"every class given": catalogue, "above the threshold": kept}
+    rows = {"every class given": catalogue, "kept": kept}
     by_snr = {name: kept[kept["snr_bin"] == name] for name in bins}
     return {name: charts.shares(
         pd.concat([complex_counts(frame, row) for row, frame in parts.items()]), classes,
         list(parts), title) for name, parts, title in (
             ("shares", rows, "Shares of the complexes in the whole catalogue"),
-            ("shares_snr", by_snr, "Shares of the complexes by S/N, above the threshold"))}
+            ("shares_snr", by_snr, "Shares of the complexes by S/N, kept asteroids"))}

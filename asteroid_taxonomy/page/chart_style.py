@@ -43,8 +43,12 @@ def svg(spec: dict[str, Any]) -> str:
     fixed = {"width": SVG_WIDTH_PX} if spec.get("width") == "container" else {}
     # Liberation Sans comes with vl_convert: text is measured alike wherever the figures are made
     config = spec["config"] | {"font": "Liberation Sans, Arial, sans-serif"}
-    return vl_convert.vegalite_to_svg(spec | fixed | {"background": "white", "config": config},
-                                      vl_version=VL_VERSION) + "\n"
+    drawn = vl_convert.vegalite_to_svg(spec | fixed | {"background": "white", "config": config},
+                                       vl_version=VL_VERSION)
+    # clip paths are numbered through all charts that a process draws
+    numbers: dict[str, int] = {}
+    return re.sub(r'(?<= id="clip)\d+|(?<=url\(#clip)\d+',
+                  lambda clip: str(numbers.setdefault(clip[0], len(numbers))), drawn) + "\n"
 
 
 def height_px(spec: dict[str, Any]) -> int:
@@ -68,8 +72,8 @@ def dash(classes: Sequence[str]) -> Any:
 
 def wavelength(**axis: Any) -> Any:
     """Axis of wavelengths."""
-    return alt.X("nm:Q", title="Wavelength (nm)", scale=alt.Scale(zero=False, nice=False, padding=8),
-                 axis=alt.Axis(format="d", **axis))
+    return alt.X("nm:Q", title="Wavelength (nm)", axis=alt.Axis(format="d", **axis),
+                 scale=alt.Scale(zero=False, nice=False, padding=8))
 
 
 def accuracy_range(base: Any, **mark: Any) -> Any:

@@ -74,8 +74,8 @@ def mean_spectra(
     chart = alt.layer(*layers).properties(width="container", height=330)
     if interactive:
         chart = chart.add_params(*(alt.param(name=name, value=v) for name, v in ends.items()))
-    return finished(chart, "Median reflectance of each complex against wavelength, with the middle "
-                    "two thirds" + ", and the spectrum of an asteroid" * interactive)
+    return finished(chart, "Median reflectance of each complex against wavelength, with the "
+                    "middle two thirds" + ", and the spectrum of an asteroid" * interactive)
 
 
 def confusion(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
@@ -133,20 +133,37 @@ def accuracy_by_bin(table: pd.DataFrame, field: str, title: str) -> dict[str, An
                     f"Accuracy on labelled asteroids by {title}")
 
 
-def coverage(table: pd.DataFrame, at: float | None) -> dict[str, Any]:
-    """Accuracy of the most confident; columns coverage, accuracy, threshold; a line `at`."""
-    base = alt.Chart(table).encode(
-        x=alt.X("coverage:Q", title="Share of asteroids that get a class",
+def coverage(table: pd.DataFrame) -> dict[str, Any]:
+    """Accuracy of the most confident labelled ones; columns coverage, accuracy, threshold."""
+    chart = alt.Chart(table).mark_line(color=PALETTE[0]).encode(
+        x=alt.X("coverage:Q", title="Share of labelled asteroids that get a class",
                 axis=PERCENT, scale=alt.Scale(domain=[0, 1])),
         y=alt.Y("accuracy:Q", title="Accuracy on these", axis=PERCENT,
                 scale=alt.Scale(zero=False)),
         tooltip=[shown(name) for name in table.columns])
-    chart = base.mark_line(color=PALETTE[0])
-    if at is not None:
-        chart += alt.Chart(pd.DataFrame({"coverage": [at]})).mark_rule(
-            color=INK, strokeDash=[4, 4]).encode(x="coverage:Q")
     return finished(chart.properties(width="container", height=300),
                     "Accuracy of the most confident part against its size")
+
+
+def kept(table: pd.DataFrame, asteroids: int | None) -> dict[str, Any]:
+    """Estimated accuracy of what a catalogue keeps; a line at so many kept `asteroids`.
+
+    Columns kept, threshold, estimate, accuracy, low, high.
+    """
+    base = alt.Chart(table).encode(
+        x=alt.X("kept:Q", title="Asteroids kept", axis=alt.Axis(format=",d", tickCount=7)),
+        color=alt.Color("estimate:N", title="Estimate", sort=None, scale=alt.Scale(range=PALETTE)))
+    chart = base.mark_area(opacity=0.2).encode(
+        y=alt.Y("low:Q", axis=PERCENT, scale=alt.Scale(zero=False), title="Accuracy on these"),
+        y2="high:Q")
+    chart += base.mark_line().encode(y="accuracy:Q", strokeDash=alt.StrokeDash(
+        "estimate:N", title="Estimate", sort=None), tooltip=[
+            "estimate", alt.Tooltip("kept", format=","), "threshold", shown("accuracy")])
+    if asteroids is not None:
+        chart += alt.Chart(pd.DataFrame({"kept": [asteroids]})).mark_rule(
+            color=INK, strokeDash=[4, 4]).encode(x="kept:Q")
+    return finished(chart.properties(width="container", height=300),
+                    "Estimated accuracy of the kept asteroids against their number")
 
 
 def learning_curve(table: pd.DataFrame) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def percent(value: float | None, digits: int = 1) -> str:
 
 def plus_minus(figures: Mapping[str, Any], key: str, as_percent: bool = True,
                error: str = "_std") -> str:
-    """A figure with its error, which `figures` has under the key with `error` behind it, if any."""
+    """A figure with its error, if `figures` has one under the key with `error` behind it."""
     if figures.get(key) is None:
         return "–"
     factor, digits, unit = (100, 1, " %") if as_percent else (1, 3, "")

@@ -1,5 +1,6 @@
 """The charts: one definition for page and figures, legible, the same bytes each time."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -41,8 +42,8 @@ def test_the_same_data_give_the_same_bytes(drawn, monkeypatch):
 
 def test_python_without_docstrings_draws_the_same(drawn):
     before = (drawn / figures.FIGURES / "snr.svg").read_bytes()
-    program = f"import sys; sys.path.insert(0, {str(TOP)!r}); from stages import figures; figures.main()"
-    subprocess.run([sys.executable, "-OO", "-c", program], cwd=drawn, check=True)
+    subprocess.run([sys.executable, "-OO", "-m", "stages.figures"], cwd=drawn, check=True,
+                   env=os.environ | {"PYTHONPATH": str(TOP)})
     assert (drawn / figures.FIGURES / "snr.svg").read_bytes() == before
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from asteroid_taxonomy.files import read_json
 from asteroid_taxonomy.raw_tables import SIMULATED
-from stages import report
+from stages import figures, report
 from tests.page.conftest import GRID, USED, run_in
 from tests.page.made_up import LABELS, SURVEY, made_up_project
 
@@ -37,7 +37,7 @@ def test_another_release_and_another_label_table_are_named_and_these_are_not(rep
 
 def test_the_simulated_survey_says_so_in_a_banner(tmp_path):
     made_up_project(tmp_path, GRID, USED, survey=SIMULATED)
-    run_in(tmp_path, report)
+    run_in(tmp_path, figures, report)
     page, card = texts(tmp_path)
     assert 'class="banner"' in page and "do not exist" in page and "do not exist" in card
 

@@ -1,4 +1,4 @@
-"""The search index: what goes in comes out, for any number of bands and any number of asteroids."""
+"""The search index: what goes in comes out, for any number of bands and any asteroid number."""
 
 import base64
 import gzip
