@@ -155,4 +155,5 @@ SCHEMA: dict[str, Any] = {
                    "live": {"numbers": whole(1, 10_000), "pause_s": SECONDS,
                             "again_s": SECONDS}},
     "catalogue": {"name": NAME},
+    "page": {"complexes": dict[NAME, TEXT], "labels": TEXT, "limitations": list[TEXT]},
 }
