@@ -85,7 +85,7 @@ SCHEMA: dict[str, Any] = {
     "fetch_spectra": TABLE | {
         "columns": IDENTITY | {"num_of_spectra": TEXT, "wavelength": TEXT, "reflectance": TEXT,
                                "error": TEXT, "flag": TEXT},
-        "rows_per_part": whole(1),
+        "rows_per_part": whole(1) | None,
         "bounds": [dict.fromkeys(
             ("number", "num_of_spectra", "reflectance", "error", "flag"), RANGE | None)],
         "expected": [{"asteroids": RANGE | None, "median_reflectance": dict[NM, RANGE] | None}],
@@ -152,7 +152,8 @@ SCHEMA: dict[str, Any] = {
     "verify": {"max_difference": number(gt=0, le=0.01), "max_bytes": whole(1)},
     "cyberether": {"batch": whole(1, 65_536), "batches": whole(1, 65_536),
                    "interval_ms": whole(0, 3_600_000),
-                   "live": {"numbers": whole(1, 100_000), "pause_s": SECONDS,
+                   "live": {"numbers": whole(1, 10_000), "pause_s": SECONDS,
                             "again_s": SECONDS}},
     "catalogue": {"name": NAME},
+    "page": {"complexes": dict[NAME, TEXT], "labels": TEXT, "limitations": list[TEXT]},
 }
