@@ -14,7 +14,7 @@ import os
 import sys
 from pathlib import Path
 
-KERNEL = "ASTEROID_TAXONOMY_KERNEL"  # another OpenBLAS kernel, on purpose; metrics files name it
+from asteroid_taxonomy.console import KERNEL
 
 
 def pin() -> None:

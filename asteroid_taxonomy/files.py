@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from asteroid_taxonomy.atomic import atomic
-from asteroid_taxonomy.determinism import KERNEL
+from asteroid_taxonomy.console import KERNEL
 from asteroid_taxonomy.faults import absent, damaged
 
 if TYPE_CHECKING:
