@@ -25,7 +25,6 @@ from asteroid_taxonomy.asteroids import (
     reflectance_columns,
     rows_of,
 )
-from asteroid_taxonomy.atomic import together
 from asteroid_taxonomy.catalogue import (
     arrow_schema,
     by_snr,
@@ -50,6 +49,7 @@ from asteroid_taxonomy.files import (
     write_json,
     write_parquet,
 )
+from asteroid_taxonomy.files.atomic_write import together
 from asteroid_taxonomy.learning.predictions import spreads
 from asteroid_taxonomy.learning.training_set import read_training_set
 from asteroid_taxonomy.onnx_model.classifier import load_classifier

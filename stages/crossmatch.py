@@ -13,7 +13,6 @@ import pyarrow as pa
 
 from asteroid_taxonomy import raw_tables
 from asteroid_taxonomy.asteroids import ASTEROIDS_PATH, schema
-from asteroid_taxonomy.atomic import together
 from asteroid_taxonomy.console import run
 from asteroid_taxonomy.files import (
     print_metrics,
@@ -22,6 +21,7 @@ from asteroid_taxonomy.files import (
     write_json,
     write_parquet,
 )
+from asteroid_taxonomy.files.atomic_write import together
 from asteroid_taxonomy.params import load_params
 from asteroid_taxonomy.plausibility import check_crossmatched
 from asteroid_taxonomy.taxonomy import classified, usable_labels

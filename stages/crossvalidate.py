@@ -28,7 +28,6 @@ from asteroid_taxonomy.asteroids import (
     rows_of,
     used_band_numbers,
 )
-from asteroid_taxonomy.atomic import together
 from asteroid_taxonomy.console import run
 from asteroid_taxonomy.evaluation.accuracy_by_bin import numbers
 from asteroid_taxonomy.evaluation.baselines import (
@@ -55,6 +54,7 @@ from asteroid_taxonomy.evaluation.metrics import (
 )
 from asteroid_taxonomy.evaluation.out_of_fold import OUT_OF_FOLD_PATH, PLOTS, write_out_of_fold
 from asteroid_taxonomy.files import print_metrics, read_metadata, write_json
+from asteroid_taxonomy.files.atomic_write import together
 from asteroid_taxonomy.learning.training_set import has_bands, read_training_set
 from asteroid_taxonomy.params import load_params
 

@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from asteroid_taxonomy.asteroids import matrix, read_asteroids, reflectance_columns
-from asteroid_taxonomy.atomic import atomic, together
 from asteroid_taxonomy.console import PipelineError, run
+from asteroid_taxonomy.files.atomic_write import atomic, together
 from asteroid_taxonomy.onnx_model.classifier import Classifier, load_classifier
 from asteroid_taxonomy.onnx_model.description import ONNX_PATH
 from asteroid_taxonomy.onnx_model.flowgraph import (

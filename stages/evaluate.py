@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from asteroid_taxonomy.asteroids import rows_of
-from asteroid_taxonomy.atomic import together
 from asteroid_taxonomy.console import PipelineError, run
 from asteroid_taxonomy.evaluation.metrics import (
     Floats,
@@ -23,6 +22,7 @@ from asteroid_taxonomy.evaluation.metrics import (
     scores,
 )
 from asteroid_taxonomy.files import print_metrics, read_metadata, write_csv, write_json
+from asteroid_taxonomy.files.atomic_write import together
 from asteroid_taxonomy.learning.predictions import (
     SURVEY,
     predictions_path,

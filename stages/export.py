@@ -19,9 +19,9 @@ import onnx
 from onnx import helper
 
 from asteroid_taxonomy.asteroids import used_band_numbers
-from asteroid_taxonomy.atomic import together
 from asteroid_taxonomy.console import run
 from asteroid_taxonomy.files import atomic, read_json, read_metadata, sha256
+from asteroid_taxonomy.files.atomic_write import together
 from asteroid_taxonomy.learning.model_file import load_model, model_path
 from asteroid_taxonomy.learning.training_set import (
     TRAINING_SET_PATH,

@@ -17,10 +17,10 @@ from astropy.io.votable import from_table, writeto
 from astropy.io.votable.tree import Info
 from astropy.table import Column, MaskedColumn, Table
 
-from asteroid_taxonomy.atomic import together
 from asteroid_taxonomy.catalogue import catalogue_path, read_catalogue
 from asteroid_taxonomy.console import run
 from asteroid_taxonomy.files import atomic
+from asteroid_taxonomy.files.atomic_write import together
 from asteroid_taxonomy.params import load_params
 
 PARAMS = ("catalogue",)

@@ -18,9 +18,9 @@ from asteroid_taxonomy.asteroids import (
     reflectance_columns,
     used_band_numbers,
 )
-from asteroid_taxonomy.atomic import together
 from asteroid_taxonomy.console import PipelineError, run
 from asteroid_taxonomy.files import read_metadata
+from asteroid_taxonomy.files.atomic_write import together
 from asteroid_taxonomy.learning.model_file import model_path, save_model
 from asteroid_taxonomy.learning.models import augmentation, fit, make_model
 from asteroid_taxonomy.learning.predictions import (
