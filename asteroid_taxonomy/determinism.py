@@ -16,6 +16,9 @@ from pathlib import Path
 
 from asteroid_taxonomy.console import KERNEL
 
+# what a fit elsewhere must be run with too, for the same bytes
+PINNED = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_CORETYPE")
+
 
 def pin() -> None:
     """Set the environment variables that NumPy's and Arrow's libraries read when they load."""
