@@ -76,7 +76,7 @@ def cost() -> str:
 
 def runtimes() -> str:
     """The table, in Markdown, from benchmarks/results/runtimes.json."""
-    report = read_json(Path("benchmarks/results/runtimes.json"))
+    report = read_json(Path("benchmarks/results/runtimes.json"), nested=("runtimes",))
     lines = ["| runtime | version | largest difference of a probability |", "|---|---|---|"]
     lines += [f"| {row['runtime']} | {row['version']} | {row['max_difference']:.0e} |"
               for row in report["runtimes"]]
@@ -118,7 +118,7 @@ def experiments() -> str:
 
 def models() -> str:
     """The table, in Markdown, from benchmarks/results/models.json."""
-    found = read_json(Path("benchmarks/results/models.json"))
+    found = read_json(Path("benchmarks/results/models.json"), nested=("models",))
     lines = ["| `train.model` | accuracy | macro-F1 | log-loss | ECE | ONNX file |",
              "|---|---|---|---|---|---|"]
     lines += [f"| `{name}` | {found[f'{name}_accuracy']:.1%} | {found[f'{name}_macro_f1']:.3f} "
