@@ -108,7 +108,11 @@ def read_recipe(path: Path) -> dict[str, Any]:
         As `read_yaml`, `merged` and `validated` do.
     """
     recipe = read_yaml(path)
-    validated(merged(read_yaml(PARAMS), recipe), f"{PARAMS} with {path}")
+    try:
+        whole = merged(read_yaml(PARAMS), recipe)
+    except PipelineError as error:
+        raise PipelineError(f"{path}: {error}") from None
+    validated(whole, f"{PARAMS} with {path}")
     return recipe
 
 
