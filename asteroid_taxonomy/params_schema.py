@@ -152,6 +152,8 @@ SCHEMA: dict[str, Any] = {
     "export": {"opset": whole(min(LOWEST_IR), max(LOWEST_IR)), "ir_version": whole(7, HIGHEST_IR)},
     "verify": {"max_difference": number(gt=0, le=0.01), "max_bytes": whole(1)},
     "cyberether": {"batch": whole(1, 65_536), "batches": whole(1, 65_536),
-                   "interval_ms": whole(0, 3_600_000)},
+                   "interval_ms": whole(0, 3_600_000),
+                   "live": {"numbers": whole(1, 100_000), "pause_s": number(ge=0, le=3600),
+                            "again_s": number(ge=0, le=3600)}},
     "catalogue": {"name": NAME},
 }
