@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from asteroid_taxonomy import atomic as module
+from asteroid_taxonomy.files import atomic as atomic as module
 from asteroid_taxonomy import console
-from asteroid_taxonomy.atomic import atomic, together
+from asteroid_taxonomy.files.atomic_write import atomic, together
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.files import (
     read_csv,
