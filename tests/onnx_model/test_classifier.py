@@ -49,6 +49,14 @@ def test_a_classifier_says_what_its_file_says(saved):
     assert json.loads(model.metadata["spectra_columns"])["number"] == "number_mp"
 
 
+@pytest.mark.parametrize("path", sorted(TOP.glob("models/*.onnx")), ids=lambda path: path.stem)
+def test_every_shipped_file_is_as_it_was_exported_and_gives_probabilities(path):
+    model = load_classifier(path)
+    assert "sha256" in model.metadata
+    found = model.probabilities(np.ones((1, len(model.wavelengths_nm)), np.float32))
+    assert found.sum() == pytest.approx(1, abs=1e-5)
+
+
 def test_a_missing_used_band_gives_no_class_and_a_missing_other_band_changes_nothing(saved):
     model, spectra = load_classifier(saved(shipped())), np.ones((3, 16), np.float32)
     spectra[1, 0], spectra[2, 1] = np.nan, np.inf

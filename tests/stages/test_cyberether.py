@@ -1,3 +1,4 @@
+import gzip
 import json
 import re
 import shutil
@@ -213,10 +214,15 @@ def test_a_sample_is_of_whole_batches_in_the_order_of_numbers():
     assert cyberether.sample(some, 3, 8)["number"].to_pylist() == [1, 3, 5]
 
 
-@pytest.mark.parametrize("columns", [None, "", "[]", '{"number": "number_mp"}'])
+@pytest.mark.parametrize("metadata", [
+    {"spectra_columns": None}, {"spectra_columns": ""}, {"spectra_columns": "[]"},
+    {"spectra_columns": '{"number": "number_mp"}'},
+    {"spectra_columns": '{"number": 1, "name": 2, "wavelength": 3, "reflectance": 4}'},
+    {"spectra_table": None}, {"spectra_service": "gaia"}, {"spectra_service": "http://[gaia"}],
+    ids=str)
 def test_a_model_that_does_not_say_where_its_spectra_came_from_stops_the_stage(
-        tmp_path, monkeypatch, columns):
-    write_project(tmp_path, monkeypatch, shipped(spectra_columns=columns))
+        tmp_path, monkeypatch, metadata):
+    write_project(tmp_path, monkeypatch, shipped(**metadata))
     with pytest.raises(PipelineError, match="should say in its metadata where its spectra"):
         cyberether.main()
 
@@ -225,10 +231,13 @@ def test_a_model_that_does_not_say_where_its_spectra_came_from_stops_the_stage(
 
 
 class Archive:
-    """Answers /sync with CSV of `rows` (number, name, nm, value), or with `answer`, if any."""
+    """Answers /sync with CSV of `rows` (number, name, nm, value), or with `answer`, if any.
+
+    `render` makes of the body what is sent; `asked` are the paths and forms that came.
+    """
 
     def __init__(self):
-        self.rows, self.answer, self.asked = [], None, []
+        self.rows, self.answer, self.asked, self.render = [], None, [], bytes
         archive = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -238,7 +247,7 @@ class Archive:
                 status, body = archive.answer or (200, archive.table(form["QUERY"][0]))
                 self.send_response(status)
                 self.end_headers()
-                self.wfile.write(body)
+                self.wfile.write(archive.render(body))
 
             def log_message(self, *args):
                 pass
@@ -379,6 +388,12 @@ def test_asteroids_come_by_number_and_gaps_in_the_numbers_are_passed_over(archiv
         "SELECT number_mp, denomination, wavelength, reflectance_spectrum FROM "
         "gaiadr3.sso_reflectance_spectrum WHERE number_mp BETWEEN 1 AND 10 ORDER BY number_mp, "
         "wavelength"]
+
+
+@live
+def test_an_answer_that_a_proxy_has_zipped_is_read(archive, request):
+    archive.rows, archive.render = [row for n in range(1, 5) for row in spectrum(n)], gzip.compress
+    assert next_batch(request.getfixturevalue("opened"), 1)[:, 0].tolist() == [1, 2, 3, 4]
 
 
 @live
