@@ -102,7 +102,9 @@ def test_a_stage_imports_from_everything_that_it_depends_on(stage):
         assert any(dep in (module, *module.parents) for module in used), dep
 
 
-@pytest.mark.parametrize("path", CODE, ids=str)
+# the package's own __init__ is the door to `load`, which it imports when called
+@pytest.mark.parametrize("path", [p for p in CODE if p.parent != Path(LIBRARY) or
+                                  p.name != "__init__.py"], ids=str)
 def test_a_room_imports_only_from_rooms_below_it(path):
     others = {room(module) for module in imports(path)} - {room(path), ""}
     assert others <= MAY_IMPORT[room(path)]
