@@ -366,7 +366,8 @@ CASES = {
         "spectra", cell("denomination", None), "name differs between the bands"),
     "reflectance inf": ("spectra", cell("reflectance_spectrum", "inf"), "infinite in 1 of 320"),
     "reflectance 1e39": ("spectra", cell("reflectance_spectrum", "1e39"), "infinite in 1 of 320"),
-    "reflectance 1e30": ("spectra", cell("reflectance_spectrum", "1e30"), "outside -30.0 ... 30.0"),
+    "reflectance 1e30": (
+        "spectra", cell("reflectance_spectrum", "1e30"), "outside -30.0 ... 30.0"),
     "reflectance far below zero": (
         "spectra", cell("reflectance_spectrum", "-1000"), "outside -30.0 ... 30.0"),
     "reflectance a little below zero": (
@@ -375,7 +376,8 @@ CASES = {
     "reflectance NaN": (
         "spectra", cell("reflectance_spectrum", "-nan"),
         "error is null where a reflectance is, or the reverse, in 1 of 320"),
-    "error below zero": ("spectra", cell("reflectance_spectrum_err", "-1"), "outside 0.0 ... 30.0"),
+    "error below zero": (
+        "spectra", cell("reflectance_spectrum_err", "-1"), "outside 0.0 ... 30.0"),
     "label class empty": (
         "labels", cell("class", ""), lambda table: table["class"].null_count == 2),
     "label probability inf": (
