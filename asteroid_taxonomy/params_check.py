@@ -96,7 +96,7 @@ def _between_keys(params: Mapping[str, Any]) -> Iterator[str]:
             yield f"{key} has {', '.join(unknown)}, which {where} has not"
     for table in ("fetch_spectra", "fetch_source_mapping", "fetch_labels"):
         columns = dict(params[table]["columns"])
-        names = [*columns.pop("probabilities", {}).values(), *columns.values()]
+        names = [*(columns.pop("probabilities", None) or {}).values(), *columns.values()]
         for name in sorted({name for name in names if names.count(name) > 1}):
             yield f"{table}.columns has {name} twice, and should have it for one role"
     opset, ir_version = params["export"]["opset"], params["export"]["ir_version"]

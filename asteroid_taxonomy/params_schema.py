@@ -151,6 +151,9 @@ SCHEMA: dict[str, Any] = {
     "export": {"opset": whole(min(LOWEST_IR), max(LOWEST_IR)), "ir_version": whole(7, HIGHEST_IR)},
     "verify": {"max_difference": number(gt=0, le=0.01), "max_bytes": whole(1)},
     "cyberether": {"batch": whole(1, 65_536), "batches": whole(1, 65_536),
-                   "interval_ms": whole(0, 3_600_000)},
+                   "interval_ms": whole(0, 3_600_000),
+                   "live": {"numbers": whole(1, 10_000), "pause_s": SECONDS,
+                            "again_s": SECONDS}},
     "catalogue": {"name": NAME},
+    "page": {"complexes": dict[NAME, TEXT], "labels": TEXT, "limitations": list[TEXT]},
 }

@@ -31,6 +31,7 @@ from asteroid_taxonomy.evaluation.metrics import scores
 from asteroid_taxonomy.files import read_metadata, write_json
 from asteroid_taxonomy.learning.models import augmentation, fit, make_model
 from asteroid_taxonomy.learning.training_set import TRAINING_SET_PATH, read_training_set
+from asteroid_taxonomy.onnx_model.description import ONNX_PATH
 from asteroid_taxonomy.params import load_params
 
 PARAMS = ("bands.wavelengths_nm", "train.model", "train.used_bands_nm",
@@ -46,9 +47,10 @@ class Recipe(ClassifierMixin, BaseEstimator):
     label is (target, class).
     """
 
-    def __init__(self, train: dict[str, Any], wavelengths_nm: list[int],
+    def __init__(self, train: dict[str, Any], wavelengths_nm: list[int], used_nm: list[int],
                  changes: dict[str, Any] | None = None) -> None:
-        self.train, self.wavelengths_nm, self.changes = train, wavelengths_nm, changes
+        self.train, self.wavelengths_nm, self.used_nm = train, wavelengths_nm, used_nm
+        self.changes = changes
 
     def fit(
         self, spectra: Sequence[npt.NDArray[np.float32]], label: Sequence[Sequence[str]]
@@ -57,8 +59,8 @@ class Recipe(ClassifierMixin, BaseEstimator):
         name = self.train["model"]
         train = {**self.train, name: {**self.train[name], **(self.changes or {})}}
         reflectance, error = np.swapaxes(np.asarray(spectra), 0, 1)
-        self.model_ = fit(make_model(train, self.wavelengths_nm), augmentation(train),
-                          reflectance, error, *np.asarray(label).T)
+        self.model_ = fit(make_model(train, self.wavelengths_nm, self.used_nm),
+                          augmentation(train), reflectance, error, *np.asarray(label).T)
         self.classes_ = self.model_.classes_
         return self
 
@@ -126,7 +128,8 @@ def main(arguments: list[str]) -> None:
     params = load_params(PARAMS)
     wavelengths_nm, train, settings = params["bands"]["wavelengths_nm"], params["train"], params[
         "search"]
-    data = read_training_set(wavelengths_nm, train["used_bands_nm"])
+    used_nm = train["used_bands_nm"][ONNX_PATH.stem]  # the variants take what this one finds
+    data = read_training_set(wavelengths_nm, used_nm)
     tried = [{}, *ParameterSampler(settings["ranges"], settings["candidates"] - 1,
                                    random_state=settings["seed"])]
 
@@ -138,8 +141,8 @@ def main(arguments: list[str]) -> None:
     def search(rows: Rows) -> list[tuple[float, dict[str, Any]]]:
         inner = [(learn.tolist(), judge.tolist()) for learn, judge in
                  stratified(rows, data.target, settings["inner_folds"], settings["seed"])]
-        grid = GridSearchCV(Recipe(train, wavelengths_nm), {"changes": tried}, scoring=log_likelihood,
-                            cv=inner, refit=False, n_jobs=-1, error_score="raise")
+        grid = GridSearchCV(Recipe(train, wavelengths_nm, used_nm), {"changes": tried}, cv=inner,
+                            scoring=log_likelihood, refit=False, n_jobs=-1, error_score="raise")
         return ranked(grid.fit(spectra, label))
 
     every = np.arange(len(label))
@@ -148,7 +151,7 @@ def main(arguments: list[str]) -> None:
     with cluster(options.scheduler), Progress("search", len(outer) + 1, "round") as progress:
         for done, (learn, judge) in enumerate(outer, 1):
             _, best = search(learn)[0]
-            model = Recipe(train, wavelengths_nm, best).fit([spectra[i] for i in learn],
+            model = Recipe(train, wavelengths_nm, used_nm, best).fit([spectra[i] for i in learn],
                                                    [label[i] for i in learn])
             judged.append(scores(data.target[judge],
                                  model.predict_proba([spectra[i] for i in judge]),
