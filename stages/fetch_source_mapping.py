@@ -26,7 +26,7 @@ from asteroid_taxonomy.raw_tables import (
     stored_metadata,
 )
 
-PARAMS = ("source", "tap", "fetch_source_mapping", "fetch_spectra.columns")
+PARAMS = ("source", "tap", "fetch_spectra.columns", "fetch_source_mapping")
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from asteroid_taxonomy import parent
 if sys.argv[1] == "left":
     parent.PR_SET_PDEATHSIG = 0  # as where the system ends nobody
 parent.begin()
-from asteroid_taxonomy.atomic import atomic
+from asteroid_taxonomy.files.atomic_write import atomic
 from asteroid_taxonomy.console import run
 
 def main():

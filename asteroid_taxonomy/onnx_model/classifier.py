@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from asteroid_taxonomy.asteroids import names_of
 from asteroid_taxonomy.console import PipelineError
+from asteroid_taxonomy.files.shipped import shipped
 from asteroid_taxonomy.onnx_model.description import (
     INPUT_NAME,
     ONNX_PATH,
@@ -32,7 +33,6 @@ from asteroid_taxonomy.onnx_model.description import (
     described,
     intact,
 )
-from asteroid_taxonomy.shipped import shipped
 
 BATCH = 4096  # spectra; larger ones no longer fit the processor's cache and are slower
 MAX_MEMORY = 1 << 30  # bytes, for the tensors of all classifiers of a process

@@ -1,14 +1,14 @@
 """What every key of params.yaml must be, in the form of the file: a new key is a line in SCHEMA.
 
 A block is a dict, or a list with a dict where it may be null; a key with a question mark need not
-be there. What must hold between keys stands in params_check.py.
+be there. What must hold between keys stands in params/check.py.
 """
 
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictBool
 
-from asteroid_taxonomy.params_kinds import (
+from asteroid_taxonomy.params.kinds import (
     NAME,
     NAMES,
     NM,

@@ -1,4 +1,4 @@
-"""What is wrong with params: a key that is not as in params_schema.py, or two that do not fit."""
+"""What is wrong with params: a key that is not as in params/schema.py, or two that do not fit."""
 
 import difflib
 import json
@@ -11,7 +11,7 @@ from typing import Any, NotRequired
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from asteroid_taxonomy.params_schema import HIGHEST_IR, LOWEST_IR, SCHEMA
+from asteroid_taxonomy.params.schema import HIGHEST_IR, LOWEST_IR, SCHEMA
 
 
 def faults(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
