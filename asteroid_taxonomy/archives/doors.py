@@ -14,7 +14,6 @@ connection at import, is not used.
 References: TAP 1.1 (IVOA, 2019), UWS 1.1 (IVOA, 2016).
 """
 
-import itertools
 import random
 import re
 import tempfile
@@ -91,8 +90,9 @@ def ask(
     """
     refusals: dict[str, list[PipelineError]] = {door: [] for door in doors}
     last: dict[str, Exception] = {}
-    started = time.monotonic()
-    for number in itertools.count(1):
+    started, number = time.monotonic(), 0
+    while True:
+        number += 1
         asked_to_wait = 0.0
         for door in doors:
             if len(refusals[door]) > 1:
@@ -111,7 +111,7 @@ def ask(
                 break
         _end_if_refused(refusals)
         said = "; ".join(f"/{door}: {fault}" for door, fault in last.items())
-        wait = min(http.limits.backoff_s * 2 ** (number - 1) * random.uniform(0.5, 1.5),
+        wait = min(http.limits.backoff_s * 2.0 ** min(number - 1, 30) * random.uniform(0.5, 1.5),
                    http.limits.longest_pause_s)
         wait = max(wait, asked_to_wait)
         if number == rounds or http.left_s < wait:
@@ -119,7 +119,6 @@ def ask(
         http.progress.update(note=f"{said}; {time.monotonic() - started:.0f} s so far, "
                                   f"next attempt in {wait:.0f} s")
         time.sleep(wait)
-    raise AssertionError("itertools.count has no end")
 
 
 def _end_if_refused(refusals: Mapping[str, Sequence[PipelineError]]) -> None:
