@@ -61,11 +61,11 @@ def train_and_predict(
 
     usable = asteroids.filter(pa.array(has_bands(asteroids, wavelengths_nm, used_nm)))
     spectra = matrix(usable, reflectance_columns(wavelengths_nm))
-    stress = stress_inputs(data.reflectance[data.test], used_band_numbers(wavelengths_nm, used_nm))
-    write_predictions(model.predict_proba, list(model.classes_), usable["source_id"].combine_chunks(),
-                      {SURVEY: spectra, **stress}, spread(model, spectra),
-                      read_metadata(TRAINING_SET_PATH)["survey"],
-                      predictions_path(name))
+    used = used_band_numbers(wavelengths_nm, used_nm)
+    write_predictions(
+        model.predict_proba, list(model.classes_), usable["source_id"].combine_chunks(),
+        {SURVEY: spectra, **stress_inputs(data.reflectance[data.test], used)},
+        spread(model, spectra), read_metadata(TRAINING_SET_PATH)["survey"], predictions_path(name))
     by_target = ", ".join(f"{target} {n:,}" for target, n in zip(
         *np.unique(data.target[data.train], return_counts=True), strict=True))
     print(f"wrote {model_path(name)}: {train['model']} on {len(data.train):,} asteroids "
