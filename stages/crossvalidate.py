@@ -33,7 +33,7 @@ from asteroid_taxonomy.console import run
 from asteroid_taxonomy.evaluation.accuracy_by_bin import numbers
 from asteroid_taxonomy.evaluation.baselines import PUBLISHED_RECIPE, SHIPPED, VISIBLE, candidates
 from asteroid_taxonomy.evaluation.cluster import HELP, cluster
-from asteroid_taxonomy.evaluation.curves import write_bins, write_classes, write_plot, write_plots
+from asteroid_taxonomy.evaluation.curves import write_bins, write_classes, write_plots
 from asteroid_taxonomy.evaluation.degraded import brighter, degraded_spectra
 from asteroid_taxonomy.evaluation.fold_scores import fold_scores, headline
 from asteroid_taxonomy.evaluation.folds import (
@@ -49,8 +49,10 @@ from asteroid_taxonomy.evaluation.metrics import (
     per_class,
     predicted,
 )
-from asteroid_taxonomy.evaluation.out_of_fold import OUT_OF_FOLD_PATH, PLOTS, write_out_of_fold
+from asteroid_taxonomy.evaluation.out_of_fold import OUT_OF_FOLD_PATH, write_out_of_fold
+from asteroid_taxonomy.evaluation.plot_data import PLOTS, write_plot
 from asteroid_taxonomy.files import print_metrics, read_metadata, write_json
+from asteroid_taxonomy.files.atomic_write import together
 from asteroid_taxonomy.learning.training_set import has_bands, read_training_set
 from asteroid_taxonomy.params import load_params
 
@@ -65,6 +67,7 @@ def share_right(right: npt.NDArray[np.bool_]) -> float | None:
     return float(right.mean()) if right.size else None
 
 
+@together()
 def main(scheduler: str | None = None) -> None:
     """Run the stage, its fits on the workers of a Dask scheduler if one is named."""
     params = load_params(PARAMS)
@@ -103,8 +106,7 @@ def main(scheduler: str | None = None) -> None:
         judged(shipped[:, None], number, numbers(snr, edges) == bins),
         judged(of_degraded, number, brighter(snr, edges)), survey, classes,
         settings["abstention_accuracy"])
-    write_plot("kept", ["threshold", "kept", "accuracy_weighted", "accuracy_weighted_se",
-                        "accuracy_degraded", "accuracy_degraded_se", "labelled"],
+    write_plot("kept",
                [list(row) for row in curve])
 
     complete = data.asteroids["complete"].to_numpy()

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from asteroid_taxonomy.asteroids import matrix, read_asteroids, reflectance_columns
 from asteroid_taxonomy.console import PipelineError, run
-from asteroid_taxonomy.files import atomic
+from asteroid_taxonomy.files.atomic_write import atomic, together
 from asteroid_taxonomy.onnx_model.classifier import Classifier, load_classifier
 from asteroid_taxonomy.onnx_model.description import ONNX_PATH
 from asteroid_taxonomy.onnx_model.flowgraph import (
@@ -115,6 +115,7 @@ def live(model: Classifier, batch: int, interval_ms: int, asking: Mapping[str, A
     ])
 
 
+@together()
 def main() -> None:
     """Run the stage."""
     settings = load_params(PARAMS)["cyberether"]

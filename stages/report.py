@@ -21,7 +21,7 @@ from asteroid_taxonomy.catalogue import read_catalogue
 from asteroid_taxonomy.console import run
 from asteroid_taxonomy.evaluation import accuracy_by_bin as bins
 from asteroid_taxonomy.evaluation.out_of_fold import read_out_of_fold
-from asteroid_taxonomy.files import atomic, read_json
+from asteroid_taxonomy.files import atomic, read_csv, read_json
 from asteroid_taxonomy.onnx_model.classifier import Classifier, load_classifier
 from asteroid_taxonomy.onnx_model.contract import read_onnx
 from asteroid_taxonomy.onnx_model.description import ONNX_PATH
@@ -73,7 +73,8 @@ def main() -> None:
     catalogue: Any = table.to_pandas()
     judged: Any = read_out_of_fold().to_pandas().merge(
         asteroids.to_pandas()[["source_id", "class", *reflectance_columns(nm)]], on="source_id")
-    means = pd.read_csv(MEAN_SPECTRA_PATH)
+    means = read_csv(MEAN_SPECTRA_PATH, {
+        "class": str, "wavelength_nm": int, "median": float, "low": float, "high": float})
     names = [name for name in bins.names(params["crossvalidate"]["snr_edges"])
              if (catalogue["snr_bin"] == name).any()]
 
