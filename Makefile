@@ -21,7 +21,7 @@ lint: $(VENV)/installed
 WHAT_MATTERS := ^Experiment$$|^(reports/evaluate.json:)?(accuracy|log_loss)$$
 WHAT_MATTERS := $(WHAT_MATTERS)|^(reports/metrics.json:)?cv_(accuracy|balanced_accuracy|log_loss)$$
 compare: $(VENV)/installed
-	$(BIN)/python -m dvc exp show --no-pager --md --precision 4 --drop '.*' --keep '$(WHAT_MATTERS)'
+	$(BIN)/python -m dvc exp show --no-pager --md --drop '.*' --keep '$(WHAT_MATTERS)'
 
 # Asks an index of known vulnerabilities, over the network. Accepted: diskcache reads pickles from
 # DVC's site cache. No release mends it and DVC cannot do without; an attacker needs to write to that
