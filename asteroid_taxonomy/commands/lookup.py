@@ -103,7 +103,7 @@ def look_up(asked: Sequence[str]) -> Answer:
         One of them is not known; the sentence names similar ones where the catalogue is here.
     """
     if ASTEROIDS_PATH.exists():
-        from asteroid_taxonomy.params import load_params  # what the archive is asked for needs none
+        from asteroid_taxonomy.params import load_params  # an installed package has none
 
         name = load_params(["catalogue"])["catalogue"]["name"]
         if catalogue_path(name).exists():

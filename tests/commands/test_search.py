@@ -26,8 +26,7 @@ def small_search(simulated_project):
 
 
 def test_a_search_ranks_candidates_and_prints_lines_to_paste(small_search, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["search"])
-    search.main()
+    search.main([])
     printed = capsys.readouterr().out
     losses = [float(loss) for loss in re.findall(r"log-loss ([\d.]+)", printed)]
     assert len(losses) == 2 and losses == sorted(losses)
@@ -89,8 +88,9 @@ def dask_cluster(small_search):
 def test_a_search_on_a_cluster_survives_a_lost_worker(small_search, dask_cluster):
     address, workers = dask_cluster
     with subprocess.Popen([sys.executable, "-m", "asteroid_taxonomy", "search",
-                           "--scheduler", address], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          cwd=small_search, env=environment()) as child:
+                           "--scheduler", address], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, cwd=small_search,
+                          env=environment()) as child:
         try:
             for line in child.stderr:  # killed once the first outer fold is done
                 if "1 of 4 rounds" in line:
