@@ -24,6 +24,7 @@ import pyarrow as pa
 
 from asteroid_taxonomy.console import PipelineError, Progress, run
 from asteroid_taxonomy.files import atomic
+from asteroid_taxonomy.files.shipped import shipped
 from asteroid_taxonomy.onnx_model.classifier import Classifier, load_classifier
 from asteroid_taxonomy.onnx_model.description import CLASSES_PATH, ONNX_PATH
 from asteroid_taxonomy.own_spectra.naming import files_of
@@ -32,7 +33,6 @@ from asteroid_taxonomy.own_spectra.results import WRITERS, failed, named, show, 
 from asteroid_taxonomy.own_spectra.spectra import REMARKS, Batch, read_spectra
 from asteroid_taxonomy.own_spectra.units import IN_NM
 from asteroid_taxonomy.own_spectra.unpacking import printable
-from asteroid_taxonomy.shipped import shipped
 
 SHOWN = 20  # spectra in the table on screen
 NORMALISED_WITHIN = 0.01  # of 1; what differs more is counted as normalised here

@@ -23,7 +23,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from asteroid_taxonomy.archive_query import Spectrum, spectra_of
 from asteroid_taxonomy.asteroids import (
     ASTEROIDS_PATH,
     error_columns,
@@ -34,11 +33,12 @@ from asteroid_taxonomy.asteroids import (
     signal_to_noise,
 )
 from asteroid_taxonomy.catalogue import catalogue_path, read_catalogue
+from asteroid_taxonomy.commands.archive_query import Spectrum, spectra_of
+from asteroid_taxonomy.commands.spectrum_plot import bars, over_the_complexes, write_picture
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.designations import Asked, nearest, normalised, parse
 from asteroid_taxonomy.files import read_parquet
 from asteroid_taxonomy.onnx_model.classifier import load_classifier
-from asteroid_taxonomy.spectrum_plot import bars, over_the_complexes, write_picture
 
 BAR = 40  # characters of a probability of 1
 

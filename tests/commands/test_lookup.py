@@ -10,9 +10,9 @@ from onnx import helper
 
 from asteroid_taxonomy.catalogue import catalogue_path, read_catalogue
 from asteroid_taxonomy.commands.lookup import main
+from asteroid_taxonomy.commands.spectrum_plot import MEANS_PATH
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.onnx_model.description import ONNX_PATH
-from asteroid_taxonomy.spectrum_plot import MEANS_PATH
 from tests.project_fixtures import TOP, simulated_params
 
 NAME = simulated_params()["catalogue"]["name"]
