@@ -7,6 +7,7 @@ a file names is fetched from anywhere.
 """
 
 import io
+import math
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,7 +31,8 @@ BATCH_ROWS = 1 << 14
 SAMPLE_ROWS = 2000
 HEAD_BYTES = 1 << 20
 WHOLE_BYTES = 200_000_000  # the largest file that is read whole
-MAX_CELLS = 3_000_000  # of a VOTable, which astropy reads at some 100,000 a second
+# of a VOTable, of which astropy reads some 100,000 cells a second, and columns ever more slowly
+MAX_CELLS, MAX_FIELDS, MAX_NUMBERS = 3_000_000, 2000, 100_000_000
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,7 @@ def _open_votable(path: Path) -> TableFile:
     from astropy.utils.xml.iterparser import get_xml_iterator
 
     content = _whole(path)
-    fields = cells = 0
+    fields = cells = rows = width = 0
     with get_xml_iterator(content) as parts:
         for start, full_name, data, _ in parts:
             name = full_name.rpartition(":")[2]
@@ -189,12 +191,14 @@ def _open_votable(path: Path) -> TableFile:
             if name == "STREAM" and ("href" in data or "gzip" in data.get("encoding", "")):
                 raise NotSpectra("keeps its rows in another file or packed inside; save it as a "
                                  "VOTable of the form TABLEDATA, or as CSV")
-            fields += name in ("FIELD", "PARAM")
             cells += 1
-            sizes = [int(n) for n in re.findall(r"\d+", data.get("arraysize", ""))[:4]]
-            _bound(max([*sizes, fields]), "columns or numbers in a cell", MAX_COLUMNS)
-            cells = max(cells, int(data["nrows"]) if data.get("nrows", "").isdigit() else 0)
-            _bound(cells, "cells", MAX_CELLS)
+            if name == "FIELD":
+                fields += 1
+                width += math.prod(int(n) for n in re.findall(r"\d+", data.get("arraysize", "")))
+            rows = max(rows + (name == "TR"), int(data.get("nrows", "0")))
+            _bound(fields, "columns", MAX_FIELDS)
+            _bound(max(cells, rows), "cells", MAX_CELLS)
+            _bound(width * rows, "numbers", MAX_NUMBERS)
     content.seek(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what is readable and not quite to the standard

@@ -64,11 +64,14 @@ def test_rows_packed_inside_a_votable_are_refused(tmp_path):
     VOTABLE.format(' nrows="2000000000"', FIELDS, "<TABLEDATA></TABLEDATA>"),
     VOTABLE.format("", '<FIELD name="374" datatype="float" arraysize="200000000"/>',
                    "<TABLEDATA><TR><TD>1</TD></TR></TABLEDATA>"),
+    VOTABLE.format("", '<FIELD name="374" datatype="float" arraysize="9000"/>',
+                   "<TABLEDATA>" + "<TR><TD>1</TD></TR>" * 90_000 + "</TABLEDATA>"),
     VOTABLE.format("", "".join(f'<FIELD name="{i}" datatype="float"/>' for i in range(60_000)),
                    "<TABLEDATA></TABLEDATA>"),
-    VOTABLE.format("", FIELDS, "<TABLEDATA>" + "<TR/>" * 3_000_001 + "</TABLEDATA>"),
+    VOTABLE.format("", FIELDS, "<TABLEDATA>" + "<TR/>" * 100_001 + "</TABLEDATA>"),
 ])
-def test_a_votable_out_of_bounds_is_refused_soon(tmp_path, content):
+def test_a_votable_out_of_bounds_is_refused_soon(tmp_path, monkeypatch, content):
+    monkeypatch.setattr("asteroid_taxonomy.own_spectra.tables.MAX_CELLS", 100_000)
     (tmp_path / "a.vot").write_text(content)
     assert "at most" in refused(tmp_path / "a.vot")
 
@@ -161,7 +164,8 @@ def test_control_characters_never_reach_the_terminal(tmp_path, capsys):
     path = tmp_path / "a.tsv"
     path.write_bytes(text(table, "\t", header=("name", "wavelength", "reflectance")))
     found(path)
-    (tmp_path / "b.csv").write_text("na\x1b[31mme,class\nx,1 2\ny,2 3\n")
-    refused(tmp_path / "b.csv")
+    (tmp_path / "out.parquet").unlink()
+    (tmp_path / "b.csv").write_text("na\x1b[31mme,class,x\nx,1,2\ny,2,3\n")
+    assert "na?[31mme" in refused(tmp_path / "b.csv")
     said = capsys.readouterr()
     assert "\x1b" not in said.out + said.err and "\x07" not in said.out
