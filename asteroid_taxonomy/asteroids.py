@@ -15,6 +15,7 @@ from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.files import read_parquet
 
 ASTEROIDS_PATH = Path("data/asteroids.parquet")
+BAD_FLAG = 2  # of 0 good, 1 suspect, 2 bad (Gaia DR3 data model)
 
 
 def schema(wavelengths_nm: Sequence[int]) -> pa.Schema:

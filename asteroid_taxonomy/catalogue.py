@@ -7,9 +7,12 @@ as VOTable and FITS.
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.files import read_parquet
@@ -36,36 +39,67 @@ def columns(classes: Sequence[str], labels: str) -> list[Column]:
     """Columns of the catalogue for these complexes; `labels` is the label table's name."""
     text, real, yes_no = pa.string(), pa.float32(), pa.bool_()
     return [
-        Column("source_id", pa.int64(), "", "meta.id;meta.main", "Source identifier of the survey"),
-        Column("number", pa.int64(), "", "meta.id", "Minor-planet number; null for unnumbered"),
-        Column("name", text, "", "meta.id", "Name or provisional designation, as in the survey"),
+        Column("source_id", pa.int64(), "", "meta.id", "Source identifier of the survey"),
+        Column("number", pa.int64(), "", "meta.id;meta.main",
+               "Minor-planet number; null for unnumbered"),
+        Column("name", text, "", "meta.id", "Name or provisional designation"),
+        Column("survey_name", text, "", "meta.id", "The same as the survey writes it"),
         *(Column(f"probability_{name}", real, "", "stat.probability",
                  f"Probability of complex {name}; for asteroids with in_training the one given by "
                  "models that did not see the asteroid (out of fold)") for name in classes),
+        *(Column(f"spread_{name}", real, "", "stat.stdev;stat.probability",
+                 f"Standard deviation of the probability of complex {name} over the networks of "
+                 "the ensemble; null where the model is none") for name in classes),
         Column("complex", text, "", "src.class",
                "Most probable complex; null where a band that the classifier needs is missing"),
         Column("confidence", real, "", "stat.probability;stat.max",
                "Probability of that complex"),
+        Column("expected_accuracy", real, "", "stat.probability",
+               "How often cross-validation found a complex of this confidence and S/N right"),
         Column("abstained", yes_no, "", "meta.code.qual",
-               "Take the class as unknown: the confidence is below the classifier's threshold, or "
-               "there is no class at all"),
+               "Take the complex as unknown: the confidence is below the classifier's threshold, "
+               "or there is none at all"),
         Column("reason", text, "", "meta.note", "Why there is no class; null where there is one"),
+        Column("class", text, "", "src.class",
+               "Most probable class of the label table, of those that cross-validation can answer "
+               "for (reports/crossvalidation/classes.csv); null where that is another"),
+        Column("class_probability", real, "", "stat.probability", "Probability of that class"),
         Column("snr", real, "", "stat.snr",
                "Signal to noise: median over the bands of reflectance / error"),
         Column("snr_bin", text, "", "meta.code", "Bin of snr, upper edge excluded"),
         Column("snr_bin_accuracy", real, "", "stat.probability",
                "Accuracy that cross-validation measured on the labelled asteroids of that bin; "
                "null in a bin with too few to tell"),
+        Column("num_of_spectra", pa.int32(), "", "meta.number",
+               "Number of epoch spectra that were averaged"),
         Column("bands_missing", text, "", "meta.note",
-               "Wavelengths, in nm, without a reflectance, separated by commas; empty: none"),
+               "Wavelengths in nm without a reflectance, separated by commas; empty: none"),
         Column("flags", text, "", "meta.code.qual",
                "Flag of each band in ascending wavelength: 0 good, 1 suspect, 2 bad"),
+        Column("flagged_bands_used", text, "", "meta.code.qual",
+               "Wavelengths in nm of the bands that the classifier uses with flag 2; empty: none"),
         Column("literature_class", text, "", "src.class",
                f"Class in the {labels}, with feature flags; null without one"),
         Column("literature_complex", text, "", "src.class", "Complex of the literature class"),
         Column("in_training", yes_no, "", "meta.code",
                "The classifier was trained on this asteroid's literature class"),
     ]
+
+
+def proper_names(names: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Names with capitals, from names in lower case: Ceres, O'Higgins, Xi'an, 2010 AB1.
+
+    Designations are written in capitals. After an apostrophe a letter is a capital only where a
+    single one stands before it.
+    """
+    titled = pc.utf8_title(names)
+    parts = pc.extract_regex(names, r"^(?P<before>.*[^\W\d_]{2}')(?P<after>\w.*)$")
+    apart = pc.is_valid(parts)
+    joined = pc.binary_join_element_wise(
+        pc.utf8_title(pc.struct_field(parts, "before")), pc.struct_field(parts, "after"), "")
+    titled = pc.if_else(apart, joined, titled)
+    designation = pc.match_substring_regex(names, r"^\d{4} ([a-z]{1,2}\d*|p-l|t-[123])$")
+    return pc.if_else(designation, pc.utf8_upper(names), titled)
 
 
 def arrow_schema(classes: Sequence[str], labels: str) -> pa.Schema:
@@ -93,3 +127,40 @@ def read_catalogue(name: str) -> tuple[pa.Table, dict[str, str]]:
         raise PipelineError(f"{path} has other columns than this version writes; run "
                             "`dvc repro classify` to make it anew")
     return table, said
+
+
+def nullable(values: npt.NDArray[np.floating]) -> pa.Array:
+    """A float32 column, null for NaN."""
+    return pa.array(values.astype(np.float32), mask=np.isnan(values))
+
+
+def by_snr(table: pa.Table, names: Sequence[str]) -> list[list[Any]]:
+    """Rows of bin of S/N, complex, asteroids, and how many of these are kept."""
+    frame = table.select(["snr_bin", "complex", "abstained"]).to_pandas()
+    kept = (~frame["abstained"]).groupby([frame["snr_bin"], frame["complex"]])
+    found = {key: (len(group), int(group.sum())) for key, group in kept}
+    return [[*key, *found[key]] for key in sorted(found, key=lambda k: (names.index(k[0]), k[1]))]
+
+
+def counts(
+    table: pa.Table, target: npt.NDArray[np.object_], classes: Sequence[str]
+) -> dict[str, Any]:
+    """Asteroids by complex, with abstention (_kept) and without.
+
+    Also the share on which the catalogue and `target`, the label, agree: of asteroids trained on,
+    out of fold, and of those held out.
+    """
+    frame = table.select(["complex", "abstained", "in_training", "flagged_bands_used"]).to_pandas()
+    kept = frame[~frame["abstained"]]
+    out: dict[str, Any] = {
+        "asteroids": len(frame), "classified": int(frame["complex"].count()), "kept": len(kept),
+        "kept_flagged": int((kept["flagged_bands_used"] != "").sum()),
+        **{f"complex_{name}{end}": int((rows["complex"] == name).sum())
+           for name in classes for end, rows in (("", frame), ("_kept", kept))}}
+    known = pa.array(target, pa.string()).is_valid().to_numpy(zero_copy_only=False)
+    agrees = (frame["complex"] == target)[known & frame["complex"].notna()]
+    for name, part in (("out_of_fold", agrees[frame["in_training"]]),
+                       ("held_out", agrees[~frame["in_training"]])):
+        out |= {f"{name}_asteroids": len(part),
+                f"{name}_agreement": float(part.mean()) if len(part) else None}
+    return out

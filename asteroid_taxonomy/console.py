@@ -15,42 +15,61 @@ from typing import Any, NoReturn
 EXAMPLES = 3  # keys that an error names when rows are at fault
 PLAIN_LINE_EVERY_S = 5.0  # where stderr is not a terminal (CI logs), one line this often
 
+# what this process has put into place, so that its last words are true
+written: list[os.PathLike[str]] = []
+
 
 class PipelineError(Exception):
     """What was expected, what came, and what to do next, in one sentence for the user."""
 
 
-def run(main: Callable[[], None]) -> NoReturn:
-    """Run a stage's `main` and end the process with its exit code.
+def run(main: Callable[[], None], doc: str | None = "") -> NoReturn:
+    """Run the `main` of a stage or a command and end the process with its exit code.
+
+    Parameters
+    ----------
+    main : callable
+    doc : str or None
+        A stage gives its `__doc__`: it takes no arguments but --help, which prints this. (None
+        is what PYTHONOPTIMIZE=2 makes of it.) A command gives none: it reads its own arguments.
 
     Raises
     ------
     SystemExit
-        0 after success, 1 after a PipelineError or a failing disk, 130 after Ctrl-C, 143 after
-        SIGTERM, 129 when the terminal goes away, 141 when the reader of a pipe does.
+        0 after success, 1 after a PipelineError or a failing disk, 2 for arguments that a stage
+        does not take, 130 after Ctrl-C, 143 after SIGTERM, 129 when the terminal goes away, 141
+        when the reader of a pipe does.
     """
     warnings.filterwarnings("ignore", category=DeprecationWarning)
-    for name in ("SIGTERM", "SIGHUP"):
+    for stream in (sys.stdout, sys.stderr):  # a C locale has no letter for most names
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    if doc != "" and len(sys.argv) > 1:
+        if sys.argv[1:] in (["--help"], ["-h"]):
+            print((doc or "PYTHONOPTIMIZE=2 leaves no help; see the top of the file").strip())
+            sys.exit(0)
+        sys.exit(say(f"error: a stage takes no arguments, but got {' '.join(sys.argv[1:])}; what "
+                      "it reads stands in dvc.yaml and params.yaml, and --help tells", 2))
+    for name in ("SIGTERM", "SIGHUP", "SIGINT"):
         signum = getattr(signal, name, None)  # Windows has no SIGHUP
         if signum and signal.getsignal(signum) != signal.SIG_IGN:  # nohup
-            signal.signal(signum, _unwind)
+            signal.signal(signum, signal.default_int_handler if name == "SIGINT" else _unwind)
     try:
         main()
         sys.stdout.flush()
     except PipelineError as error:
-        sys.exit(_say(f"error: {error}", 1))
+        sys.exit(say(f"error: {error}", 1))
     except BrokenPipeError:  # `... | head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(128 + 13)
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         reason = error.strerror or str(error)
-        sys.exit(_say(f"error: the disk said: {reason}{where}; nothing was written; free some "
+        sys.exit(say(f"error: the disk said: {reason}{where}; {what_is_left()}; free some "
                       "space or check the folder's permissions, then run it again", 1))
     except KeyboardInterrupt:
-        sys.exit(_say("interrupted: nothing was written", 130))
+        sys.exit(say(f"interrupted: {what_is_left()}", 130))
     except _Terminated as stop:
-        sys.exit(_say("terminated: nothing was written", 128 + stop.args[0]))
+        sys.exit(say(f"terminated: {what_is_left()}", 128 + stop.args[0]))
     sys.exit(0)
 
 
@@ -62,8 +81,22 @@ def _unwind(signum: int, frame: object) -> NoReturn:
     raise _Terminated(signum)
 
 
-def _say(sentence: str, code: int) -> int:
-    print(sentence, file=sys.stderr, flush=True)
+def what_is_left() -> str:
+    """What a process that stops here leaves behind."""
+    return f"only {', '.join(map(str, written))} was written" if written else "nothing was written"
+
+
+def plain(text: str) -> str:
+    """Text of a server or a file without what steers a terminal: it may be printed."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def say(sentence: str, code: int) -> int:
+    """Print a sentence to stderr, and what DVC has done to the files; give back `code`."""
+    print(plain(sentence), file=sys.stderr, flush=True)
+    if "DVC_STAGE" in os.environ:
+        print("DVC has removed what this stage wrote before: `dvc checkout` brings it back, and "
+              "`git checkout` what is in git", file=sys.stderr, flush=True)
     return code
 
 
@@ -71,14 +104,14 @@ class Progress:
     """Rows, bytes and phase of one long task: a bar on a terminal, plain lines elsewhere."""
 
     def __init__(self, label: str, total: int | None = None, unit: str = "row") -> None:
-        self.label, self.total, self.unit = label, total, unit
+        self.label, self.total, self.unit = plain(label), total, unit
         self.done, self.note, self.started = 0, "", time.monotonic()
         self.last_line = self.started
         self.bar: Any = None
         if sys.stderr.isatty() and not os.environ.get("CI"):
             from tqdm import tqdm  # not needed elsewhere: most runs are DVC's or CI's
 
-            self.bar = tqdm(total=total, desc=label, unit=f" {unit}s", unit_scale=True,
+            self.bar = tqdm(total=total, desc=self.label, unit=f" {unit}s", unit_scale=True,
                             leave=False)
 
     def __enter__(self) -> "Progress":
@@ -99,7 +132,7 @@ class Progress:
         step = 0 if done is None else done - self.done
         changed = note is not None and note.split(" ")[0] != self.note.split(" ")[0]
         self.done = self.done + step
-        self.note = self.note if note is None else note
+        self.note = self.note if note is None else plain(note)
         if self.bar is not None:
             self.bar.set_postfix_str(self.note, refresh=False)
             self.bar.update(step)

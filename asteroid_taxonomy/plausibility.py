@@ -5,15 +5,17 @@ of what a table of this release gives as a whole. null: no check.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.raw_tables import LABELS, SPECTRA, probability_role, refuse
+
+if TYPE_CHECKING:
+    import pandas as pd  # which no fetch needs to wait for
 
 Ranges = Mapping[Any, Any]  # [lowest, highest] by name, null, or another such mapping
 
@@ -97,7 +99,7 @@ def check_label_values(rows: pa.Table, bounds: Ranges | None, expected: Ranges |
 
 
 def check_crossmatched(
-    table: pd.DataFrame, counts: Mapping[str, int], wavelengths_nm: Sequence[int],
+    table: "pd.DataFrame", counts: Mapping[str, int], wavelengths_nm: Sequence[int],
     expected: Ranges | None,
 ) -> None:
     """Check that spectra and labels met as they do in this release.
@@ -124,33 +126,19 @@ def check_crossmatched(
         Whatever does not hold, with what came.
     """
     labels = counts["labelled"] + counts["labels_without_spectrum"]
-    medians = table.groupby("complex")[[f"reflectance_{nm}" for nm in wavelengths_nm]].median()
-    medians.columns = pd.Index(wavelengths_nm)
+    bands = [f"reflectance_{nm}" for nm in wavelengths_nm]
+    labelled = table.loc[table["complex"].notna(), ["complex", *bands]]  # a few of all
+    medians = labelled.groupby("complex").median()
+    medians.columns = list(wavelengths_nm)
     # where nothing is expected yet: the band that tells most
     telling = (expected or {}).get("complex_reflectance") or medians.std().nlargest(1).index
     compare("crossmatch", {
         "numbers_disagree": counts["asteroids_number_disagrees_with_spectra"]
         / max(counts["asteroids"], 1),
         "labelled_share": counts["labelled"] / max(labels, 1),
-        "complex_shares": table["complex"].value_counts(normalize=True).sort_index().to_dict(),
+        "complex_shares": labelled["complex"].value_counts(normalize=True).sort_index().to_dict(),
         "complex_reflectance": {nm: medians[nm].to_dict() for nm in telling},
     }, expected)
-
-
-def check_learned(accuracy: float, majority: float, margin: float | None) -> None:
-    """Check that a model is better than naming the most frequent class; margin null: no check.
-
-    Raises
-    ------
-    PipelineError
-        Its accuracy is not above the majority's share by `margin`.
-    """
-    if margin is not None and not accuracy >= majority + margin:
-        raise PipelineError(
-            f"the model is right for {accuracy:.1%} of the held-out asteroids, and naming the "
-            f"most frequent class would be for {majority:.1%}: less than evaluate.above_majority "
-            f"({margin:g}) better, as where labels belong to other asteroids; check the label "
-            "table and the source mapping, or lower that margin")
 
 
 def compare(block: str, measured: Mapping[Any, Any], expected: Ranges | None) -> None:

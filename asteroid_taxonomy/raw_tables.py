@@ -100,11 +100,17 @@ def in_order(raw: RawTable, rows: pa.Table) -> pa.Table:
     """
     rows = rows.select(raw.schema.names).cast(raw.schema)
     order = pc.sort_indices(rows, sort_keys=[(role, "ascending") for role in raw.sort_by])
+    if pc.all(pc.greater(order[1:], order[:-1])).as_py() is not False:
+        order = None  # as they come
     for i, column in enumerate(raw.columns):
-        # one column after the other, so that never two whole tables are in memory; in one piece,
-        # because the pieces that came would show in the file
-        values = pa.chunked_array([rows.column(i).take(order).combine_chunks()], column.type)
+        # one column after the other, so that never two whole tables are in memory (where the
+        # caller keeps none); in one piece, because the pieces that came would show in the file
+        values = rows.column(i)
+        rows = rows.set_column(i, column.role, pa.nulls(len(rows)))
+        values = pa.chunked_array([values.combine_chunks() if order is None
+                                   else values.take(order).combine_chunks()], column.type)
         rows = rows.set_column(i, column.role, values)
+        pa.default_memory_pool().release_unused()
         if not column.nullable:
             refuse(rows, pc.is_null(values), raw.title, column.role, "is null")
         if pa.types.is_floating(column.type):
@@ -153,8 +159,8 @@ def refuse(
         )
 
 
-def check_spectra(rows: pa.Table, wavelengths_nm: Sequence[int], bounds: Sequence[float]) -> None:
-    """Check that each source has each wavelength once, and that reflectances are plausible.
+def check_spectra(rows: pa.Table, wavelengths_nm: Sequence[int]) -> None:
+    """Check that each source has each wavelength once, and one number and name in all of them.
 
     Parameters
     ----------
@@ -162,8 +168,6 @@ def check_spectra(rows: pa.Table, wavelengths_nm: Sequence[int], bounds: Sequenc
         Columns of SPECTRA, sorted by source_id and wavelength.
     wavelengths_nm : sequence of int
         The grid, in nm.
-    bounds : (float, float)
-        Lowest and highest reflectance that is believed; null is allowed.
 
     Raises
     ------
@@ -188,12 +192,6 @@ def check_spectra(rows: pa.Table, wavelengths_nm: Sequence[int], bounds: Sequenc
     for name in ("number", "name", "num_of_spectra"):
         refuse(rows, pc.and_(same_source, _changes(rows[name])), title, name,
                "differs between the bands of one source")
-    low, high = bounds
-    for name, lowest in (("reflectance", low), ("error", 0.0)):
-        span = pc.min_max(rows[name]).as_py()
-        if span["min"] is not None and not lowest <= span["min"] <= span["max"] <= high:
-            outside = pc.or_(pc.less(rows[name], lowest), pc.greater(rows[name], high))
-            refuse(rows, outside, title, name, f"is outside {lowest:g} ... {high:g}")
 
 
 def _changes(column: pa.ChunkedArray) -> pa.ChunkedArray:

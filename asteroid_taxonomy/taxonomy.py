@@ -61,6 +61,32 @@ def complexes(
     return [None if label is None else known[label] for label in labels]  # type: ignore[misc]
 
 
+def usable_labels(
+    labels: pd.DataFrame, first_labels: int | None
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Leave out, and count, the rows of the label table that no number can be matched to.
+
+    Returns
+    -------
+    labels : pandas.DataFrame
+        number is unique and not null, class is not null.
+    counts : dict
+        How many were left out, by reason.
+    """
+    counts = {"labels_rows": len(labels)}
+    left = labels.iloc[:len(labels) if first_labels is None else first_labels]
+    counts["labels_beyond_first_labels"] = len(labels) - len(left)
+    for reason, bad in (
+        ("labels_without_number", lambda t: t["number"].isna() | t["number"].eq(0).fillna(False)),
+        ("labels_without_class", lambda t: t["class"].isna()),
+        ("labels_number_twice", lambda t: t["number"].duplicated(keep=False)),
+    ):
+        out = bad(left)
+        counts[reason] = int(out.sum())
+        left = left[~out]
+    return left, counts
+
+
 def classified(labels: pd.DataFrame, taxonomy: Mapping[str, object]) -> pd.DataFrame:
     """Say of each label its class without flags, its complex, and how probable the class is.
 

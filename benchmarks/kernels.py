@@ -15,6 +15,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from asteroid_taxonomy.determinism import KERNEL
+
 KERNELS = ("Haswell", "Zen", "SkylakeX", "Sandybridge", "Nehalem")
 FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
 
@@ -23,15 +25,16 @@ def main() -> None:
     top = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
-        shutil.copytree(top / "stages", here / "stages")
+        for code in ("stages", "asteroid_taxonomy"):
+            shutil.copytree(top / code, here / code)
         shutil.copy(top / "params.yaml", here)
         (here / "data").mkdir()
         shutil.copy(top / "data/asteroids.parquet", here / "data")
         print(f"{'kernel':12}{'model':>10}" + "".join(f"{name:>20}" for name in FIGURES))
         for kernel in KERNELS:
-            for stage in ("train", "evaluate"):
+            for stage in ("split", "train", "evaluate"):
                 subprocess.run([sys.executable, "-m", f"stages.{stage}"], cwd=here, check=True,
-                               env={**os.environ, "OPENBLAS_CORETYPE": kernel},
+                               env={**os.environ, KERNEL: kernel},
                                stdout=subprocess.DEVNULL)
             model = (here / "models/asteroid_taxonomy.skops").read_bytes()
             found = json.loads((here / "reports/evaluate.json").read_text())

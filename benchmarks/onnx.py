@@ -23,7 +23,7 @@ from asteroid_taxonomy.asteroids import matrix, read_asteroids, reflectance_colu
 from asteroid_taxonomy.console import run
 from asteroid_taxonomy.files import write_json
 from asteroid_taxonomy.learning.model_file import load_model
-from asteroid_taxonomy.onnx_model.contract import ONNX_PATH
+from asteroid_taxonomy.onnx_model.description import ONNX_PATH
 from asteroid_taxonomy.params import load_params
 
 RESULTS_PATH = Path("benchmarks/results/onnx.json")

@@ -22,7 +22,8 @@ from asteroid_taxonomy.files import (
     write_parquet,
 )
 from asteroid_taxonomy.params import load_params
-from asteroid_taxonomy.taxonomy import classified
+from asteroid_taxonomy.plausibility import check_crossmatched
+from asteroid_taxonomy.taxonomy import classified, usable_labels
 from asteroid_taxonomy.wide_spectra import NULLABLE, one_row_per_asteroid
 
 PARAMS = ("bands.wavelengths_nm", "taxonomy", "crossmatch")
@@ -66,32 +67,6 @@ def number_asteroids(
         "asteroids_number_disagrees_with_spectra": int(disagree.sum()),
     }
     return asteroids.assign(number=number, matchable=number.notna() & ~shared), counts
-
-
-def usable_labels(
-    labels: pd.DataFrame, first_labels: int | None
-) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Leave out, and count, the rows of the label table that no number can be matched to.
-
-    Returns
-    -------
-    labels : pandas.DataFrame
-        number is unique and not null, class is not null.
-    counts : dict
-        How many were left out, by reason.
-    """
-    counts = {"labels_rows": len(labels)}
-    left = labels.iloc[:len(labels) if first_labels is None else first_labels]
-    counts["labels_beyond_first_labels"] = len(labels) - len(left)
-    for reason, bad in (
-        ("labels_without_number", lambda t: t["number"].isna() | t["number"].eq(0).fillna(False)),
-        ("labels_without_class", lambda t: t["class"].isna()),
-        ("labels_number_twice", lambda t: t["number"].duplicated(keep=False)),
-    ):
-        out = bad(left)
-        counts[reason] = int(out.sum())
-        left = left[~out]
-    return left, counts
 
 
 def attach_labels(asteroids: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
@@ -142,6 +117,7 @@ def main() -> None:
         **by_complex(table, names, "labelled"),
         **by_complex(table[table["complete"]], names, "labelled_complete"),
     }
+    check_crossmatched(table, counts, wavelengths_nm, params["crossmatch"]["expected"])
     columns = schema(wavelengths_nm)
     write_parquet(
         pa.Table.from_pandas(table[columns.names], schema=columns, preserve_index=False),
@@ -158,4 +134,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, __doc__)

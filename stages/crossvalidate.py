@@ -1,30 +1,51 @@
-"""Judge the recipe of params.yaml by repeated cross-validation, beside three others.
+"""Judge the models of params.yaml by repeated cross-validation, beside three others.
 
-Reads   data/asteroids.parquet, experiments/published.yaml
+Reads   data/training_set.parquet, data/asteroids.parquet, data/predictions/ (the survey's
+        confidences: what the catalogue will keep), experiments/published.yaml
 Writes  reports/metrics.json, data/out_of_fold.parquet (each labelled asteroid's probabilities by
-        models that have not seen it, mean over the repeats), reports/crossvalidation/*.csv (plots)
+        models that have not seen it, mean over the repeats), reports/crossvalidation/*.csv
 
-The recipe of params.yaml (`cv_...`) learns from all labelled spectra that have its bands. The
-others need all bands: the published script's recipe (with several seeds, its figures are their
-mean), linear discriminant analysis, and the majority class learn from the complete spectra in the
-same folds. All are judged on complete spectra.
+The main model (`cv_...`) learns from all labelled spectra that have its bands, and so does the
+one for visible spectra, in the first repeat. The others need all bands: the published script's
+recipe (with several seeds, whose metrics are averaged), linear discriminant analysis, and the
+majority class learn from the complete spectra in the same folds. All are judged on complete ones.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from asteroid_taxonomy.asteroids import (
     ASTEROIDS_PATH,
+    BAD_FLAG,
+    error_columns,
+    flag_columns,
+    matrix,
     read_asteroids,
+    rows_of,
+    used_band_numbers,
 )
 from asteroid_taxonomy.console import run
-from asteroid_taxonomy.evaluation.accuracy_by_bin import by_bin, shares, weighted_accuracy
-from asteroid_taxonomy.evaluation.baselines import PUBLISHED_RECIPE, SHIPPED, candidates
-from asteroid_taxonomy.evaluation.curves import write_plot, write_plots
-from asteroid_taxonomy.evaluation.fold_scores import headline
-from asteroid_taxonomy.evaluation.folds import fold_numbers, predict_out_of_fold
+from asteroid_taxonomy.evaluation.accuracy_by_bin import numbers
+from asteroid_taxonomy.evaluation.baselines import (
+    PUBLISHED_RECIPE,
+    SHIPPED,
+    VISIBLE,
+    candidates,
+)
+from asteroid_taxonomy.evaluation.curves import write_bins, write_classes, write_plot, write_plots
+from asteroid_taxonomy.evaluation.degraded import brighter, degraded_spectra
+from asteroid_taxonomy.evaluation.fold_scores import fold_scores, headline
+from asteroid_taxonomy.evaluation.folds import (
+    class_pairs,
+    fold_numbers,
+    of_targets,
+    predict_out_of_fold,
+)
+from asteroid_taxonomy.evaluation.kept import Survey, judged, kept_metrics
 from asteroid_taxonomy.evaluation.metrics import (
     abstention_threshold,
     coverage_curve,
@@ -42,14 +63,7 @@ METRICS_PATH = Path("reports/metrics.json")
 FAINT = 30.0  # S/N below which a spectrum counts as faint
 
 
-def population_snr(wavelengths_nm: list[int], used_nm: list[int]) -> npt.NDArray[np.float32]:
-    """S/N of every asteroid that has the bands in use, labelled or not."""
-    survey = read_asteroids(wavelengths_nm)
-    snr: npt.NDArray[np.float32] = survey["snr"].to_numpy()
-    return snr[has_bands(survey, wavelengths_nm, used_nm)]
-
-
-def mean_or_none(right: npt.NDArray[np.bool_]) -> float | None:
+def share_right(right: npt.NDArray[np.bool_]) -> float | None:
     """The share that is right; None of no asteroids, as a small survey may have."""
     return float(right.mean()) if right.size else None
 
@@ -58,63 +72,79 @@ def main() -> None:
     """Run the stage."""
     params = load_params(PARAMS)
     wavelengths_nm, settings = params["bands"]["wavelengths_nm"], params["crossvalidate"]
-    used_nm, *_ = params["train"]["used_bands_nm"].values()
-    data = read_training_set(wavelengths_nm, used_nm)
+    (name, used_nm), (visible_name, _) = params["train"]["used_bands_nm"].items()
+    data, edges = read_training_set(wavelengths_nm, used_nm), settings["snr_edges"]
     target, classes = data.target, np.unique(data.target).tolist()
+    snr = data.asteroids["snr"].to_numpy()
+
+    asteroids = read_asteroids(wavelengths_nm)
+    asteroids = asteroids.filter(pa.array(has_bands(asteroids, wavelengths_nm, used_nm)))
+    source_id, survey_snr = (asteroids[key].to_numpy() for key in ("source_id", "snr"))
+    survey = Survey.of(name, source_id, numbers(survey_snr, edges))
     fold = fold_numbers(data, settings["folds"], settings["repeats"], settings["seed"])
-    probabilities, by_share = predict_out_of_fold(
+    by_class, by_share = predict_out_of_fold(
         data, candidates(params["train"], wavelengths_nm, settings["published_seeds"]), fold,
-        settings["learning_curve"], (SHIPPED, 0), settings["seed"])
-    shipped = probabilities[SHIPPED, 0]
+        settings["learning_curve"], (SHIPPED, 0),
+        degraded_spectra(data, matrix(asteroids, error_columns(wavelengths_nm)), survey_snr, edges,
+                         settings["seed"]), settings["seed"])
+    pairs = class_pairs(data)
+    probabilities = {key: of_targets(p, pairs) for key, p in by_class.items()}
+    shipped, degraded = probabilities[SHIPPED, 0][:, 0], probabilities[SHIPPED, 0][:, 1:]
     mean = shipped.mean(axis=0)
     right = predicted(shipped.reshape(-1, len(classes)), classes).reshape(fold.shape) == target
+    class_names, classwise = pairs[:, 1], by_class[SHIPPED, 0][:, 0].mean(axis=0)
+    if classwise.shape[1] != len(pairs):
+        class_names = np.asarray(classes)
+    write_out_of_fold(data.asteroids, predicted(mean, classes), mean, classes, classwise,
+                      class_names.tolist(), read_metadata(ASTEROIDS_PATH)["survey"])
+    write_classes(data.class_name, classwise, class_names)
 
-    survey = read_metadata(ASTEROIDS_PATH)["survey"]
-    write_out_of_fold(data.asteroids, predicted(mean, classes), mean, classes, survey)
-
-    snr, edges = data.asteroids["snr"].to_numpy(), settings["snr_edges"]
-    population = population_snr(wavelengths_nm, used_nm)
-    by_snr, share = by_bin(snr, edges, target, shipped, classes), shares(population, edges)
-    weighted, weighted_se = weighted_accuracy(by_snr, share)
-    write_plot("snr", ["snr", "asteroids", "accuracy", "ece", "share_of_all_asteroids"],
-               [[name, b.asteroids, b.accuracy, b.ece, share[name]]
-                for name, b in by_snr.items()])
-    by_label = by_bin(data.asteroids["label_probability"].to_numpy(),
-                      settings["label_probability_edges"], target, shipped, classes)
-    write_plot("label_probability", ["label_probability", "asteroids", "accuracy"],
-               [[name, b.asteroids, b.accuracy] for name, b in by_label.items()])
+    write_bins(data.asteroids, target, shipped, classes, survey_snr, settings)
+    # what the catalogue may keep
+    number, bins = np.searchsorted(classes, target), np.arange(len(edges) + 1)[:, None]
+    kept, curve = kept_metrics(
+        judged(shipped[:, None], number, numbers(snr, edges) == bins),
+        judged(degraded, number, brighter(snr, edges)), survey, classes,
+        settings["abstention_accuracy"])
+    write_plot("kept", ["threshold", "kept", "accuracy_weighted", "accuracy_weighted_se",
+                        "accuracy_degraded", "accuracy_degraded_se", "labelled"],
+               [list(row) for row in curve])
 
     complete = data.asteroids["complete"].to_numpy()
-    faint = complete & (snr < FAINT)
-    of_shipped = (target[complete], shipped[:, complete], fold[:, complete], classes)
-    at_60 = write_plots(*of_shipped, {k: p[complete] for k, p in by_share.items()})
-    curve = coverage_curve(np.tile(target[complete], len(shipped)),
-                           np.concatenate(shipped[:, complete]), classes)
+    flags = matrix(asteroids, flag_columns(wavelengths_nm))[rows_of(
+        data.asteroids["source_id"].to_numpy(), source_id, ASTEROIDS_PATH, "crossmatch")]
+    flagged = (flags[:, used_band_numbers(wavelengths_nm, used_nm)] == BAD_FLAG).any(axis=1)
+    at_60 = write_plots(target[complete], shipped[:, complete], fold[:, complete], classes,
+                        {k: of_targets(p, pairs)[complete] for k, p in by_share.items()})
     recipes: dict[str, list[npt.NDArray[np.float64]]] = {}
-    for (name, _), p in probabilities.items():
-        recipes.setdefault(name, []).append(p[:, complete])
-    found = {
-        "survey": survey,
-        "model": params["train"]["model"],
-        "asteroids": int(complete.sum()),
-        "classified_asteroids": len(population),
+    for (key, _), p in probabilities.items():
+        if key != VISIBLE:
+            recipes.setdefault(key, []).append(p[:, 0, complete])
+    metrics: dict[str, Any] = {
+        "survey": read_metadata(ASTEROIDS_PATH)["survey"],
+        "model": params["train"]["model"], "asteroids": int(complete.sum()),
+        "classified_asteroids": len(source_id),
         **headline(target[complete], recipes, fold[:, complete], classes, SHIPPED,
                    PUBLISHED_RECIPE),
         **{f"cv_{k}": v for k, v in per_class(target[complete], mean[complete], classes).items()},
         "accuracy_at_60_coverage": at_60,
-        "accuracy_snr_below_30": mean_or_none(right[:, faint]),
-        "asteroids_snr_below_30": int(faint.sum()),
-        "accuracy_incomplete": mean_or_none(right[:, ~complete]),
-        "asteroids_incomplete": int((~complete).sum()),
-        "population_accuracy": weighted,
-        "population_accuracy_se": weighted_se,
-        "abstention_threshold": abstention_threshold(*curve, settings["abstention_accuracy"]),
     }
-    write_json(found, METRICS_PATH)
-    print_metrics(found)
+    for key, chosen in (("snr_below_30", complete & (snr < FAINT)), ("incomplete", ~complete),
+                        ("flagged", flagged), ("not_flagged", ~flagged)):
+        metrics |= {f"accuracy_{key}": share_right(right[:, chosen]),
+                    f"asteroids_{key}": int(chosen.sum())}
+    visible = probabilities[VISIBLE, 0][:, 0, complete]
+    metrics |= kept | {f"{VISIBLE}_{key}": float(np.mean(values)) for key, values in fold_scores(
+        target[complete], visible, fold[:1, complete], classes).items()}
+    metrics["visible_abstention_threshold"] = abstention_threshold(
+        *coverage_curve(target[complete], visible[0], classes), settings["abstention_accuracy"])
+    write_json(metrics, METRICS_PATH)
+    print_metrics(metrics)
+    thresholds = {name: metrics["abstention_threshold"],
+                  visible_name: round(metrics["visible_abstention_threshold"], 2)}
     print(f"wrote {METRICS_PATH}, {OUT_OF_FOLD_PATH} and {PLOTS}/*.csv; for params.yaml:\n"
-          f"calibration:\n  abstention_threshold: {found['abstention_threshold']:.3f}")
+          f"calibration:\n  abstention_threshold: {thresholds}")
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, __doc__)

@@ -1,116 +1,141 @@
-"""Hand the model over to CyberEther: a flowgraph that runs it, and spectra to run it on.
+"""Hand the model over to CyberEther: flowgraphs that run it, and spectra to run it on.
 
 Reads   models/asteroid_taxonomy.onnx, data/asteroids.parquet
-Writes  models/flowgraph.yml, models/sample_spectra.raw (float32, little-endian, one asteroid after
-        the other, bands in ascending wavelength; a whole number of batches)
+Writes  models/flowgraph.yml       classifies and plots the spectra of sample_spectra.raw
+        models/sample_spectra.raw  float32, little-endian, one asteroid after the other, bands in
+                                   ascending wavelength; a whole number of batches
+        models/flowgraph_live.yml  asks the archive for the spectra while it runs
 
-The format is that of CyberEther 1.9, flowgraph version 2. Ports are numbered: input_0 of the block
-onnx_inference is the model's first input, whatever it is called. CyberEther says nothing about a
-key or a link that it does not know; tests/test_handover.py checks each.
+docs/model_file.md says which CyberEther runs them, and how to put in other spectra.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
-import onnx
 import pyarrow as pa
 import pyarrow.compute as pc
-import yaml
 
 from asteroid_taxonomy.asteroids import matrix, read_asteroids, reflectance_columns
 from asteroid_taxonomy.console import PipelineError, run
 from asteroid_taxonomy.files import atomic
-from asteroid_taxonomy.onnx_model.contract import CLASSES_KEY, ONNX_PATH, metadata, read_onnx
+from asteroid_taxonomy.onnx_model.classifier import Classifier, load_classifier
+from asteroid_taxonomy.onnx_model.description import ONNX_PATH
+from asteroid_taxonomy.onnx_model.flowgraph import (
+    GAP,
+    RIGHT,
+    ROW,
+    Block,
+    as_yaml,
+    asks_archive,
+    block,
+    class_plots,
+    link,
+    prints_names,
+)
 from asteroid_taxonomy.params import load_params
 
-PARAMS = ("bands", "handover")
+PARAMS = ("cyberether",)
 FLOWGRAPH_PATH = Path("models/flowgraph.yml")
+LIVE_PATH = Path("models/flowgraph_live.yml")
 SAMPLE_PATH = Path("models/sample_spectra.raw")
 
 
 def sample(asteroids: pa.Table, batch: int, batches: int) -> pa.Table:
-    """The complete spectra of the asteroids with the lowest numbers, whole batches of them.
+    """The complete spectra of the asteroids with the lowest numbers: `batches` of `batch`.
 
-    Parameters
-    ----------
-    asteroids : pyarrow.Table
-        With columns number, name, complete and the bands.
-    batch, batches : int
-        Asteroids in a batch; how many batches to take, if there are as many.
-
-    Raises
-    ------
-    PipelineError
-        Not even one batch.
+    Fewer batches where there are not as many; PipelineError where there is not even one.
     """
     usable = asteroids.filter(pc.and_(asteroids["complete"], pc.is_valid(asteroids["number"])))
     whole = min(batches, usable.num_rows // batch)
     if not whole:
         raise PipelineError(f"the sample for CyberEther needs {batch} numbered asteroids with all "
-                            f"bands (handover.batch), but there are {usable.num_rows}")
+                            f"bands (cyberether.batch), but there are {usable.num_rows}")
     return usable.sort_by("number").slice(0, whole * batch)
 
 
-def flowgraph(model: onnx.ModelProto, chosen: pa.Table, handover: dict[str, Any]) -> str:
-    """The flowgraph as YAML: read spectra, slow down, shape, classify, plot."""
-    about = metadata(model)
-    bands, classes = (getattr(model.graph, which)[0].type.tensor_type.shape.dim[1].dim_value
-                      for which in ("input", "output"))
-    names = about[CLASSES_KEY].split(",")
-    batch = handover["batch"]
-    last = chosen.num_rows - 1
-    ends = [f"({chosen['number'][i]}) {chosen['name'][i]}" for i in (0, last)]
-    description = (
-        f"Taxonomic complexes of asteroids from reflectance spectra of {about['survey']}: "
-        f"{chosen.num_rows} asteroids from {ends[0]} to {ends[1]}, {batch} in a batch. The plot "
-        f"has {classes} points, the complexes {', '.join(names)} from left to right, and shows "
-        "2 x mean probability - 1 over the batch: -1 for none of its asteroids, 1 for all."
-    )
-    chain: list[tuple[str, str, str, dict[str, Any]]] = [
-        # block, its input port, its output port, its settings
-        ("file_reader", "", "signal", {
+def legend(model: Classifier, spectra: str) -> str:
+    """What a person who opens the flowgraph should know."""
+    doubt = f" Below {model.threshold:g} take the class as unknown." if model.threshold else ""
+    return (f"{spectra} One plot for each class, one point for each asteroid of a batch, the "
+            "first on the left: its probability, 0 at the bottom, 1 at the top (the cursor shows "
+            f"2 x probability - 1).{doubt} Ignore the axis titles. Learned from {model.survey}.")
+
+
+def inference(x: int, spectra: str) -> Block:
+    """The block that runs the model on `spectra`, a link."""
+    return block("onnx_inference", "onnx_inference", x, 220, {
+        "modelPath": ONNX_PATH.as_posix(), "executionProvider": "cpu"}, {"input_0": spectra})
+
+
+def from_file(model: Classifier, chosen: pa.Table, batch: int, interval_ms: int) -> str:
+    """The flowgraph that reads the sample: read, slow down, shape, classify, plot."""
+    bands = len(model.wavelengths_nm)
+    first, last = (f"({row['number']}) {row['name']}" for row in (
+        chosen.slice(0, 1).to_pylist() + chosen.slice(chosen.num_rows - 1).to_pylist()))
+    spectra = f"{chosen.num_rows} asteroids from {first} to {last}, {batch} in a batch."
+    probabilities = link("onnx_inference", "output_0")
+    return as_yaml("Asteroid taxonomy", model.metadata, spectra, [
+        block("file_reader", "file_reader", 40, 220, {
             "filepath": SAMPLE_PATH.as_posix(), "fileFormat": "raw", "dataType": "F32",
             "batchSize": batch * bands, "loop": True, "playing": True}),
-        ("throttle", "buffer", "buffer", {"intervalMs": handover["interval_ms"]}),
-        ("reshape", "buffer", "buffer", {"shape": f"[{batch}, {bands}]"}),
-        ("onnx_inference", "input_0", "output_0", {
-            "modelPath": ONNX_PATH.as_posix(), "executionProvider": "cpu"}),
-        ("signal_axes", "buffer", "buffer", {"axes": "[B, C]"}),
-        ("lineplot", "signal", "", {}),
-    ]
-    graph: list[dict[str, Any]] = []
-    source = ""
-    for block, (module, enters, leaves, config) in enumerate(chain):
-        graph.append({
-            "name": module, "module": module, "device": "cpu", "runtime": "native",
-            "provider": "generic",
-            **({"config": config} if config else {}),
-            **({"input": {enters: source}} if enters else {}),
-            "meta": {"node": {"x": 80 + 320 * block, "y": 120, "width": 240, "height": 0}},
-        })
-        source = f"${{graph.{module}.output.{leaves}}}"
-    return yaml.safe_dump({
-        "version": 2, "title": "Asteroid taxonomy", "summary": about["taxonomy"],
-        "license": about["licence"], "description": description, "graph": graph,
-    }, sort_keys=False, width=95, explicit_start=True)
+        block("throttle", "throttle", 280, 220, {"intervalMs": interval_ms},
+              {"buffer": link("file_reader", "signal")}),
+        block("reshape", "reshape", 520, 220, {"shape": f"[{batch}, {bands}]"},
+              {"buffer": link("throttle", "buffer")}),
+        inference(760, link("reshape", "buffer")),
+        block("legend", "note", 1000, RIGHT - 1000, {"content": legend(model, spectra)},
+              height=ROW - GAP),
+        *class_plots(model.classes, probabilities, (40, RIGHT), (40, RIGHT)),
+    ])
+
+
+def live(model: Classifier, batch: int, interval_ms: int, asking: Mapping[str, Any]) -> str:
+    """The flowgraph that asks the archive, and prints names with their classes."""
+    code, service = asks_archive(model, batch, asking)
+    host = urlsplit(service).hostname
+    spectra = (f"Opening this flowgraph runs the Python code of two of its blocks, which asks "
+               f"{host} (or GAIA_TAP_URL) for the spectra of asteroids by their numbers.")
+    probabilities = link("onnx_inference", "output_0")
+    tensor = {"shape": f"[{batch}, {len(model.wavelengths_nm)}]", "axes": "[B, S]",
+              "dtype": "F32", "device": "cpu"}
+    title = f"Asteroid taxonomy, live: opening this runs Python and asks {host}"
+    return as_yaml(title, model.metadata, spectra, [
+        block("archive", "python", 40, 440, {
+            "code": code, "inputCount": 0, "outputCount": 1, "throttled": False,
+            "outputTensorSpecs": [tensor]}),
+        block("throttle", "throttle", 500, 220, {"intervalMs": interval_ms},
+              {"buffer": link("archive", "output0")}),
+        inference(740, link("throttle", "buffer")),
+        block("legend", "note", 980, 440, {"content": legend(model, spectra)}, height=ROW - GAP),
+        block("names", "python", 1440, RIGHT - 1440, {
+            "code": prints_names(model), "inputCount": 1, "outputCount": 0, "throttled": False},
+            {"input0": probabilities}),
+        *class_plots(model.classes, probabilities, (500, 1420), (500, RIGHT)),
+    ])
 
 
 def main() -> None:
     """Run the stage."""
-    params = load_params(PARAMS)
-    handover, wavelengths_nm = params["handover"], params["bands"]["wavelengths_nm"]
-    columns = reflectance_columns(wavelengths_nm)
-    asteroids = read_asteroids(wavelengths_nm, ["number", "name", "complete", *columns])
-    chosen = sample(asteroids, handover["batch"], handover["batches"])
-    with atomic(SAMPLE_PATH) as part:
-        part.write_bytes(matrix(chosen, columns).astype(np.dtype("<f4")).tobytes())
-    with atomic(FLOWGRAPH_PATH) as part:
-        part.write_text(flowgraph(read_onnx(ONNX_PATH), chosen, handover), encoding="utf-8",
-                        newline="\n")
-    print(f"wrote {FLOWGRAPH_PATH} and {SAMPLE_PATH}: {chosen.num_rows} asteroids, "
-          f"{SAMPLE_PATH.stat().st_size:,} bytes")
+    settings = load_params(PARAMS)["cyberether"]
+    batch, interval_ms = settings["batch"], settings["interval_ms"]
+    model = load_classifier(ONNX_PATH)
+    columns = reflectance_columns(model.wavelengths_nm)
+    asteroids = read_asteroids(model.wavelengths_nm, ["number", "name", "complete", *columns])
+    chosen = sample(asteroids, batch, settings["batches"])
+    spectra = matrix(chosen, columns).astype(np.dtype("<f4")).tobytes()
+    for path, content in (
+        (SAMPLE_PATH, spectra),
+        (FLOWGRAPH_PATH, from_file(model, chosen, batch, interval_ms).encode()),
+        (LIVE_PATH, live(model, batch, interval_ms, settings["live"]).encode()),
+    ):
+        with atomic(path) as part:
+            part.write_bytes(content)
+    print(f"wrote {FLOWGRAPH_PATH}, {LIVE_PATH} and {SAMPLE_PATH}: {chosen.num_rows} asteroids, "
+          f"{len(spectra):,} bytes")
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, __doc__)

@@ -7,9 +7,12 @@ Writes  reports/evaluate.json and evaluate_visible.json (metrics of the two mode
 """
 
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from asteroid_taxonomy.asteroids import rows_of
-from asteroid_taxonomy.console import run
+from asteroid_taxonomy.console import PipelineError, run
 from asteroid_taxonomy.evaluation.metrics import (
     Floats,
     Strings,
@@ -32,7 +35,7 @@ from asteroid_taxonomy.learning.training_set import (
 )
 from asteroid_taxonomy.params import load_params
 
-PARAMS = ("bands.wavelengths_nm", "train.used_bands_nm")
+PARAMS = ("bands.wavelengths_nm", "train.used_bands_nm", "evaluate")
 MAIN = "asteroid_taxonomy"
 PREDICTED_PATH = Path("reports/holdout_predictions.csv")
 
@@ -66,6 +69,23 @@ def write_predicted(
         PREDICTED_PATH)
 
 
+def check_learned(metrics: dict[str, Any], actual: Strings, margin: float | None) -> None:
+    """Stop where a model tells little more than the most frequent class; margin null: no check.
+
+    Raises
+    ------
+    PipelineError
+        Its accuracy is not above the majority's share by `margin`.
+    """
+    majority = float(np.unique(actual, return_counts=True)[1].max() / len(actual))
+    if margin is not None and metrics["accuracy"] < majority + margin:
+        raise PipelineError(
+            f"the model is right for {metrics['accuracy']:.1%} of the held-out asteroids, and "
+            f"naming the most frequent class would be for {majority:.1%}: less than "
+            f"evaluate.above_majority ({margin:g}) better, as where labels belong to other "
+            "asteroids; check the label table and the source mapping, or lower that margin")
+
+
 def main() -> None:
     """Run the stage."""
     params = load_params(PARAMS)
@@ -77,6 +97,7 @@ def main() -> None:
                    "asteroids": len(actual), **scores(actual, probabilities, classes),
                    "ece": ece(actual, probabilities, classes),
                    **per_class(actual, probabilities, classes)}
+        check_learned(metrics, actual, params["evaluate"]["above_majority"])
         write_json(metrics, metrics_path(name))
         print(f"{name}:")
         print_metrics(metrics)
@@ -86,4 +107,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, __doc__)

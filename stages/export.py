@@ -2,9 +2,11 @@
 
 Reads   models/<name>.skops, data/training_set.parquet, reports/crossmatch.json,
         reports/evaluate*.json
-Writes  models/<name>.onnx (the contract is in onnx_model/contract.py)
+Writes  models/<name>.onnx (the contract is in onnx_model/contract.py), and of the main model
+        models/asteroid_taxonomy_classes.onnx: the probabilities of the classes that it sums up
 """
 
+import functools
 import json
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -13,8 +15,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 from onnx import helper
-from sklearn.pipeline import Pipeline
 
 from asteroid_taxonomy.asteroids import used_band_numbers
 from asteroid_taxonomy.console import run
@@ -25,26 +27,32 @@ from asteroid_taxonomy.learning.training_set import (
     TrainingSet,
     read_training_set,
 )
-from asteroid_taxonomy.onnx_model.contract import (
+from asteroid_taxonomy.onnx_model.description import (
     CLASSES_KEY,
+    CLASSES_PATH,
+    MAIN,
     NORMALISED_KEY,
+    SHA256_KEY,
     THRESHOLD_KEY,
+    UNSEALED,
     USED_BANDS_KEY,
     WAVELENGTHS_KEY,
     WIDTH_KEY,
     onnx_path,
+    sealed,
 )
 from asteroid_taxonomy.onnx_model.graph import to_onnx
 from asteroid_taxonomy.params import load_params
 
-PARAMS = ("bands", "fetch_spectra", "taxonomy", "split", "train.model", "train.used_bands_nm",
-          "train.augmentation_seed", "train.${train.model}", "calibration", "export")
+PARAMS = ("bands", "fetch_spectra.service", "fetch_spectra.table", "fetch_spectra.columns",
+          "taxonomy", "split", "train.model", "train.used_bands_nm", "train.augmentation_seed",
+          "train.${train.model}", "calibration", "export")
 CROSSMATCH_PATH = Path("reports/crossmatch.json")
 LIBRARIES = ("scikit-learn", "skl2onnx", "onnx", "numpy")
 
 
 def facts(
-    name: str, params: Mapping[str, Any], model: Pipeline, data: TrainingSet
+    name: str, params: Mapping[str, Any], classes: list[str], data: TrainingSet
 ) -> dict[str, Any]:
     """What the file of the model `name` says about itself; the order is that of the file.
 
@@ -57,7 +65,7 @@ def facts(
     threshold = params["calibration"]["abstention_threshold"][name]
     flags, carriers = taxonomy["feature_flags"], ", ".join(taxonomy["flagged_classes"])
     return {
-        CLASSES_KEY: list(model.classes_),
+        CLASSES_KEY: classes,
         WAVELENGTHS_KEY: bands["wavelengths_nm"],
         USED_BANDS_KEY: params["train"]["used_bands_nm"][name],
         NORMALISED_KEY: bands["normalised_at_nm"],
@@ -85,6 +93,7 @@ def facts(
         "versions": [f"{name} {version(name)}" for name in LIBRARIES],
         "licence": "MIT",
         "citation": "; ".join(json.loads(said["citation"])),
+        SHA256_KEY: UNSEALED,
     }
 
 
@@ -94,24 +103,36 @@ def by_class(names: npt.NDArray[np.str_]) -> str:
     return f"{len(names)} ({', '.join(f'{name} {n}' for name, n in counted)})"
 
 
+def write(path: Path, exported: onnx.ModelProto, about: Mapping[str, Any]) -> None:
+    """Write a graph with what it says about itself, and its own sum in that."""
+    helper.set_model_props(exported, {
+        key: ",".join(map(str, value)) if isinstance(value, list) else str(value)
+        for key, value in about.items()
+    })
+    with atomic(path) as part:
+        part.write_bytes(sealed(exported.SerializeToString(deterministic=True)))
+    operators = ", ".join(sorted({node.op_type for node in exported.graph.node}))
+    print(f"wrote {path}: {path.stat().st_size:,} bytes, operators {operators}")
+
+
 def main() -> None:
     """Run the stage."""
     params = load_params(PARAMS)
-    wavelengths_nm = params["bands"]["wavelengths_nm"]
+    wavelengths_nm, export = params["bands"]["wavelengths_nm"], params["export"]
     for name, used_nm in params["train"]["used_bands_nm"].items():
-        model, path = load_model(model_path(name)), onnx_path(name)
-        exported = to_onnx(model, len(wavelengths_nm), used_band_numbers(wavelengths_nm, used_nm),
-                           params["export"]["opset"], params["export"]["ir_version"])
-        data = read_training_set(wavelengths_nm, used_nm)
-        helper.set_model_props(exported, {
-            key: ",".join(map(str, value)) if isinstance(value, list) else str(value)
-            for key, value in facts(name, params, model, data).items()
-        })
-        with atomic(path) as part:
-            part.write_bytes(exported.SerializeToString(deterministic=True))
-        operators = ", ".join(sorted({node.op_type for node in exported.graph.node}))
-        print(f"wrote {path}: {path.stat().st_size:,} bytes, operators {operators}")
+        model, data = load_model(model_path(name)), read_training_set(wavelengths_nm, used_nm)
+        graph = functools.partial(
+            to_onnx, model, len(wavelengths_nm), used_band_numbers(wavelengths_nm, used_nm),
+            export["opset"], export["ir_version"])
+        about = facts(name, params, list(model.classes_), data)
+        write(onnx_path(name), graph(), about)
+        if name == MAIN:
+            # the same weights before the sum: nobody has chosen a threshold for classes
+            classes = list(getattr(model.steps[-1][1], "class_names_", model.classes_))
+            write(CLASSES_PATH, graph(summed=False), {
+                **about, CLASSES_KEY: classes, THRESHOLD_KEY: "none",
+                "taxonomy": f"classes of the {about['taxonomy'].partition(' of the ')[2]}"})
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, __doc__)

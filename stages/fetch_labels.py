@@ -7,6 +7,10 @@ Source  fetch_labels.citation in params.yaml
 """
 
 import os
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
 
 from asteroid_taxonomy.archives import files
 from asteroid_taxonomy.archives.connection import VIZIER
@@ -14,6 +18,7 @@ from asteroid_taxonomy.archives.tap import SMALL, Query, TapService
 from asteroid_taxonomy.console import run
 from asteroid_taxonomy.files import write_parquet
 from asteroid_taxonomy.params import load_params
+from asteroid_taxonomy.plausibility import check_label_values
 from asteroid_taxonomy.raw_tables import (
     LABELS,
     LABELS_PATH,
@@ -34,37 +39,48 @@ def main() -> None:
     classes = list(spec["columns"].get("probabilities") or {})
     columns = column_names(with_probabilities(classes), spec["columns"])
 
-    # ask; probabilities are taken where they are found
+    # ask and order
+    rows = ask(params, columns)
+    if absent := [name for role, name in columns.items() if role not in rows.column_names]:
+        print(f"going on without {', '.join(absent)}: the probabilities of these classes stay "
+              "unknown, unless columns.probabilities in params.yaml has their names there")
+    raw = with_probabilities([c for c in classes if probability_role(c) in rows.column_names])
+    rows = in_order(raw, rows)
+
+    check_label_values(rows, spec["bounds"], spec["expected"])
+
+    adql = None
+    if params["source"] == "archives":
+        adql = str(Query({role: quoted(columns[role]) for role in raw.schema.names},
+                         spec["table"]))
+    write_parquet(rows, LABELS_PATH, stored_metadata(raw, rows, spec, adql))
+    print(f"wrote {LABELS_PATH}: {rows.num_rows:,} rows of {LABELS.title}")
+
+
+def ask(params: dict[str, Any], columns: Mapping[str, str]) -> pa.Table:
+    """The rows, in any order, from where params and the environment say.
+
+    `columns` are the names by role; probabilities are taken where they are found.
+    """
+    spec = params["fetch_labels"]
     if params["source"] == "simulated":
         from asteroid_taxonomy.simulated import survey
 
-        rows = survey.labels()
-    elif location := os.environ.get(VIZIER.files_variable):
-        rows = files.labels(location, spec["columns"])
-    else:
-        table = os.environ.get("LABELS_TABLE") or spec["table"]
-        with TapService(VIZIER, spec["service"], params["tap"], LABELS.title) as service:
-            listed = {name.lower(): name for name in service.list_columns(table)}
-            classes = [c for c in classes if columns[probability_role(c)].lower() in listed]
-            raw = with_probabilities(classes)
-            query = Query({role: quoted(listed.get(columns[role].lower(), columns[role]))
-                           for role in raw.schema.names}, table)
-            rows = service.fetch(query, raw, SMALL)
-            if len(query.columns) < len(columns):
-                print(f"{service} lists these columns of {table}: {', '.join(listed.values())}")
-
-    # order, check, write
-    raw = with_probabilities([c for c in classes if probability_role(c) in rows.column_names])
-    if absent := [name for role, name in columns.items() if role not in raw.schema.names]:
-        print(f"going on without {', '.join(absent)}: the probabilities of these classes stay "
-              "unknown, unless columns.probabilities in params.yaml has their names there")
-    rows = in_order(raw, rows)
-    adql = None
-    if params["source"] == "archives":
-        names = column_names(raw, spec["columns"])
-        adql = str(Query({role: quoted(name) for role, name in names.items()}, spec["table"]))
-    write_parquet(rows, LABELS_PATH, stored_metadata(raw, rows, spec, adql))
-    print(f"wrote {LABELS_PATH}: {rows.num_rows:,} rows of {LABELS.title}")
+        return survey.labels()
+    if location := os.environ.get(VIZIER.files_variable):
+        return files.labels(location, spec["columns"])
+    table = os.environ.get("LABELS_TABLE") or spec["table"]
+    with TapService(VIZIER, spec["service"], params["tap"], LABELS.title) as service:
+        rows = service.count(Query(columns, table))
+        listed = {name.lower(): name for name in service.list_columns(table)}
+        found = [c for c in spec["columns"].get("probabilities") or {}
+                 if columns[probability_role(c)].lower() in listed]
+        raw = with_probabilities(found)
+        if listed and len(raw.columns) < len(columns):
+            print(f"{service} lists these columns of {table}: {', '.join(listed.values())}")
+        query = Query({role: quoted(listed.get(columns[role].lower(), columns[role]))
+                       for role in raw.schema.names}, table)
+        return service.fetch(query, raw, rows, SMALL)
 
 
 def quoted(name: str) -> str:
@@ -73,4 +89,4 @@ def quoted(name: str) -> str:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, __doc__)

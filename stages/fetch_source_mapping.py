@@ -7,6 +7,9 @@ Source  fetch_source_mapping.citation in params.yaml
 """
 
 import os
+from typing import Any
+
+import pyarrow as pa
 
 from asteroid_taxonomy.archives import files
 from asteroid_taxonomy.archives.connection import GAIA
@@ -14,6 +17,7 @@ from asteroid_taxonomy.archives.tap import Query, TapService
 from asteroid_taxonomy.console import run
 from asteroid_taxonomy.files import write_parquet
 from asteroid_taxonomy.params import load_params
+from asteroid_taxonomy.plausibility import check_bounds
 from asteroid_taxonomy.raw_tables import (
     SOURCE_MAPPING,
     SOURCE_MAPPING_PATH,
@@ -22,7 +26,7 @@ from asteroid_taxonomy.raw_tables import (
     stored_metadata,
 )
 
-PARAMS = ("source", "tap", "fetch_source_mapping", "fetch_spectra.columns")
+PARAMS = ("source", "tap", "fetch_spectra.columns", "fetch_source_mapping")
 
 
 def main() -> None:
@@ -35,24 +39,30 @@ def main() -> None:
                      f"FROM {spec['spectra_table']})")
     query = Query(columns, spec["table"], (with_spectrum,))
 
-    # ask
-    if params["source"] == "simulated":
-        from asteroid_taxonomy.simulated import survey
+    # ask and order
+    rows = in_order(SOURCE_MAPPING, ask(params, query))
 
-        rows = survey.source_mapping()
-    elif location := os.environ.get(GAIA.files_variable):
-        rows = files.source_mapping(location, spec["columns"], of_spectra)
-    else:
-        with TapService(GAIA, spec["service"], params["tap"], SOURCE_MAPPING.title) as service:
-            service.list_columns(query.table)
-            rows = service.fetch(query, SOURCE_MAPPING)
+    check_bounds(rows, SOURCE_MAPPING.title, spec["bounds"])
 
-    # order, check, write
-    rows = in_order(SOURCE_MAPPING, rows)
     adql = str(query) if params["source"] == "archives" else None
     write_parquet(rows, SOURCE_MAPPING_PATH, stored_metadata(SOURCE_MAPPING, rows, spec, adql))
     print(f"wrote {SOURCE_MAPPING_PATH}: {rows.num_rows:,} rows of {SOURCE_MAPPING.title}")
 
 
+def ask(params: dict[str, Any], query: Query) -> pa.Table:
+    """The rows, in any order, from where params and the environment say."""
+    spec = params["fetch_source_mapping"]
+    if params["source"] == "simulated":
+        from asteroid_taxonomy.simulated import survey
+
+        return survey.source_mapping()
+    if location := os.environ.get(GAIA.files_variable):
+        return files.source_mapping(location, spec["columns"], params["fetch_spectra"]["columns"])
+    with TapService(GAIA, spec["service"], params["tap"], SOURCE_MAPPING.title) as service:
+        rows = service.count(query)
+        service.list_columns(query.table)
+        return service.fetch(query, SOURCE_MAPPING, rows)
+
+
 if __name__ == "__main__":
-    run(main)
+    run(main, __doc__)

@@ -25,6 +25,7 @@ from asteroid_taxonomy.learning.models import augmentation, fit, make_model
 from asteroid_taxonomy.learning.predictions import (
     SURVEY,
     predictions_path,
+    spread,
     stress_inputs,
     write_predictions,
 )
@@ -62,7 +63,8 @@ def train_and_predict(
     spectra = matrix(usable, reflectance_columns(wavelengths_nm))
     stress = stress_inputs(data.reflectance[data.test], used_band_numbers(wavelengths_nm, used_nm))
     write_predictions(model.predict_proba, list(model.classes_), usable["source_id"].combine_chunks(),
-                      {SURVEY: spectra, **stress}, read_metadata(TRAINING_SET_PATH)["survey"],
+                      {SURVEY: spectra, **stress}, spread(model, spectra),
+                      read_metadata(TRAINING_SET_PATH)["survey"],
                       predictions_path(name))
     by_target = ", ".join(f"{target} {n:,}" for target, n in zip(
         *np.unique(data.target[data.train], return_counts=True), strict=True))
@@ -83,4 +85,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, __doc__)

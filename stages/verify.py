@@ -30,7 +30,8 @@ from asteroid_taxonomy.learning.predictions import (
     stress_inputs,
 )
 from asteroid_taxonomy.learning.training_set import TRAINING_SET_PATH, read_training_set
-from asteroid_taxonomy.onnx_model.contract import Contract, check_contract, onnx_path, read_onnx
+from asteroid_taxonomy.onnx_model.contract import Contract, check_contract, read_onnx
+from asteroid_taxonomy.onnx_model.description import onnx_path
 from asteroid_taxonomy.onnx_model.parity import (
     LEVELS,
     check_edges,
@@ -122,4 +123,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, __doc__)

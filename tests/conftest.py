@@ -29,7 +29,8 @@ def service(monkeypatch):
         monkeypatch.setenv("GAIA_TAP_URL", running.url)
         monkeypatch.setenv("VIZIER_TAP_URL", running.url)
         monkeypatch.setenv("no_proxy", "*")
-        monkeypatch.delenv("LABELS_TABLE", raising=False)
+        for name in ("LABELS_TABLE", "GAIA_FILES", "LABELS_FILE"):
+            monkeypatch.delenv(name, raising=False)
         yield running
 
 
@@ -38,7 +39,10 @@ def project_folder(tmp_path, monkeypatch):
     """An empty project folder with params.yaml, as the current one."""
     params = yaml.safe_load((TOP / "params.yaml").read_text(encoding="utf-8"))
     params["tap"] = TAP
-    params["fetch_labels"]["probability_columns"] = ["class_A", "class_B", "class_Z"]
+    params["fetch_labels"]["columns"]["probabilities"] = {
+        "A": "class_A", "B": "class_B", "Z": "class_Z"}
+    for stage in ("fetch_spectra", "fetch_labels"):  # of the real tables
+        params[stage]["expected"] = None
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     # cli.run takes the signals of a process of its own

@@ -1,76 +1,190 @@
-"""Print what the catalogue knows of an asteroid, by number or name.
+"""Print what is known of asteroids: complex, probabilities, literature class, spectrum.
 
-    python -m asteroid_taxonomy.commands.lookup 433
-    python -m asteroid_taxonomy.commands.lookup eros
+    asteroid-taxonomy lookup 433
+    asteroid-taxonomy lookup "(433) Eros" Vesta 1974_FV1 --plot
+    asteroid-taxonomy lookup --file names.txt
 
-Reads data/catalogue/gaia_dr3_taxonomy.parquet and data/asteroids.parquet. Not a DVC stage.
+By number, name, designation or source_id, in any case. Reads the catalogue and
+data/asteroids.parquet where `dvc repro` or `dvc pull` has put them; elsewhere it asks the archive
+for these asteroids' spectra (GAIA_TAP_URL names a mirror) and classifies them with the ONNX file.
+Writes nothing but the picture that --output names.
 """
 
+import argparse
 import json
-import math
 import sys
-from collections.abc import Sequence
-from difflib import get_close_matches
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from asteroid_taxonomy.asteroids import ASTEROIDS_PATH, error_columns, reflectance_columns
-from asteroid_taxonomy.catalogue import read_catalogue
-from asteroid_taxonomy.console import PipelineError, run
+from asteroid_taxonomy.asteroids import (
+    ASTEROIDS_PATH,
+    error_columns,
+    flag_columns,
+    matrix,
+    names_of,
+    reflectance_columns,
+    signal_to_noise,
+)
+from asteroid_taxonomy.catalogue import catalogue_path, read_catalogue
+from asteroid_taxonomy.commands.archive_query import Spectrum, spectra_of
+from asteroid_taxonomy.commands.spectrum_plot import bars, over_the_complexes, write_picture
+from asteroid_taxonomy.console import PipelineError
+from asteroid_taxonomy.designations import Asked, nearest, normalised, parse
 from asteroid_taxonomy.files import read_parquet
+from asteroid_taxonomy.onnx_model.classifier import load_classifier
+from asteroid_taxonomy.params import PARAMS, load_params
 
-BAR = 40  # characters of the longest bar
-SUGGESTED = 3  # names, where none is the one asked for
+BAR = 40  # characters of a probability of 1
 
 
-def find(table: pa.Table, asked: str) -> int:
-    """Row of the asteroid with this number, or with this name in whatever case.
+@dataclass(frozen=True)
+class Known:
+    """What is known of one asteroid.
+
+    row : values by the catalogue's names of columns; spectrum, error, flag : arrays [bands].
+    """
+
+    row: Mapping[str, Any]
+    spectrum: npt.NDArray[np.float32]
+    error: npt.NDArray[np.float32]
+    flag: npt.NDArray[np.integer]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The asteroids found, and what they share; `labels` is "" where no literature was read."""
+
+    known: list[Known]
+    classes: list[str]
+    wavelengths_nm: list[int]
+    survey: str
+    labels: str
+
+
+def main(arguments: list[str]) -> None:
+    """Look up what the command line names."""
+    parser = argparse.ArgumentParser(prog="asteroid-taxonomy lookup", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("asteroid", nargs="*", help="number, name, designation or source_id")
+    parser.add_argument("--file", type=Path, help="text file with an asteroid in each line")
+    parser.add_argument("--plot", action="store_true",
+                        help="draw the spectrum over the mean spectra of the complexes")
+    parser.add_argument("-o", "--output", type=Path, help="draw that into a file, .svg or .png")
+    given = parser.parse_intermixed_args(arguments)
+    asked = [*given.asteroid, *(_lines(given.file) if given.file else ())]
+    if not asked:
+        parser.error("name an asteroid, for instance 433 or eros")
+    answer = look_up(asked)
+    if given.output and len(answer.known) > 1:
+        parser.error(f"--output draws one asteroid, but {len(answer.known)} are asked for")
+    for known in answer.known:
+        print("\n".join(describe(known, answer)))
+        print("\n".join((over_the_complexes if given.plot else bars)(
+            answer.wavelengths_nm, known.spectrum, known.error, known.flag)))
+        print()
+    if given.output:
+        write_picture(_title(answer.known[0].row), answer.wavelengths_nm,
+                      answer.known[0].spectrum, given.output)
+        print(f"wrote {given.output}")
+
+
+def look_up(asked: Sequence[str]) -> Answer:
+    """Find each asteroid asked for, once, in the order asked.
 
     Raises
     ------
     PipelineError
-        None is called so; the sentence names similar ones.
+        One of them is not known; the sentence names similar ones where the catalogue is here.
     """
-    wanted = asked.strip().strip("()")
-    if wanted.isdecimal() and len(wanted) < 19:
-        mask = pc.equal(table["number"], int(wanted))
-    else:
-        mask = pc.equal(pc.utf8_lower(table["name"]), wanted.lower())
-    rows = pc.indices_nonzero(mask.fill_null(False))
-    if len(rows):
-        return int(rows[0].as_py())
-    names = [name for name in table["name"].to_pylist() if name]
-    close = get_close_matches(wanted.lower(), names, SUGGESTED)
-    also = f", but {', '.join(close)}" if close else ""
-    raise PipelineError(f"none of the {len(table):,} asteroids of the catalogue is called "
-                        f"{wanted!r}{also}; not every asteroid has a Gaia spectrum")
+    name = load_params(["catalogue"])["catalogue"]["name"] if PARAMS.exists() else None
+    if name is not None and catalogue_path(name).exists() and ASTEROIDS_PATH.exists():
+        return _in_the_catalogue(asked, name)
+    return _from_the_archive(asked)
 
 
-def plot(
-    wavelengths_nm: Sequence[int], reflectance: Sequence[float | None],
-    error: Sequence[float | None],
-) -> list[str]:
-    """Lines of a table of the spectrum with bars, wavelengths in nm."""
-    there = [value for value in reflectance if value is not None and math.isfinite(value)]
-    highest = max([*there, 1e-9])
-    lines = ["  nm    reflectance"]
-    for nm, value, sigma in zip(wavelengths_nm, reflectance, error, strict=True):
-        if value is None:
-            lines.append(f"  {nm:<5} not measured")
-            continue
-        bar = "#" * max(round(BAR * value / highest), 0)
-        uncertain = f" ±{sigma:.3f}" if sigma is not None else " " * 7
-        lines.append(f"  {nm:<5} {value:6.3f}{uncertain} {bar}")
-    return lines
+def _in_the_catalogue(asked: Sequence[str], catalogue: str) -> Answer:
+    table, said = read_catalogue(catalogue)
+    names = [name or "" for name in table["name"].to_pylist()]
+    by = {"name": {normalised(name): i for i, name in enumerate(names)},
+          "number": {n: i for i, n in enumerate(table["number"].to_pylist())},
+          "source_id": {s: i for i, s in enumerate(table["source_id"].to_pylist())}}
+
+    def row_of(one: str) -> int | None:
+        key = parse(one)
+        role, value = _most_telling(key)
+        row = by[role].get(value)
+        if row is not None and key.name and by["name"].get(key.name) != row:
+            print(f"note: {one!r} is called {names[row]!r} here", file=sys.stderr)
+        return row
+
+    rows = {}
+    whole = " ".join(asked)  # perhaps one name of several words
+    for one in [whole] if _name_alone(whole) in by["name"] else asked:
+        row = row_of(one)
+        if row is None:
+            close = nearest(parse(one).name or one, names)
+            raise PipelineError(f"none of the {len(table):,} asteroids of the catalogue is called "
+                                f"{one!r}{', but ' + ', '.join(close) if close else ''}; not "
+                                f"every asteroid has a {said['survey']} spectrum")
+        rows[row] = table.slice(row, 1).to_pylist()[0]
+    spectra = read_parquet(ASTEROIDS_PATH, pa.schema([("source_id", pa.int64())]))
+    nm = [int(name.removeprefix("flag_")) for name in spectra.column_names
+          if name.startswith("flag_")]
+    known = []
+    for row in rows.values():
+        one = spectra.filter(pc.equal(spectra["source_id"], row["source_id"]))
+        known.append(Known(row, matrix(one, reflectance_columns(nm))[0],
+                           matrix(one, error_columns(nm))[0],
+                           np.array([one[name][0].as_py() for name in flag_columns(nm)])))
+    return Answer(known, json.loads(said["classes"]), nm, said["survey"],
+                  said.get("labels", "literature"))
 
 
-def describe(row: dict[str, Any], classes: Sequence[str], survey: str) -> list[str]:
-    """Lines that say what the catalogue's row says."""
-    number = f"({row['number']}) " if row["number"] else ""
-    lines = [f"{number}{row['name']}   Gaia source {row['source_id']}   survey: {survey}", ""]
-    for name in classes:
+def _from_the_archive(asked: Sequence[str]) -> Answer:
+    classifier = load_classifier()
+    nm = classifier.wavelengths_nm
+    whole = _name_alone(" ".join(asked))  # perhaps one name of several words
+    keys = [parse(one) for one in asked]
+    spectra = list(spectra_of([*keys, Asked(name=whole)], classifier.metadata, nm))
+    by: dict[tuple[str, Any], Spectrum] = {key: s for s in spectra for key in (
+        ("name", normalised(s.name)), ("number", s.number), ("source_id", s.source_id))}
+    found = [by["name", whole]] if ("name", whole) in by else [
+        by.get(_most_telling(key)) for key in keys]
+    missing = [one for one, spectrum in zip(asked, found, strict=False) if spectrum is None]
+    if missing:
+        raise PipelineError(f"the archive has no spectrum of {', '.join(map(repr, missing))}; not "
+                            f"every asteroid has a {classifier.survey} spectrum, and without the "
+                            "catalogue (`dvc pull`) names that are nearly right are not found")
+    unique = list({spectrum.source_id: spectrum for spectrum in found if spectrum}.values())
+    reflectance = np.stack([s.reflectance for s in unique])
+    probabilities = classifier.probabilities(reflectance)
+    complexes, confidence = classifier.complexes(probabilities)
+    snr = signal_to_noise(reflectance, np.stack([s.error for s in unique]))
+    reasons, gaps = classifier.unclassified_because(reflectance), names_of(
+        np.isnan(reflectance), nm)
+    known = [Known({
+        "source_id": s.source_id, "number": s.number, "name": s.name, "complex": complexes[i],
+        **{f"probability_{name}": None if np.isnan(p) else float(p)
+           for name, p in zip(classifier.classes, probabilities[i], strict=True)},
+        "confidence": float(confidence[i]), "abstained": not confidence[i] >= classifier.threshold,
+        "reason": reasons[i], "snr": float(snr[i]), "bands_missing": gaps[i],
+        "flags": "".join(map(str, s.flag)),
+    }, s.reflectance, s.error, s.flag) for i, s in enumerate(unique)]
+    return Answer(known, classifier.classes, nm, classifier.survey, "")
+
+
+def describe(known: Known, answer: Answer) -> list[str]:
+    """Lines that say what is known of an asteroid, but for its spectrum."""
+    row = known.row
+    lines = [f"{_title(row)}   source_id {row['source_id']}   survey: {answer.survey}", ""]
+    for name in answer.classes:
         value = row[f"probability_{name}"]
         lines.append(f"  {name}  -" if value is None
                      else f"  {name}  {value:5.3f} {'#' * round(BAR * value)}".rstrip())
@@ -79,37 +193,47 @@ def describe(row: dict[str, Any], classes: Sequence[str], survey: str) -> list[s
     else:
         doubt = ", below the threshold: take it as unknown" if row["abstained"] else ""
         lines.append(f"  complex {row['complex']} at {row['confidence']:.3f}{doubt}")
-    if row["in_training"]:
+    if row.get("in_training"):
         lines.append("  (out of fold: from models that did not see this asteroid)")
-    accuracy = row["snr_bin_accuracy"]
-    measured = (f"; {accuracy:.0%} of the labelled ones there are right"
+    accuracy = row.get("snr_bin_accuracy")
+    measured = (f" (bin {row['snr_bin']}; {accuracy:.0%} of the labelled ones there are right)"
                 if accuracy is not None else "")
-    lines += [
-        "", f"  S/N {row['snr']:.1f} (bin {row['snr_bin']}{measured})",
-        f"  literature: class {row['literature_class']}, complex {row['literature_complex']} "
-        "(Mahlke 2022)" if row["literature_class"] else "  literature: no class",
-        f"  bands missing: {row['bands_missing'] or 'none'}; flags {row['flags']} "
-        "(0 good, 1 suspect, 2 bad)", "",
-    ]
-    return lines
+    lines += ["", f"  S/N {row['snr']:.1f}{measured}"]
+    if not answer.labels:
+        lines.append("  from the archive; literature class and measured accuracy are in the "
+                     "catalogue (`dvc pull`)")
+    elif row["literature_class"]:
+        lines.append(f"  literature: class {row['literature_class']}, complex "
+                     f"{row['literature_complex']} ({answer.labels})")
+    else:
+        lines.append("  literature: no class")
+    bad = names_of((known.flag > 1)[None], answer.wavelengths_nm)[0]
+    return [*lines, f"  bands missing: {row['bands_missing'] or 'none'}; flagged as bad by the "
+                    f"survey: {bad or 'none'}", ""]
 
 
-def main() -> None:
-    """Look up what the command line names."""
-    if len(sys.argv) < 2:
-        raise PipelineError("usage: python -m asteroid_taxonomy.commands.lookup <number or name>, for instance "
-                            "433 or eros")
-    table, said = read_catalogue()
-    row = table.slice(find(table, " ".join(sys.argv[1:])), 1).to_pylist()[0]
-    print("\n".join(describe(row, json.loads(said["classes"]), said["survey"])))
-    spectra = read_parquet(ASTEROIDS_PATH, pa.schema([("source_id", pa.int64())]))
-    spectrum = spectra.filter(pc.equal(spectra["source_id"], row["source_id"])).to_pylist()[0]
-    wavelengths_nm = [int(name.removeprefix("flag_")) for name in spectra.column_names
-                      if name.startswith("flag_")]
-    print("\n".join(plot(wavelengths_nm,
-                         [spectrum[name] for name in reflectance_columns(wavelengths_nm)],
-                         [spectrum[name] for name in error_columns(wavelengths_nm)])))
+def _most_telling(key: Asked) -> tuple[str, int | str | None]:
+    """The role by which to look an asteroid up, and its value."""
+    if key.source_id is not None:
+        return "source_id", key.source_id
+    return ("number", key.number) if key.number is not None else ("name", key.name)
 
 
-if __name__ == "__main__":
-    run(main)
+def _name_alone(asked: str) -> str | None:
+    """The name asked for, where no number stands before it."""
+    key = parse(asked)
+    return key.name if key.number is None else None
+
+
+def _title(row: Mapping[str, Any]) -> str:
+    return f"({row['number']}) {row['name']}" if row["number"] else str(row["name"])
+
+
+def _lines(path: Path) -> list[str]:
+    """The asteroids that a file names, one in each line; # begins a comment."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PipelineError(f"{path} cannot be read ({error}); name a text file with an asteroid "
+                            "in each line") from None
+    return [line for line in (line.split("#")[0].strip() for line in text.splitlines()) if line]

@@ -1,6 +1,6 @@
 """Search hyperparameters of `train.model`, judged by nested cross-validation.
 
-    python -m asteroid_taxonomy.commands.search [--scheduler tcp://host:8786]
+    asteroid-taxonomy search [--scheduler tcp://host:8786]
 
 Not a stage: it takes minutes to hours, and its result is a choice that somebody makes. Reads
 params.yaml (`search`) and data/training_set.parquet, writes reports/search.json, and prints the
@@ -26,11 +26,12 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, ParameterSampler, StratifiedKFold
 
-from asteroid_taxonomy.console import PipelineError, Progress, run
+from asteroid_taxonomy.console import PipelineError, Progress
 from asteroid_taxonomy.evaluation.metrics import scores
 from asteroid_taxonomy.files import read_metadata, write_json
 from asteroid_taxonomy.learning.models import augmentation, fit, make_model
 from asteroid_taxonomy.learning.training_set import TRAINING_SET_PATH, read_training_set
+from asteroid_taxonomy.onnx_model.description import ONNX_PATH
 from asteroid_taxonomy.params import load_params
 
 PARAMS = ("bands.wavelengths_nm", "train.model", "train.used_bands_nm",
@@ -46,9 +47,10 @@ class Recipe(ClassifierMixin, BaseEstimator):
     label is (target, class).
     """
 
-    def __init__(self, train: dict[str, Any], wavelengths_nm: list[int],
+    def __init__(self, train: dict[str, Any], wavelengths_nm: list[int], used_nm: list[int],
                  changes: dict[str, Any] | None = None) -> None:
-        self.train, self.wavelengths_nm, self.changes = train, wavelengths_nm, changes
+        self.train, self.wavelengths_nm, self.used_nm = train, wavelengths_nm, used_nm
+        self.changes = changes
 
     def fit(
         self, spectra: Sequence[npt.NDArray[np.float32]], label: Sequence[Sequence[str]]
@@ -57,8 +59,8 @@ class Recipe(ClassifierMixin, BaseEstimator):
         name = self.train["model"]
         train = {**self.train, name: {**self.train[name], **(self.changes or {})}}
         reflectance, error = np.swapaxes(np.asarray(spectra), 0, 1)
-        self.model_ = fit(make_model(train, self.wavelengths_nm), augmentation(train),
-                          reflectance, error, *np.asarray(label).T)
+        self.model_ = fit(make_model(train, self.wavelengths_nm, self.used_nm),
+                          augmentation(train), reflectance, error, *np.asarray(label).T)
         self.classes_ = self.model_.classes_
         return self
 
@@ -117,16 +119,17 @@ def cluster(scheduler: str | None) -> AbstractContextManager[Any]:
     return parallel_config(backend="dask", client=client)
 
 
-def main() -> None:
+def main(arguments: list[str]) -> None:
     """Search, judge the choice, print and write what was found."""
-    parser = argparse.ArgumentParser(prog="python -m asteroid_taxonomy.commands.search",
-                                     description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(prog="asteroid-taxonomy search", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scheduler", help="address of a Dask scheduler, tcp://host:port")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     params = load_params(PARAMS)
     wavelengths_nm, train, settings = params["bands"]["wavelengths_nm"], params["train"], params[
         "search"]
-    data = read_training_set(wavelengths_nm, train["used_bands_nm"])
+    used_nm = train["used_bands_nm"][ONNX_PATH.stem]  # the variants take what this one finds
+    data = read_training_set(wavelengths_nm, used_nm)
     tried = [{}, *ParameterSampler(settings["ranges"], settings["candidates"] - 1,
                                    random_state=settings["seed"])]
 
@@ -138,8 +141,8 @@ def main() -> None:
     def search(rows: Rows) -> list[tuple[float, dict[str, Any]]]:
         inner = [(learn.tolist(), judge.tolist()) for learn, judge in
                  stratified(rows, data.target, settings["inner_folds"], settings["seed"])]
-        grid = GridSearchCV(Recipe(train, wavelengths_nm), {"changes": tried}, scoring=log_likelihood,
-                            cv=inner, refit=False, n_jobs=-1, error_score="raise")
+        grid = GridSearchCV(Recipe(train, wavelengths_nm, used_nm), {"changes": tried}, cv=inner,
+                            scoring=log_likelihood, refit=False, n_jobs=-1, error_score="raise")
         return ranked(grid.fit(spectra, label))
 
     every = np.arange(len(label))
@@ -148,7 +151,7 @@ def main() -> None:
     with cluster(options.scheduler), Progress("search", len(outer) + 1, "round") as progress:
         for done, (learn, judge) in enumerate(outer, 1):
             _, best = search(learn)[0]
-            model = Recipe(train, wavelengths_nm, best).fit([spectra[i] for i in learn],
+            model = Recipe(train, wavelengths_nm, used_nm, best).fit([spectra[i] for i in learn],
                                                    [label[i] for i in learn])
             judged.append(scores(data.target[judge],
                                  model.predict_proba([spectra[i] for i in judge]),
@@ -172,7 +175,3 @@ def report(
     print(f"the choice, judged in outer folds: {outer}\nfor params.yaml:")
     print(yaml.safe_dump({"train": {model: ranking[0][1]}}, default_flow_style=None), end="")
     print(f"wrote {RESULT_PATH}", file=sys.stderr)
-
-
-if __name__ == "__main__":
-    run(main)

@@ -1,11 +1,11 @@
 """Print everything that an ONNX file of this project says about itself.
 
-    python -m asteroid_taxonomy.commands.show_model [models/asteroid_taxonomy.onnx]
+    asteroid-taxonomy show-model [models/asteroid_taxonomy.onnx]
 
-Reads nothing but the file. Not a stage.
+Reads nothing but the file, and writes nothing.
 """
 
-import sys
+import argparse
 import textwrap
 from collections import Counter
 from pathlib import Path
@@ -13,9 +13,10 @@ from pathlib import Path
 import onnx
 from onnx import TensorProto
 
-from asteroid_taxonomy.console import run
 from asteroid_taxonomy.files import sha256
-from asteroid_taxonomy.onnx_model.contract import ONNX_PATH, metadata, read_onnx, tensors
+from asteroid_taxonomy.files.shipped import shipped
+from asteroid_taxonomy.onnx_model.contract import metadata, read_onnx, tensors
+from asteroid_taxonomy.onnx_model.description import ONNX_PATH
 
 
 def structure(model: onnx.ModelProto) -> dict[str, str]:
@@ -35,9 +36,13 @@ def structure(model: onnx.ModelProto) -> dict[str, str]:
     }
 
 
-def main() -> None:
+def main(arguments: list[str]) -> None:
     """Print the file that the command line names, or the project's own."""
-    path = Path(sys.argv[1]) if len(sys.argv) > 1 else ONNX_PATH
+    parser = argparse.ArgumentParser(prog="asteroid-taxonomy show-model", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", nargs="?", type=Path, default=ONNX_PATH,
+                        help="default: %(default)s, or the one in the package")
+    path = shipped(parser.parse_args(arguments).file)
     model = read_onnx(path)
     lines = {"file": str(path), "bytes": f"{path.stat().st_size:,}", "sha256": sha256(path),
              **structure(model), **metadata(model)}
@@ -45,7 +50,3 @@ def main() -> None:
     for name, value in lines.items():
         print(textwrap.fill(value, 99, initial_indent=f"{name:{width}}  ",
                             subsequent_indent=" " * (width + 2), break_on_hyphens=False))
-
-
-if __name__ == "__main__":
-    run(main)

@@ -1,6 +1,6 @@
-"""Accuracy in bins of a quantity, and weighted from the labelled asteroids to all of them."""
+"""Accuracy in bins of a quantity."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,18 +62,3 @@ def by_bin(
             out[name] = Bin(int(rows.sum()), float((predicted(found, classes) == labels).mean()),
                             ece(labels, found, classes))
     return out
-
-
-def weighted_accuracy(bins: Mapping[str, Bin], share: Mapping[str, float]) -> tuple[float, float]:
-    """Accuracy of a population, were it to depend on the bin alone, and its standard error.
-
-    The accuracy of each bin, weighted by the share of the population in it (bins without labelled
-    asteroids have no weight). The error is binomial, of the accuracies alone: it does not know
-    that unlabelled asteroids may be others than the labelled ones of their bin.
-    """
-    weight = np.array([share[name] for name in bins])
-    weight = weight / weight.sum()
-    accuracy = np.array([b.accuracy for b in bins.values()])
-    asteroids = np.array([b.asteroids for b in bins.values()])
-    variance = accuracy * (1 - accuracy) / asteroids
-    return float(weight @ accuracy), float(np.sqrt(weight**2 @ variance))

@@ -1,6 +1,7 @@
 """What crossvalidate compares: the model of params.yaml, the published one, two simpler ones."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from asteroid_taxonomy.learning.augmentation import Augmentation
 from asteroid_taxonomy.learning.models import augmentation, make_model
 
 PUBLISHED = Path("experiments/published.yaml")
-SHIPPED, VISIBLE, PUBLISHED_RECIPE = "cv", "visible_cv", "published_recipe_cv"  # how their metrics' names begin
+# how their metrics' names begin
+SHIPPED, VISIBLE, PUBLISHED_RECIPE = "cv", "visible_cv", "published_recipe_cv"
 NO_COPIES = Augmentation(noisy_copies=0, seed=0)
 
 
@@ -35,7 +37,8 @@ def candidates(
     published["augmentation_seed"] = train["augmentation_seed"]
     used_nm, *others = train["used_bands_nm"].values()
     out = {(SHIPPED, 0): candidate(train, wavelengths_nm, used_nm)}
-    out |= {(VISIBLE, 0): candidate(train, wavelengths_nm, nm) for nm in others}
+    out |= {(VISIBLE, 0): replace(candidate(train, wavelengths_nm, nm), repeats=1)
+            for nm in others}
     first = published["mlp"]["random_state"]
     for seed in range(first, first + published_seeds):
         published["mlp"] = {**published["mlp"], "random_state": seed}

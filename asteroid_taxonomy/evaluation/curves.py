@@ -3,11 +3,14 @@
 Everywhere: target str [n], probabilities float64 [repeats, n, classes], fold int64 [repeats, n].
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
+from asteroid_taxonomy.evaluation.accuracy_by_bin import by_bin, shares
 from asteroid_taxonomy.evaluation.fold_scores import fold_scores
 from asteroid_taxonomy.evaluation.metrics import coverage_curve, predicted, reliability
 from asteroid_taxonomy.evaluation.out_of_fold import PLOTS
@@ -46,3 +49,39 @@ def write_plot(name: str, header: list[str], rows: list[list[Any]]) -> None:
     """Write reports/crossvalidation/<name>.csv, floats with four digits."""
     write_csv(header, [[f"{v:.4f}" if isinstance(v, float) else v for v in row] for row in rows],
               PLOTS / f"{name}.csv")
+
+
+def write_bins(
+    asteroids: pa.Table, target: Strings, probabilities: Floats, classes: list[str],
+    survey_snr: npt.NDArray[np.float32], settings: Mapping[str, Any],
+) -> None:
+    """Write the accuracy by S/N, with the share of the survey in each bin, and by label.
+
+    `asteroids` has the columns snr and label_probability; `settings` are block crossvalidate.
+    """
+    edges = settings["snr_edges"]
+    share = shares(survey_snr, edges)
+    write_plot("snr", ["snr", "asteroids", "accuracy", "ece", "share_of_all_asteroids"],
+               [[name, b.asteroids, b.accuracy, b.ece, share[name]] for name, b in by_bin(
+                   asteroids["snr"].to_numpy(), edges, target, probabilities, classes).items()])
+    write_plot("label_probability", ["label_probability", "asteroids", "accuracy"],
+               [[name, b.asteroids, b.accuracy] for name, b in by_bin(
+                   asteroids["label_probability"].to_numpy(), settings["label_probability_edges"],
+                   target, probabilities, classes).items()])
+
+
+def write_classes(
+    class_name: Strings, probabilities: Floats, names: Strings
+) -> None:
+    """Write how well the classes behind the targets are told apart, out of fold.
+
+    `probabilities` are [n, classes]; precision is empty where a class is never the likeliest.
+    """
+    guess = names[probabilities.argmax(axis=1)]
+    rows = []
+    for name in names.tolist():
+        said, true = guess == name, class_name == name
+        both = int((said & true).sum())
+        rows.append([name, int(true.sum()), int(said.sum()), both / max(int(true.sum()), 1),
+                     both / int(said.sum()) if said.any() else ""])
+    write_plot("classes", ["class", "asteroids", "predicted", "recall", "precision"], rows)

@@ -17,7 +17,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from asteroid_taxonomy.console import Progress
 from asteroid_taxonomy.learning.augmentation import Augmentation
-from asteroid_taxonomy.learning.models import fit
+from asteroid_taxonomy.learning.models import fit, learns_classes
 from asteroid_taxonomy.learning.training_set import TrainingSet
 
 Rows = npt.NDArray[np.int64]
@@ -28,11 +28,12 @@ Names = npt.NDArray[np.str_]
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model to judge: unfitted, the columns it uses, and its data augmentation."""
+    """A model to judge: unfitted, the columns it uses, its augmentation, in how many repeats."""
 
     model: Pipeline
     used: Sequence[int]
     copies: Augmentation
+    repeats: int | None = None  # None: in all
 
 
 def fold_numbers(data: TrainingSet, folds: int, repeats: int, seed: int) -> Rows:
@@ -57,7 +58,7 @@ def share_of(rows: Rows, target: npt.NDArray[np.str_], share: float, seed: int) 
 
 def predict_out_of_fold(
     data: TrainingSet, candidates: dict[tuple[str, int], Candidate], fold: Rows,
-    shares: Sequence[float], learner: tuple[str, int], seed: int,
+    shares: Sequence[float], learner: tuple[str, int], degraded: Spectra, seed: int,
 ) -> tuple[dict[tuple[str, int], Floats], dict[float, Floats]]:
     """Predict each asteroid by models that have not seen it.
 
@@ -71,55 +72,91 @@ def predict_out_of_fold(
         From `fold_numbers`.
     shares : sequence of float
         Parts of the training data for the learning curve of candidate `learner`, first repeat.
+    degraded : float32 [layers, n, bands]
+        Other spectra of the same asteroids, which `learner` is to judge too.
     seed : int
         Of the parts.
 
     Returns
     -------
     probabilities : dict
-        By candidate, float64 [repeats, n, classes]; NaN where a spectrum lacks a band it uses.
+        By candidate, float64 [repeats, 1 + layers, n, classes], the asteroids' own spectra first;
+        `layers` is 0 for all but `learner`, and NaN stands where a spectrum lacks a band it uses.
+        The columns are the classes of `class_pairs` where the model learns these, else targets.
     by_share : dict
         By share, float64 [n, classes].
     """
-    n, classes = len(data.target), len(np.unique(data.target))
+    own = data.reflectance[None]
+    pairs = class_pairs(data)
+    layers = {name: np.concatenate([own, degraded]) if name == learner else own
+              for name in candidates}
     whole = {name: ~np.isnan(data.reflectance[:, list(c.used)]).any(axis=1)
              for name, c in candidates.items()}
-    probabilities = {name: np.full((*fold.shape, classes), np.nan) for name in candidates}
-    by_share = {share: np.full((n, classes), np.nan) for share in shares}
-    tasks: list[tuple[Candidate, Rows, Rows, Floats]] = []
+    width = {name: len(pairs) if learns_classes(c.model) else len(np.unique(pairs[:, 0]))
+             for name, c in candidates.items()}
+    out = {name: np.full((c.repeats or len(fold), *layers[name].shape[:2], width[name]), np.nan)
+           for name, c in candidates.items()}
+    by_share = {share: np.full((1, len(data.target), width[learner]), np.nan) for share in shares}
+    tasks: list[tuple[Candidate, Rows, Rows, Spectra, Floats]] = []
     for repeat, numbers in enumerate(fold):
         for number in np.unique(numbers):
             for name, candidate in candidates.items():
+                if repeat >= len(out[name]):
+                    continue
                 learn = np.flatnonzero((numbers != number) & whole[name])
                 judge = np.flatnonzero((numbers == number) & whole[name])
-                tasks.append((candidate, learn, judge, probabilities[name][repeat]))
+                tasks.append((candidate, learn, judge, layers[name], out[name][repeat]))
                 if name == learner and repeat == 0:
-                    tasks += [(candidate, share_of(learn, data.target, share, seed), judge, out)
-                              for share, out in by_share.items()]
+                    tasks += [(candidate, share_of(learn, data.target, share, seed), judge, own,
+                               part) for share, part in by_share.items()]
     with Progress("cross-validation", len(tasks), "fit") as progress:
-        for (_, _, judge, out), found in zip(tasks, _fits(data, tasks), strict=True):
-            out[judge] = found
+        for (_, _, judge, _, part), probabilities in zip(tasks, _fits(data, tasks, pairs),
+                                                         strict=True):
+            part[:, judge] = probabilities.reshape(len(part), len(judge), -1)
             progress.update(progress.done + 1)
-    return probabilities, by_share
+    return out, {share: part[0] for share, part in by_share.items()}
+
+
+def class_pairs(data: TrainingSet) -> Names:
+    """The targets and classes there are, str [classes, 2], in the order of SumOfClasses."""
+    return np.unique(np.column_stack([data.target, data.class_name]), axis=0)
 
 
 def _fits(
-    data: TrainingSet, tasks: Sequence[tuple[Candidate, Rows, Rows, Floats]]
+    data: TrainingSet, tasks: Sequence[tuple[Candidate, Rows, Rows, Spectra, Floats]],
+    pairs: Names,
 ) -> Iterator[Floats]:
     """The predictions of each task, in their order, whichever process was first."""
-    found: Iterator[Floats] = Parallel(n_jobs=-1, return_as="generator")(
+    predictions: Iterator[Floats] = Parallel(n_jobs=-1, return_as="generator")(
         delayed(fit_predict)(candidate.model, candidate.copies, data.reflectance[learn],
                              data.error[learn], data.target[learn], data.class_name[learn],
-                             data.reflectance[judge])
-        for candidate, learn, judge, _ in tasks)
-    return found
+                             layers[:, judge].reshape(-1, layers.shape[2]), pairs)
+        for candidate, learn, judge, layers, _ in tasks)
+    return predictions
 
 
 def fit_predict(
     model: Pipeline, copies: Augmentation, reflectance: Spectra, error: Spectra, target: Names,
-    class_name: Names, unseen: Spectra,
+    class_name: Names, unseen: Spectra, pairs: Names,
 ) -> Floats:
-    """Fit `model` and give the probabilities of the `unseen` spectra, float64 [m, targets]."""
+    """Fit `model` and give the probabilities of the `unseen` spectra, float64 [m, classes].
+
+    Of `pairs` where the model learns classes: one too rare to be in this part has zeros.
+    """
     fitted = fit(model, copies, reflectance, error, target, class_name)
-    probabilities: Floats = fitted.predict_proba(unseen).astype(np.float64)
+    if not learns_classes(fitted):
+        probabilities: Floats = fitted.predict_proba(unseen).astype(np.float64)
+    else:
+        summing = fitted.steps[-1][1]
+        probabilities = np.zeros((len(unseen), len(pairs)))
+        probabilities[:, np.isin(pairs[:, 1], summing.class_names_)] = (
+            summing.class_probabilities(fitted[:-1].transform(unseen)))
     return probabilities / probabilities.sum(axis=1, keepdims=True)
+
+
+def of_targets(probabilities: Floats, pairs: Names) -> Floats:
+    """Probabilities [..., classes] of `pairs` summed to those of their targets, if they are."""
+    targets = np.unique(pairs[:, 0])
+    if probabilities.shape[-1] == len(targets) != len(pairs):
+        return probabilities
+    return probabilities @ (pairs[:, :1] == targets).astype(float)

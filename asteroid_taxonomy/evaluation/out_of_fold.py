@@ -20,15 +20,19 @@ FACTS = pa.schema([
 
 def write_out_of_fold(
     asteroids: pa.Table, predicted: npt.NDArray[np.str_], probabilities: npt.NDArray[np.float64],
-    classes: Sequence[str], survey: str,
+    classes: Sequence[str], by_class: npt.NDArray[np.float64], class_names: Sequence[str],
+    survey: str,
 ) -> None:
     """Write the labelled `asteroids`, ordered by source_id, with what was predicted of each.
 
-    The file has the columns FACTS and probability_<class> (float64, mean over the repeats).
+    The file has the columns FACTS, probability_<target> and class_probability_<class> (float64,
+    mean over the repeats).
     """
     table = asteroids.append_column("predicted", pa.array(predicted)).select(FACTS.names)
     for i, name in enumerate(classes):
         table = table.append_column(f"probability_{name}", pa.array(probabilities[:, i]))
+    for i, name in enumerate(class_names):
+        table = table.append_column(f"class_probability_{name}", pa.array(by_class[:, i]))
     write_parquet(table, OUT_OF_FOLD_PATH, {"survey": survey})
 
 

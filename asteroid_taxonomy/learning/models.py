@@ -162,6 +162,11 @@ def augmentation(train: dict[str, Any]) -> Augmentation:
     return Augmentation(train[train["model"]]["noisy_copies"], train["augmentation_seed"])
 
 
+def learns_classes(model: "Pipeline") -> bool:
+    """Whether a model learns classes and sums their probabilities."""
+    return hasattr(model.steps[-1][1], "class_probabilities")
+
+
 def fit(
     model: "Pipeline", copies: Augmentation, reflectance: npt.NDArray[np.float32],
     error: npt.NDArray[np.float32], target: npt.NDArray[np.str_],
@@ -170,8 +175,7 @@ def fit(
     """Fit `model` on spectra [n, bands] with targets and classes [n], and on noisy copies."""
     from sklearn.exceptions import ConvergenceWarning
 
-    by_class = hasattr(model.steps[-1][1], "class_probabilities")
-    label = np.column_stack([target, class_name]) if by_class else target
+    label = np.column_stack([target, class_name]) if learns_classes(model) else target
     with warnings.catch_warnings():
         # max_iter is how long a recipe trains, not a limit it failed to meet
         warnings.simplefilter("ignore", ConvergenceWarning)

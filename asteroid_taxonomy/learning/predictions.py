@@ -6,6 +6,7 @@ survey's own ("survey"), or one of the stress inputs, which no survey has.
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,9 @@ import pyarrow.compute as pc
 
 from asteroid_taxonomy.asteroids import matrix
 from asteroid_taxonomy.files import read_parquet, write_parquet
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 FOLDER = Path("data/predictions")
 BATCH = 1024  # spectra at a time; more is no faster and takes memory
@@ -51,19 +55,38 @@ def in_batches(
     return np.concatenate([predict(spectra[start:start + BATCH]) for start in starts])
 
 
+def spread(model: "Pipeline", spectra: Spectra) -> Probabilities | None:
+    """Standard deviation [n, targets] of the probabilities over the networks of an ensemble.
+
+    None of a model that is no ensemble.
+    """
+    classifier = model.steps[-1][1]
+    members = getattr(classifier, "members_", None)
+    networks = getattr(getattr(classifier, "estimator", classifier), "estimators_", None)
+    if networks is None or not all(hasattr(net, "coefs_") for net in networks):
+        return None
+    scaled = in_batches(model[:-1].transform, spectra)
+    each = np.stack([in_batches(net.predict_proba, scaled) for net in networks])
+    return (each if members is None else each @ members).std(axis=0)
+
+
 def write_predictions(
     predict: Callable[[Spectra], Probabilities], classes: Sequence[str], source_id: pa.Array,
-    inputs: dict[str, Spectra], survey: str, path: Path,
+    inputs: dict[str, Spectra], spread_of_survey: Probabilities | None, survey: str, path: Path,
 ) -> None:
     """Write what `predict` makes of all `inputs`, in float32 and in float64.
 
-    The float64 columns tell what single precision costs. `source_id` is that of the rows of
-    SURVEY; other rows have none.
+    The float64 columns tell what single precision costs. `source_id` and `spread_of_survey` (of an
+    ensemble) are those of the rows of SURVEY; other rows have none.
     """
     single = np.concatenate([in_batches(predict, x) for x in inputs.values()])
     double = np.concatenate([in_batches(lambda b: predict(b.astype(np.float64)), x)
                              for x in inputs.values()])
     lengths = [len(x) for x in inputs.values()]
+    spreads = {} if spread_of_survey is None else {
+        f"spread_{name}": pa.array(np.pad(column, (0, len(single) - len(column))), mask=np.arange(
+            len(single)) >= len(column)) for name, column in zip(
+            classes, spread_of_survey.astype(np.float32).T, strict=True)}
     write_parquet(pa.table({
         "input": pa.array(np.repeat(list(inputs), lengths)),
         "source_id": pa.concat_arrays([source_id, pa.nulls(sum(lengths) - len(source_id),
@@ -71,6 +94,7 @@ def write_predictions(
         **{f"probability_{name}": single[:, i].astype(np.float32)
            for i, name in enumerate(classes)},
         **{f"probability_{name}_float64": double[:, i] for i, name in enumerate(classes)},
+        **spreads,
     }), path, {"survey": survey, "classes": list(classes)})
 
 
@@ -95,3 +119,17 @@ def probabilities_of(
     rows = table.filter(pc.equal(table["input"], name))
     double = np.column_stack([rows[f"probability_{c}_float64"].to_numpy() for c in classes])
     return rows, matrix(rows, [f"probability_{c}" for c in classes]), double
+
+
+def spreads(
+    source_id: npt.NDArray[np.int64], classes: Sequence[str], name: str
+) -> dict[str, npt.NDArray[np.float32]]:
+    """What `spread` gave for these asteroids, by target; NaN where the model `name` had none."""
+    table, _ = read_predictions(name)
+    rows = table.filter(pc.is_valid(table["source_id"]))
+    out = {c: np.full(len(source_id), np.nan, dtype=np.float32) for c in classes}
+    _, here, there = np.intersect1d(source_id, rows["source_id"].to_numpy(), return_indices=True)
+    for c, values in out.items():
+        if f"spread_{c}" in rows.column_names:
+            values[here] = rows[f"spread_{c}"].to_numpy()[there]
+    return out

@@ -3,7 +3,7 @@
 One input, float32 [batch, bands of the grid in ascending wavelength]; one output, float32
 [batch, classes]; operators of the default domain only, which every ONNX runtime has, unless the
 model is not a plain one (learning/models.py); float32 throughout. The names of classes and bands
-are in the file's metadata.
+are in the file's metadata, which description.py reads.
 """
 
 from collections.abc import Sequence
@@ -16,24 +16,18 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto, numpy_helper, shape_inference
 
 from asteroid_taxonomy.console import PipelineError
+from asteroid_taxonomy.onnx_model.description import (
+    CLASSES_KEY,
+    INPUT_NAME,
+    OUTPUT_NAME,
+    REDO,
+    USED_BANDS_KEY,
+    WAVELENGTHS_KEY,
+    bounded_bytes,
+)
 
-INPUT_NAME = "float_input"
-OUTPUT_NAME = "probabilities"
-FOLDER = Path("models")
-ONNX_PATH = FOLDER / "asteroid_taxonomy.onnx"
-CLASSES_KEY = "classes"
-WAVELENGTHS_KEY = "wavelengths_nm"
-USED_BANDS_KEY = "used_bands_nm"
-THRESHOLD_KEY = "abstention_threshold"
-NORMALISED_KEY = "normalised_at_nm"
-WIDTH_KEY = "width_nm"
+MAX_NODES = 10_000  # of a graph; an ensemble of ten networks has a hundred
 ML_DOMAIN = "ai.onnx.ml"  # operators that few runtimes have; models that are not plain need them
-REDO = "run `dvc repro export`"
-
-
-def onnx_path(name: str) -> Path:
-    """Where the file of the model `name` lies."""
-    return FOLDER / f"{name}.onnx"
 
 
 @dataclass(frozen=True)
@@ -60,18 +54,25 @@ def read_onnx(path: Path) -> onnx.ModelProto:
     Raises
     ------
     PipelineError
-        No such file, not ONNX, or not a graph whose types and shapes can be inferred.
+        No such file, too large, not ONNX, not all in this file, or not a graph whose types and
+        shapes can be inferred.
     """
     try:
-        model = onnx.load(path)
-        onnx.checker.check_model(model, full_check=True)
-        return shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
-    except FileNotFoundError:
-        raise PipelineError(f"{path} does not exist; {REDO} to make it") from None
+        model = onnx.load_model_from_string(bounded_bytes(path))
     except DecodeError:
         raise PipelineError(f"{path} is not an ONNX file, or not the whole of one; {REDO}"
                             ) from None
-    except (onnx.checker.ValidationError, shape_inference.InferenceError) as error:
+    if len(model.graph.node) > MAX_NODES:
+        raise PipelineError(f"{path} has {len(model.graph.node):,} operators, and a classifier of "
+                            f"this project at most {MAX_NODES:,}; {REDO}")
+    elsewhere = [tensor.name for tensor in model.graph.initializer if tensor.external_data]
+    if elsewhere:
+        raise PipelineError(f"{path} keeps {elsewhere[0]!r} in another file, and a classifier of "
+                            f"this project is one file; {REDO}")
+    try:
+        onnx.checker.check_model(model, full_check=True)
+        return shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
+    except Exception as error:  # the checker's exceptions share no narrower base class
         raise PipelineError(f"{path} is not valid ONNX: {' '.join(str(error).split())[:300]}; "
                             f"{REDO}") from None
 
@@ -111,7 +112,7 @@ def check_contract(model: onnx.ModelProto, path: Path, contract: Contract) -> No
                       if (node.domain or "ai.onnx") not in domains})
     if foreign:
         fail(f"should use operators of {', '.join(domains)} only, but uses {', '.join(foreign)}, "
-             f"which many runtimes lack and this model can do without")
+             "which many runtimes lack and this model can do without")
     for which, name, width in (("input", INPUT_NAME, len(contract.wavelengths_nm)),
                                ("output", OUTPUT_NAME, len(contract.classes))):
         expected, found = f"{name} float32 [batch, {width}]", tensors(model, which)

@@ -17,14 +17,16 @@ from skl2onnx.common.data_types import FloatTensorType
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from asteroid_taxonomy import __version__
 from asteroid_taxonomy.learning.sum_of_classes import SumOfClasses
-from asteroid_taxonomy.onnx_model.contract import INPUT_NAME, ML_DOMAIN, OUTPUT_NAME
+from asteroid_taxonomy.onnx_model.contract import ML_DOMAIN
+from asteroid_taxonomy.onnx_model.description import INPUT_NAME, OUTPUT_NAME
 
 USED, RAW, SUMS = "used_bands", "network_probabilities", "sums_of_classes"
 
 
 def to_onnx(
-    model: Pipeline, bands: int, used: list[int], opset: int, ir_version: int
+    model: Pipeline, bands: int, used: list[int], opset: int, ir_version: int, summed: bool = True
 ) -> onnx.ModelProto:
     """Convert the pipeline to a graph from all bands to probabilities.
 
@@ -38,6 +40,8 @@ def to_onnx(
         The columns that the model uses.
     opset, ir_version : int
         Of the ai.onnx domain; of the file.
+    summed : bool
+        Whether a model that learns classes gives the probabilities of what they add up to.
     """
     # probabilities as one tensor, and the scaler as a division: a multiplication by the reciprocal
     # differs from scikit-learn in the last bit
@@ -46,10 +50,11 @@ def to_onnx(
     summing: list[onnx.NodeProto] = []
     members: list[onnx.TensorProto] = []
     if isinstance(classifier, SumOfClasses):
-        # by hand: skl2onnx does not know it
-        probabilities = SUMS
-        summing.append(helper.make_node("MatMul", [RAW, "members"], [SUMS], name="sum_classes"))
-        members.append(numpy_helper.from_array(classifier.members_, "members"))
+        if summed:  # by hand: skl2onnx does not know it
+            probabilities = SUMS
+            summing.append(helper.make_node("MatMul", [RAW, "members"], [SUMS],
+                                            name="sum_classes"))
+            members.append(numpy_helper.from_array(classifier.members_, "members"))
         classifier = classifier.estimator
     options = {id(classifier): {"zipmap": False}, StandardScaler: {"div": "div"}}
     opsets = {"": opset, ML_DOMAIN: 3}
@@ -62,7 +67,7 @@ def to_onnx(
                                     options=options, target_opset=opsets)
     # the label output drags operators of ai.onnx.ml along: keep what leads to the probabilities
     network = simplify(onnx.utils.Extractor(converted).extract_model([USED], [OUTPUT_NAME]))
-    classes = len(model.classes_)
+    classes = len(model.classes_ if summed else classifier.classes_)
     picking, numbers = pick_bands(used)
     carrying, zeros = carry_nan(probabilities, len(used), classes)
     graph = helper.make_graph(
@@ -75,7 +80,8 @@ def to_onnx(
     return helper.make_model(
         graph, opset_imports=[helper.make_opsetid(domain, number)
                               for domain, number in opsets.items() if domain in needed],
-        ir_version=ir_version, producer_name="asteroid-taxonomy",
+        ir_version=ir_version, producer_name="asteroid-taxonomy", producer_version=__version__,
+        domain="asteroid-taxonomy",
         doc_string="Probabilities of taxonomic complexes from an asteroid's reflectance spectrum",
     )
 

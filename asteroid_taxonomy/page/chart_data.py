@@ -1,4 +1,4 @@
-"""What the report's charts show: what crossvalidate measured, and shares of the catalogue."""
+"""What the charts show: what crossvalidate measured, mean spectra, shares of the catalogue."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,81 +9,135 @@ import pandas as pd
 from asteroid_taxonomy.asteroids import reflectance_columns
 from asteroid_taxonomy.evaluation.out_of_fold import PLOTS
 from asteroid_taxonomy.page import charts
-from stages.figures import confident_failures
+from asteroid_taxonomy.page.chart_style import OPEN
+
+FAILURES = 20
+
+
+def plot_data(name: str) -> pd.DataFrame:
+    """The table reports/crossvalidation/<name>.csv."""
+    return pd.read_csv(PLOTS / f"{name}.csv")
 
 
 def with_error(table: pd.DataFrame) -> pd.DataFrame:
-    """Columns low and high beside accuracy: one binomial standard error below and above."""
+    """Columns low and high beside accuracy: one binomial standard error below and above.
+
+    Bins that hold less than one asteroid, on average over the repeats, are left out.
+    """
+    table = table[table["asteroids"] > 0]
     share = table["accuracy"]
     error = np.sqrt(share * (1 - share) / table["asteroids"])
     return table.assign(low=(share - error).clip(0), high=(share + error).clip(upper=1)).round(4)
 
 
+def kept_estimates() -> pd.DataFrame:
+    """Both estimates of the accuracy of what is kept, one below the other, by threshold."""
+    table = plot_data("kept")
+    parts = []
+    for key, name in (("weighted", "labelled ones, weighted by S/N"),
+                      ("degraded", "bright ones, noise added")):
+        accuracy, error = table[f"accuracy_{key}"], table[f"accuracy_{key}_se"]
+        parts.append(table[["threshold", "kept"]].assign(
+            estimate=name, accuracy=accuracy, low=(accuracy - error).round(4),
+            high=(accuracy + error).clip(upper=1).round(4)).dropna())
+    return pd.concat(parts)
+
+
 def confusion(classes: Sequence[str]) -> pd.DataFrame:
     """Numbers, and shares of each actual class, of the labelled asteroids."""
-    found = pd.read_csv(PLOTS / "confusion.csv")
-    table = pd.crosstab(found["actual"], found["predicted"]).reindex(
+    judged = plot_data("confusion")
+    table = pd.crosstab(judged["actual"], judged["predicted"]).reindex(
         index=list(classes), columns=list(classes), fill_value=0)
     long = table.stack().rename("asteroids").reset_index()
     return long.assign(share=(long["asteroids"] / long["actual"].map(table.sum(axis=1))).round(4))
 
 
+def mean_spectra(judged: pd.DataFrame, wavelengths_nm: Sequence[int]) -> pd.DataFrame:
+    """Median and 16 to 84 % range of the complete labelled spectra of each complex, by band.
+
+    Columns complex, nm, median, low, high.
+    """
+    rows = []
+    for name, members in judged[judged["complete"]].groupby("target"):
+        spectra = members[reflectance_columns(wavelengths_nm)].to_numpy()
+        for nm, (low, middle, high) in zip(
+                wavelengths_nm, np.quantile(spectra, [0.16, 0.5, 0.84], axis=0).T, strict=True):
+            rows.append([name, nm, middle, low, high])
+    return pd.DataFrame(rows, columns=["complex", "nm", "median", "low", "high"]).round(4)
+
+
+def confident_failures(judged: pd.DataFrame) -> pd.DataFrame:
+    """The wrongly predicted asteroids of the highest confidence, most confident first."""
+    probability = judged.filter(regex="^probability_")
+    wrong = judged.assign(confidence=probability.max(axis=1))[
+        judged["predicted"] != judged["target"]]
+    return wrong.sort_values(["confidence", "source_id"], ascending=[False, True])[:FAILURES]
+
+
 def panels(failures: pd.DataFrame, means: pd.DataFrame, nm: Sequence[int]) -> pd.DataFrame:
-    """Points of each failure's spectrum and of the means of its label and its prediction."""
-    points = [pd.DataFrame(columns=["nm", "mean", "complex", "panel"])]
+    """Points of each failure's spectrum and of the medians of its label and its prediction."""
+    points = [pd.DataFrame(columns=["nm", "value", "complex", "panel"])]
+    medians = means.rename(columns={"median": "value"})[["nm", "value", "complex"]]
     for _, one in failures.iterrows():
-        own = pd.DataFrame({"nm": nm, "mean": one[reflectance_columns(nm)].astype(float).round(4),
-                            "complex": ""})
-        both = means.loc[means["complex"].isin([one["target"], one["predicted"]]),
-                         ["nm", "mean", "complex"]]
-        points.append(pd.concat([both, own]).assign(
-            panel=f"{one['name']}: {one['target']}, said {one['predicted']}"))
+        own = pd.DataFrame({"nm": nm, "complex": "",
+                            "value": one[reflectance_columns(nm)].astype(float).round(4)})
+        both = medians[medians["complex"].isin([one["target"], one["predicted"]])]
+        points.append(pd.concat([both, own]).assign(panel=panel_title(one)))
     return pd.concat(points[1:] or points)
+
+
+def panel_title(failure: pd.Series) -> str:
+    """What stands above a failure's spectrum: its name, its label, what the model said."""
+    return f"{failure['name']}: {failure['target']}, said {failure['predicted']}"
+
+
+def of_crossvalidation(
+    judged: pd.DataFrame, means: pd.DataFrame, classes: Sequence[str], nm: Sequence[int],
+    kept: int | None = None,
+) -> dict[str, Any]:
+    """The charts of what cross-validation measured, by name.
+
+    Parameters
+    ----------
+    judged : pandas.DataFrame
+        Out-of-fold predictions with the bands' reflectances.
+    means : pandas.DataFrame
+        As `mean_spectra` gives it.
+    classes, nm : sequence
+        The complexes; the wavelengths in nm.
+    kept : int, optional
+        How many asteroids the catalogue keeps.
+    """
+    return {
+        "confusion": charts.confusion(confusion(classes), classes),
+        "reliability": charts.reliability(with_error(plot_data("reliability"))),
+        "snr": charts.accuracy_by_bin(with_error(plot_data("snr")), "snr", "signal to noise"),
+        "label_probability": charts.accuracy_by_bin(
+            with_error(plot_data("label_probability")), "label_probability",
+            "probability of the label"),
+        "coverage": charts.coverage(plot_data("coverage")),
+        "kept": charts.kept(kept_estimates(), kept),
+        "learning_curve": charts.learning_curve(plot_data("learning_curve")),
+        "confident_failures": charts.confident_failures(
+            panels(confident_failures(judged), means, nm), classes),
+    }
 
 
 def complex_counts(frame: pd.DataFrame, row: str) -> pd.DataFrame:
     """Asteroids by complex, those without one as left open."""
-    counts = frame["complex"].fillna(charts.OPEN).value_counts()
+    counts = frame["complex"].fillna(OPEN).value_counts()
     return counts.rename_axis("complex").rename("asteroids").reset_index().assign(row=row)
 
 
-def specifications(
-    labelled: pd.DataFrame, catalogue: pd.DataFrame, classes: Sequence[str], nm: Sequence[int],
-    bins: Sequence[str], threshold: float,
-) -> tuple[dict[str, Any], pd.DataFrame]:
-    """All charts by the name of their place in the page, and the most confident failures.
-
-    Parameters
-    ----------
-    labelled : pandas.DataFrame
-        Out-of-fold predictions with the bands' reflectances.
-    catalogue : pandas.DataFrame
-        Columns complex, abstained, snr_bin.
-    classes, nm, bins : sequence
-        The complexes, the wavelengths, the names of the S/N bins.
-    threshold : float
-        Of the confidence.
-    """
-    means = pd.read_csv("reports/mean_spectra.csv").rename(
-        columns={"class": "complex", "wavelength_nm": "nm", "median": "mean"})
-    failures = confident_failures(labelled)
-    coverage = pd.read_csv(PLOTS / "coverage.csv")
+def of_catalogue(
+    catalogue: pd.DataFrame, classes: Sequence[str], bins: Sequence[str]
+) -> dict[str, Any]:
+    """The charts of shares in the catalogue (columns complex, abstained, snr_bin), by name."""
     kept = catalogue.assign(complex=catalogue["complex"].where(~catalogue["abstained"]))
-    rows = {"every class given": catalogue, "above the threshold": kept}
+    rows = {"every class given": catalogue, "kept": kept}
     by_snr = {name: kept[kept["snr_bin"] == name] for name in bins}
-    return {
-        "search-chart": charts.spectra(means, classes, searched=True),
-        "spectra": charts.spectra(means, classes, searched=False),
-        "confusion": charts.confusion(confusion(classes), classes),
-        "reliability": charts.reliability(with_error(pd.read_csv(PLOTS / "reliability.csv"))),
-        "snr": charts.accuracy_by_snr(with_error(pd.read_csv(PLOTS / "snr.csv"))),
-        "coverage": charts.coverage(coverage, float(
-            coverage.loc[coverage["threshold"] >= threshold, "coverage"].max())),
-        "shares": charts.shares(
-            pd.concat([complex_counts(frame, name) for name, frame in rows.items()]),
-            classes, list(rows), "Shares of the complexes in the whole catalogue"),
-        "shares-snr": charts.shares(
-            pd.concat([complex_counts(frame, name) for name, frame in by_snr.items()]),
-            classes, bins, "Shares of the complexes by S/N, above the threshold"),
-        "failures": charts.failures(panels(failures, means, nm), classes),
-    }, failures
+    return {name: charts.shares(
+        pd.concat([complex_counts(frame, row) for row, frame in parts.items()]), classes,
+        list(parts), title) for name, parts, title in (
+            ("shares", rows, "Shares of the complexes in the whole catalogue"),
+            ("shares_snr", by_snr, "Shares of the complexes by S/N, kept asteroids"))}

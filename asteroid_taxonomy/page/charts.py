@@ -1,8 +1,6 @@
-"""The charts of the report, as Vega-Lite specifications made with Altair.
+"""The charts of the page and of reports/figures: each a Vega-Lite specification, made once.
 
-Colours are those of Okabe & Ito (2008, Color Universal Design), which colour-blind people can
-tell apart; dashes and shapes say the same. Axes and text are drawn in the page's own colour
-(currentColor), so that they follow its dark and light appearance.
+The page draws them with Vega in the browser, the stage figures writes them as SVG.
 """
 
 from collections.abc import Sequence
@@ -11,87 +9,73 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-PALETTE = ["#0072B2", "#009E73", "#D55E00", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#999999"]
-OPEN = "left open"  # below the threshold, or without a class
-INK, FAINT = "currentColor", "#8886"
-DASHES = [[1, 0], [6, 2], [2, 2], [8, 2, 2, 2]]
-REFLECTANCE_SHOWN = (0.4, 1.8)  # of a noisy spectrum, what lies beyond is not drawn
+from asteroid_taxonomy.page.chart_style import (
+    INK,
+    OPEN,
+    PALETTE,
+    PERCENT,
+    accuracy_range,
+    colour,
+    dash,
+    finished,
+    shown,
+    wavelength,
+)
 
-alt.data_transformers.disable_max_rows()
-
-
-def finished(chart: Any, description: str) -> dict[str, Any]:
-    """Vega-Lite specification with the house's looks, described for screen readers."""
-    styled = chart.properties(description=description, background="transparent").configure(
-        font="system-ui, sans-serif").configure_axis(
-        labelColor=INK, titleColor=INK, gridColor=FAINT, domainColor=FAINT, tickColor=FAINT,
-        labelFontSize=12, titleFontSize=12, titleFontWeight="normal").configure_legend(
-        labelColor=INK, titleColor=INK, orient="top", labelFontSize=12, symbolLimit=40,
-    ).configure_header(labelColor=INK, titleColor=INK, labelFontSize=12).configure_view(
-        stroke=None).configure_title(color=INK)
-    spec: dict[str, Any] = styled.to_dict()
-    return spec
+FLAGS = ["good", "suspect", "bad"]  # 0, 1, 2 of a survey's flags
 
 
-def colour(classes: Sequence[str], open_: bool = False) -> Any:
-    """Encode a complex by colour."""
-    domain = [*classes, *([OPEN] if open_ else [])]
-    colours = [PALETTE[i % len(PALETTE)] for i in range(len(classes))] + ["#8888"] * open_
-    return alt.Color("complex:N", scale=alt.Scale(domain=domain, range=colours),
-                     legend=alt.Legend(title="Complex", symbolOpacity=1))
-
-
-def dash(classes: Sequence[str]) -> Any:
-    """Encode a complex by the dashes of its line."""
-    return alt.StrokeDash("complex:N", scale=alt.Scale(
-        domain=list(classes), range=[DASHES[i % len(DASHES)] for i in range(len(classes))]))
-
-
-def wavelength() -> Any:
-    """Axis of wavelengths."""
-    return alt.X("nm:Q", title="Wavelength (nm)", scale=alt.Scale(zero=False, nice=False),
-                 axis=alt.Axis(values=list(range(400, 2600, 100))))
-
-
-def reflectance(field: str = "mean", shown: tuple[float, float] | None = None) -> Any:
-    """Axis of reflectances."""
-    scale = alt.Scale(zero=False) if shown is None else alt.Scale(domain=shown, nice=False)
-    return alt.Y(f"{field}:Q", title="Reflectance (1 at 550 nm)", scale=scale)
-
-
-def spectra(means: pd.DataFrame, classes: Sequence[str], searched: bool) -> dict[str, Any]:
-    """Mean spectra of the complexes with their spread; with `searched`, an asteroid over them.
+def mean_spectra(
+    means: pd.DataFrame, classes: Sequence[str], normalised_at_nm: int, interactive: bool = False
+) -> dict[str, Any]:
+    """Median spectra of the complexes with their spread; if interactive, an asteroid over them.
 
     Parameters
     ----------
     means : pandas.DataFrame
-        complex, nm, mean, low, high.
+        complex, nm, median, low, high.
     classes : sequence of str
         The complexes.
-    searched : bool
-        Leave an empty data set "asteroid" (nm, mean, low, high) for the page to fill.
+    normalised_at_nm : int
+        Where every spectrum is 1.
+    interactive : bool
+        Leave a data set "asteroid" (nm, value, low, high, flag, used) for the page to fill, and
+        signals lowest and highest, the ends of the axis of reflectance.
     """
-    shown = REFLECTANCE_SHOWN if searched else None
-    base = alt.Chart(means).encode(x=wavelength(), color=colour(classes))
+    ends = {"lowest": float(means["low"].min()), "highest": float(means["high"].max())}
+    scale = alt.Scale(domain=[alt.ExprRef(name) for name in ends], nice=False, zero=False
+                      ) if interactive else alt.Scale(zero=False)
+
+    def reflectance(field: str) -> Any:
+        return alt.Y(f"{field}:Q", title=f"Reflectance (1 at {normalised_at_nm} nm)", scale=scale)
+
+    lines = colour(classes).legend(symbolType="stroke", symbolOpacity=1,
+                                   symbolFillColor="transparent")
+    base = alt.Chart(means).encode(x=wavelength(values=list(range(400, 2600, 100))))
     layers = [
         base.mark_area(opacity=0.15, clip=True).encode(
-            y=reflectance("low", shown), y2="high:Q"),
+            y=reflectance("low"), y2="high:Q", color=lines),
         base.mark_line(clip=True, strokeWidth=2).encode(
-            y=reflectance("mean", shown), strokeDash=dash(classes),
-            tooltip=["complex:N", "nm:Q", alt.Tooltip("mean:Q", format=".3f")]),
+            y=reflectance("median"), color=lines, strokeDash=dash(classes),
+            tooltip=["complex:N", "nm:Q", alt.Tooltip("median:Q", format=".3f")]),
     ]
-    if searched:
-        own = alt.Chart(alt.NamedData("asteroid")).encode(x=wavelength())
+    if interactive:
+        own = alt.Chart(alt.NamedData("asteroid")).encode(x=wavelength(), y=reflectance("value"))
+        faint = alt.condition("datum.used", alt.value(1), alt.value(0.45))
         layers += [
-            own.mark_rule(color=INK, clip=True).encode(y=reflectance("low", shown), y2="high:Q"),
-            own.mark_line(color=INK, clip=True, strokeWidth=2).encode(y=reflectance("mean",
-                                                                                    shown)),
-            own.mark_point(color=INK, filled=True, size=45, clip=True, opacity=1).encode(
-                y=reflectance("mean", shown), tooltip=["nm:Q", "mean:Q"]),
+            own.mark_rule(color=INK, clip=True, opacity=0.6).encode(
+                y=reflectance("low"), y2="high:Q"),
+            own.mark_line(color=INK, clip=True, strokeWidth=2),
+            own.mark_point(color=INK, fill=INK, size=70, clip=True).encode(
+                opacity=faint, tooltip=["nm:Q", alt.Tooltip("value:Q", format=".3f"), "flag:N"],
+                shape=alt.Shape("flag:N", title="Flag", scale=alt.Scale(
+                    domain=FLAGS, range=["circle", "triangle-up", "cross"]))),
         ]
-    text = "Mean reflectance of each complex against wavelength, with the middle two thirds"
-    return finished(alt.layer(*layers).properties(width="container", height=300),
-                    text + (", and the spectrum of the asteroid looked up" if searched else ""))
+    chart = alt.layer(*layers).properties(width="container", height=330)
+    if interactive:
+        chart = chart.add_params(*(alt.param(name=name, value=v) for name, v in ends.items()))
+    return finished(chart, "Median reflectance of each complex against wavelength, with the "
+                    "middle two thirds" + ", and the spectrum of an asteroid" * interactive)
 
 
 def confusion(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
@@ -102,14 +86,11 @@ def confusion(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
         y=alt.Y("actual:N", sort=list(classes), title="Literature"))
     cells = base.mark_rect().encode(
         color=alt.Color("share:Q", scale=alt.Scale(scheme="blues", domain=[0, 1]), legend=None),
-        tooltip=["actual", "predicted", "asteroids", alt.Tooltip("share", format=".1%")])
-    dark = alt.datum.share > 0.55
+        tooltip=["actual", "predicted", "asteroids", shown("share")])
+    ink = alt.condition(alt.datum.share > 0.55, alt.value("white"), alt.value("#111"))
     share = base.mark_text(fontSize=15, dy=-7).encode(
-        text=alt.Text("share:Q", format=".0%"),
-        color=alt.condition(dark, alt.value("white"), alt.value("#111")))
-    count = base.mark_text(fontSize=11, dy=10).encode(
-        text=alt.Text("asteroids:Q", format=","),
-        color=alt.condition(dark, alt.value("white"), alt.value("#333")))
+        text=alt.Text("share:Q", format=".0%"), color=ink)
+    count = base.mark_text(dy=11).encode(text=alt.Text("asteroids:Q", format=","), color=ink)
     side = 70 * len(classes)
     return finished((cells + share + count).properties(width=side, height=side),
                     "Confusion matrix, shares of each literature complex")
@@ -118,67 +99,100 @@ def confusion(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
 def reliability(table: pd.DataFrame) -> dict[str, Any]:
     """Accuracy against confidence; columns confidence, accuracy, low, high, asteroids."""
     scale = alt.Scale(domain=[0.2, 1])
+    x = alt.X("confidence:Q", scale=scale, title="Confidence", axis=PERCENT)
+    y = alt.Y("accuracy:Q", scale=scale, title="Accuracy", axis=PERCENT)
     diagonal = alt.Chart(pd.DataFrame({"confidence": [0.2, 1], "accuracy": [0.2, 1]})).mark_line(
-        color=INK, strokeDash=[4, 4], opacity=0.6)
-    base = alt.Chart(table)
-    points = base.mark_line(point={"size": 60}, color=PALETTE[0])
-    bars = base.mark_rule(color=PALETTE[0], clip=True).encode(y="low:Q", y2="high:Q")
-    x = alt.X("confidence:Q", scale=scale, title="Confidence", axis=alt.Axis(format="%"))
-    y = alt.Y("accuracy:Q", scale=scale, title="Accuracy", axis=alt.Axis(format="%"))
-    return finished(alt.layer(
-        diagonal.encode(x=x, y=y), bars.encode(x=x),
-        points.encode(x=x, y=y, tooltip=["asteroids", alt.Tooltip("confidence", format=".1%"),
-                                         alt.Tooltip("accuracy", format=".1%")]),
-    ).properties(width="container", height=300), "Reliability: accuracy against confidence")
+        color=INK, strokeDash=[4, 4], opacity=0.6).encode(x=x, y=y)
+    base = alt.Chart(table).encode(x=x)
+    points = base.mark_line(point={"size": 60}, color=PALETTE[0]).encode(
+        y=y, tooltip=["asteroids", shown("confidence"), shown("accuracy")])
+    bars = accuracy_range(base, color=PALETTE[0], clip=True)
+    return finished((diagonal + bars + points).properties(width="container", height=300),
+                    "Reliability: accuracy against confidence")
 
 
-def accuracy_by_snr(table: pd.DataFrame) -> dict[str, Any]:
-    """Accuracy by S/N; columns snr, accuracy, low, high, asteroids, share_of_all_asteroids."""
-    base = alt.Chart(table).encode(x=alt.X("snr:N", sort=table["snr"].tolist(),
-                                           title="Signal to noise",
-                                           axis=alt.Axis(labelAngle=-40)))
-    share = base.mark_bar(color="#8885").encode(
-        y=alt.Y("share_of_all_asteroids:Q", axis=alt.Axis(format="%"),
-                title="Share of all asteroids (bars), accuracy (points)",
-                scale=alt.Scale(domain=[0, 1])),
-        tooltip=["snr", alt.Tooltip("share_of_all_asteroids", format=".1%")])
-    rules = base.mark_rule(color=PALETTE[2], strokeWidth=2).encode(y="low:Q", y2="high:Q")
-    points = base.mark_point(color=PALETTE[2], filled=True, size=70, opacity=1).encode(
-        y="accuracy:Q", tooltip=["snr", alt.Tooltip("accuracy", format=".1%"), "asteroids"])
-    return finished((share + rules + points).properties(width="container", height=300),
-                    "Accuracy on labelled asteroids and share of all asteroids, by S/N")
+def accuracy_by_bin(table: pd.DataFrame, field: str, title: str) -> dict[str, Any]:
+    """Accuracy by bins of `field`; columns accuracy, low, high, asteroids.
 
-
-def coverage(table: pd.DataFrame, threshold_coverage: float) -> dict[str, Any]:
-    """Accuracy of the most confident; columns coverage, accuracy, threshold."""
-    base = alt.Chart(table).encode(
-        x=alt.X("coverage:Q", title="Share of asteroids that get a class",
-                axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
-        y=alt.Y("accuracy:Q", title="Accuracy on these", axis=alt.Axis(format="%"),
-                scale=alt.Scale(zero=False)),
-        tooltip=[alt.Tooltip(f"{name}:Q", format=".1%") for name in table.columns])
-    at = alt.Chart(pd.DataFrame({"coverage": [threshold_coverage]})).mark_rule(
-        color=INK, strokeDash=[4, 4]).encode(x="coverage:Q")
-    return finished((base.mark_line(color=PALETTE[0]) + at).properties(
-        width="container", height=300), "Accuracy of the most confident part against its size")
-
-
-def failures(points: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
-    """Spectra of asteroids, over the means of the complexes in question; one panel each.
-
-    Columns: panel, nm, mean, complex ("" for the asteroid itself).
+    And share_of_all_asteroids, where the table has it, as bars.
     """
-    base = alt.Chart().encode(x=alt.X("nm:Q", title=None, scale=alt.Scale(zero=False, nice=False),
-                                      axis=alt.Axis(values=[400, 700, 1000])),
-                              y=alt.Y("mean:Q", title=None, scale=alt.Scale(
-                                  domain=REFLECTANCE_SHOWN, nice=False)))
-    means = base.transform_filter("datum.complex != ''").mark_line(
-        strokeWidth=2.5, clip=True).encode(color=colour(classes), strokeDash=dash(classes))
+    base = alt.Chart(table).encode(x=alt.X(f"{field}:N", sort=table[field].tolist(), title=title,
+                                           axis=alt.Axis(labelAngle=-40)))
+    share, layers = "share_of_all_asteroids", []
+    if share in table:
+        layers.append(base.mark_bar(color="#8885").encode(
+            y=alt.Y(f"{share}:Q", axis=PERCENT), tooltip=[field, shown(share)]))
+    layers += [
+        accuracy_range(base, color=PALETTE[2], strokeWidth=2),
+        base.mark_point(color=PALETTE[2], filled=True, size=70, opacity=1).encode(
+            y=alt.Y("accuracy:Q", axis=PERCENT, scale=alt.Scale(domain=[0, 1]),
+                    title="Accuracy (points)" + ", share of all (bars)" * (share in table)),
+            tooltip=[field, shown("accuracy"), "asteroids"]),
+    ]
+    return finished(alt.layer(*layers).properties(width="container", height=300),
+                    f"Accuracy on labelled asteroids by {title}")
+
+
+def coverage(table: pd.DataFrame) -> dict[str, Any]:
+    """Accuracy of the most confident labelled ones; columns coverage, accuracy, threshold."""
+    chart = alt.Chart(table).mark_line(color=PALETTE[0]).encode(
+        x=alt.X("coverage:Q", title="Share of labelled asteroids that get a class",
+                axis=PERCENT, scale=alt.Scale(domain=[0, 1])),
+        y=alt.Y("accuracy:Q", title="Accuracy on these", axis=PERCENT,
+                scale=alt.Scale(zero=False)),
+        tooltip=[shown(name) for name in table.columns])
+    return finished(chart.properties(width="container", height=300),
+                    "Accuracy of the most confident part against its size")
+
+
+def kept(table: pd.DataFrame, asteroids: int | None) -> dict[str, Any]:
+    """Estimated accuracy of what a catalogue keeps; a line at so many kept `asteroids`.
+
+    Columns kept, threshold, estimate, accuracy, low, high.
+    """
+    base = alt.Chart(table).encode(
+        x=alt.X("kept:Q", title="Asteroids kept", axis=alt.Axis(format=",d", tickCount=7)),
+        color=alt.Color("estimate:N", title="Estimate", sort=None, scale=alt.Scale(range=PALETTE)))
+    chart = base.mark_area(opacity=0.2).encode(
+        y=alt.Y("low:Q", axis=PERCENT, scale=alt.Scale(zero=False), title="Accuracy on these"),
+        y2="high:Q")
+    chart += base.mark_line().encode(y="accuracy:Q", strokeDash=alt.StrokeDash(
+        "estimate:N", title="Estimate", sort=None), tooltip=[
+            "estimate", alt.Tooltip("kept", format=","), "threshold", shown("accuracy")])
+    if asteroids is not None:
+        chart += alt.Chart(pd.DataFrame({"kept": [asteroids]})).mark_rule(
+            color=INK, strokeDash=[4, 4]).encode(x="kept:Q")
+    return finished(chart.properties(width="container", height=300),
+                    "Estimated accuracy of the kept asteroids against their number")
+
+
+def learning_curve(table: pd.DataFrame) -> dict[str, Any]:
+    """Accuracy by how much was learned from; columns share, accuracy."""
+    chart = alt.Chart(table).mark_line(color=PALETTE[0], point={"size": 60}).encode(
+        x=alt.X("share:Q", title="Share of the training data", axis=PERCENT),
+        y=alt.Y("accuracy:Q", title="Accuracy", axis=PERCENT, scale=alt.Scale(zero=False)),
+        tooltip=[shown("share"), shown("accuracy")])
+    return finished(chart.properties(width="container", height=300),
+                    "Accuracy against the share of the training data")
+
+
+def confident_failures(points: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
+    """Spectra of asteroids, over the medians of the complexes in question; one panel each.
+
+    Columns: panel, nm, value, complex ("" for the asteroid itself). Each panel has its own scale:
+    one odd spectrum would flatten the others.
+    """
+    base = alt.Chart().encode(
+        x=wavelength(values=[400, 700, 1000]).title(None),
+        y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=4)))
+    medians = base.transform_filter("datum.complex != ''").mark_line(strokeWidth=2.5).encode(
+        color=colour(classes), strokeDash=dash(classes))
     own = base.transform_filter("datum.complex == ''").mark_line(
-        color=INK, point={"color": INK, "size": 14, "clip": True}, strokeWidth=1, clip=True)
-    chart = alt.layer(means, own, data=points).properties(width=135, height=100).facet(
-        facet=alt.Facet("panel:N", title=None, sort=points["panel"].unique().tolist()), columns=5)
-    return finished(chart, "Spectra of the most confident failures over the mean spectra of the "
+        color=INK, point={"color": INK, "size": 14}, strokeWidth=1)
+    chart = alt.layer(medians, own, data=points).properties(width=130, height=100).facet(
+        facet=alt.Facet("panel:N", title=None, sort=points["panel"].unique().tolist()), columns=5
+        ).resolve_scale(y="independent")
+    return finished(chart, "Spectra of the most confident failures over the median spectra of the "
                            "complexes predicted and in the literature")
 
 
@@ -187,8 +201,7 @@ def shares(table: pd.DataFrame, classes: Sequence[str], order: Sequence[str],
     """Stacked shares of the complexes; columns row, complex, asteroids."""
     rank = {name: i for i, name in enumerate([*classes, OPEN])}
     bars = alt.Chart(table.assign(rank=table["complex"].map(rank))).mark_bar().encode(
-        x=alt.X("asteroids:Q", stack="normalize", title="Share of asteroids",
-                axis=alt.Axis(format="%")),
+        x=alt.X("asteroids:Q", stack="normalize", title="Share of asteroids", axis=PERCENT),
         y=alt.Y("row:N", sort=list(order), title=None, axis=alt.Axis(labelLimit=130)),
         color=colour(classes, open_=True), order="rank:Q",
         tooltip=["row", "complex", alt.Tooltip("asteroids", format=",")])

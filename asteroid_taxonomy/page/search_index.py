@@ -1,25 +1,31 @@
 """Every asteroid's spectrum and probabilities, small enough to stand in one page.
 
 Numbers become integers of a fixed step, columns follow each other, the whole is compressed and
-written in base64. The page knows where each column lies from `layout`.
+written in base64. The page knows where each column lies from the layout.
 """
 
 import base64
 import gzip
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 
 from asteroid_taxonomy.asteroids import error_columns, flag_columns, matrix, reflectance_columns
 
 STEP = 0.001  # of reflectances and errors; the median error is 0.03
 PROBABILITY_STEP = 0.0001
-NO_NUMBER = -(2**31)
+NO_NUMBER = -(2**63)
 MISSING = -(2**15)  # of a reflectance
 UNKNOWN = 2**16 - 1  # of a probability or an error
+NO_FLAG = 2**8 - 1
+ALIGNED = 8  # bytes: where a column of whatever type may begin
+# asteroids that people have heard of, by number and name: offered where the catalogue has them
+FAMOUS = {433: "Eros", 4: "Vesta", 1: "Ceres", 162173: "Ryugu", 16: "Psyche"}
 
 
 def quantised(
@@ -32,15 +38,28 @@ def quantised(
     return np.where(np.isnan(values), null, rounded).astype(dtype)
 
 
-def codes(values: Sequence[str | None], names: Sequence[str]) -> npt.NDArray[np.uint8]:
-    """Position of each value in `names` plus 1; 0 for None."""
+def codes(values: Sequence[str | None], names: Sequence[str]) -> npt.NDArray[np.uint16]:
+    """Position of each value in `names` plus 1; 0 for None and for what is not among them."""
     place = {name: i for i, name in enumerate(names, 1)}
-    return np.array([place[v] if v is not None else 0 for v in values], np.uint8)
+    return np.array([place.get(value, 0) for value in values], np.uint16)
+
+
+def chips(catalogue: pd.DataFrame, classes: Sequence[str]) -> list[tuple[str, int]]:
+    """Name and row of asteroids to begin with: famous ones, or the brightest of each complex."""
+    called = catalogue["name"].str.lower()
+    out = [(name, int(rows[0])) for number, name in FAMOUS.items() if len(rows := np.flatnonzero(
+        (catalogue["number"] == number) & (called == name.lower())))]
+    if out:
+        return out
+    brightest = catalogue.reset_index().sort_values("snr", ascending=False)
+    rows = [int(found.iloc[0]) for name in classes
+            if len(found := brightest.loc[brightest["complex"] == name, "index"])]
+    return [(str(catalogue["name"].iloc[row]), row) for row in rows]
 
 
 def encoded(
-    catalogue: pa.Table, asteroids: pa.Table, wavelengths_nm: Sequence[int],
-    classes: Sequence[str], bins: Sequence[str],
+    catalogue: pa.Table, asteroids: pa.Table, target: Sequence[str | None],
+    wavelengths_nm: Sequence[int], classes: Sequence[str], bins: Sequence[str],
 ) -> tuple[str, dict[str, Any]]:
     """Base64 of all columns, and their layout: name -> [type, offset in bytes, length].
 
@@ -48,17 +67,16 @@ def encoded(
     ----------
     catalogue, asteroids : pyarrow.Table
         The same asteroids in the same order.
+    target : sequence of str or None
+        The complex that each one's label stands for.
     wavelengths_nm, classes, bins : sequence
-        The grid in nm, the complexes, the names of the S/N bins.
+        The grid in nm, of any length; the complexes; the names of the S/N bins.
     """
-    flags = matrix(asteroids, flag_columns(wavelengths_nm)).astype(np.uint32)
-    two_bits = (flags << (2 * np.arange(len(wavelengths_nm), dtype=np.uint32))).sum(axis=1)
     literature = sorted({c for c in catalogue["literature_class"].to_pylist() if c})
-    number = catalogue["number"].fill_null(NO_NUMBER).to_numpy()
-    columns: Mapping[str, npt.NDArray[Any]] = {  # the widest first: offsets stay aligned
-        "number": number.astype(np.int32),
+    columns: Mapping[str, npt.NDArray[Any]] = {
+        "number": catalogue["number"].fill_null(NO_NUMBER).to_numpy(),
         "snr": catalogue["snr"].to_numpy().astype(np.float32),
-        "flags": two_bits.astype(np.uint32),
+        "flags": quantised(matrix(asteroids, flag_columns(wavelengths_nm)), 1, np.uint8, NO_FLAG),
         "reflectance": quantised(matrix(asteroids, reflectance_columns(wavelengths_nm)), STEP,
                                  np.int16, MISSING),
         "error": quantised(matrix(asteroids, error_columns(wavelengths_nm)), STEP, np.uint16,
@@ -66,22 +84,24 @@ def encoded(
         "probability": quantised(matrix(catalogue, [f"probability_{c}" for c in classes]),
                                  PROBABILITY_STEP, np.uint16, UNKNOWN),
         "literature": codes(catalogue["literature_class"].to_pylist(), literature),
+        "target": codes(target, classes),
         "bin": codes(catalogue["snr_bin"].to_pylist(), bins),
         "abstained": catalogue["abstained"].to_numpy().astype(np.uint8),
         "in_training": catalogue["in_training"].to_numpy().astype(np.uint8),
-        "name": np.frombuffer("\n".join(catalogue["name"].fill_null("").to_pylist()).encode(),
-                              np.uint8),
+        # as JSON: whatever character a name has, the next one stays the next one
+        "name": np.frombuffer(json.dumps(catalogue["name"].fill_null("").to_pylist(),
+                                         ensure_ascii=False).encode(), np.uint8),
     }
     layout: dict[str, list[Any]] = {}
-    parts, offset = [], 0
+    whole = bytearray()
     for name, values in columns.items():
-        raw = np.ascontiguousarray(values.astype(values.dtype.newbyteorder("<"))).tobytes()
-        layout[name] = [values.dtype.name, offset, values.size]
-        parts.append(raw)
-        offset += len(raw)
-    packed = gzip.compress(b"".join(parts), mtime=0)
+        layout[name] = [values.dtype.name, len(whole), values.size]
+        whole += np.ascontiguousarray(values.astype(values.dtype.newbyteorder("<"))).tobytes()
+        whole += bytes(-len(whole) % ALIGNED)
+    packed = gzip.compress(whole, mtime=0)
     return base64.b64encode(packed).decode(), {
         "columns": layout, "literature": literature, "bins": list(bins), "step": STEP,
         "probability_step": PROBABILITY_STEP, "missing": MISSING, "unknown": UNKNOWN,
-        "no_number": NO_NUMBER, "wavelengths_nm": list(wavelengths_nm), "classes": list(classes),
+        "no_flag": NO_FLAG, "no_number": str(NO_NUMBER),  # a number of JavaScript would round it
+        "wavelengths_nm": list(wavelengths_nm), "classes": list(classes),
     }

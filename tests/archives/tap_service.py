@@ -1,4 +1,4 @@
-"""A small TAP service on 127.0.0.1: UWS jobs, TAP_SCHEMA, COUNT(*), and faults to order.
+"""A small TAP service on 127.0.0.1: /sync, UWS jobs, TAP_SCHEMA, COUNT(*), faults to order.
 
 Tables are lists of text, so that a test can serve what no database would. Everything that goes
 wrong is switched on by a test through the attributes of `Service`.
@@ -43,10 +43,15 @@ class Service:
     hard_maxrec : the service's own row limit; mark_overflow: whether it says so, in a VOTable
     render : (names, rows) -> bytes, in place of plain CSV
     phases : what a started job goes through; the last one stays
+    first_phases : what the first jobs go through instead, a list each
     job_error : message of the job's error page
     steps : "METHOD step" -> functions of the request's handler, used up one by one; True: handled
     send_data : (handler, body) sends the body of a data answer in its own way
+    refusals : messages of error pages that come in place of data, used up one by one
     units : units by column that TAP_SCHEMA gives; list_columns: whether it lists any column
+    schema_error : message of an error page in place of any answer of TAP_SCHEMA
+    location : (job's address) -> the Location that is sent; redirect: the status it comes with
+    zip_everything : a proxy before the service zips every body, and says so
     """
 
     def __init__(self, tables):
@@ -64,6 +69,8 @@ class Service:
         self.edit, self.counts, self.hard_maxrec, self.mark_overflow = None, [], None, False
         self.render, self.phases, self.job_error = to_csv, ["COMPLETED"], "no reason"
         self.steps, self.send_data, self.units, self.list_columns = {}, None, {}, True
+        self.first_phases, self.refusals, self.schema_error = [], [], None
+        self.location, self.redirect, self.zip_everything = (lambda address: address), 303, False
 
     def __enter__(self):
         self._thread.start()
@@ -85,6 +92,8 @@ class Service:
         match = re.fullmatch(r"SELECT (.+?) FROM (\S+)(?: WHERE (.+))?", adql)
         names, table, where = match.groups()
         if table == "TAP_SCHEMA.columns":
+            if self.schema_error:
+                return error_page(self.schema_error)
             found = self.lookup(re.search(r"IN \('([^']+)'", where)[1])
             listed = found[0] if found and self.list_columns else []
             return to_csv(["column_name", "unit"], [[n, self.units.get(n)] for n in listed])
@@ -92,18 +101,28 @@ class Service:
         if found is None:
             return error_page(f"Could not locate table {table}")
         columns, rows = found
-        if where:
-            other, = re.findall(r"source_id IN \(SELECT source_id FROM (\S+)\)", where)
+        for other in re.findall(r"source_id IN \(SELECT source_id FROM (\S+)\)", where or ""):
             names_there, rows_there = self.lookup(other)
             at = names_there.index("source_id")
             there = {row[at] for row in rows_there}
-            rows = [row for row in rows if row[0] in there]
+            rows = [row for row in rows if row[columns.index("source_id")] in there]
+        for name, sign, value in re.findall(r"(\w+) (<=|>) (-?\d+)", where or ""):
+            at, value = columns.index(name), int(value)
+            rows = [row for row in rows if (int(row[at]) <= value) == (sign == "<=")]
+        if extreme := re.match(r"(MIN|MAX)\((\w+)\)", names):
+            values = [int(row[columns.index(extreme[2])]) for row in rows]
+            return to_csv(["n_rows"], [[str((min if extreme[1] == "MIN" else max)(values))]])
         if names.startswith("COUNT(*)"):
             counted = self.counts[0] if self.counts else len(rows)
             self.counts = self.counts[1:] or self.counts
             return to_csv(["n_rows"], [[str(counted)]])
+        if self.refusals:
+            return error_page(self.refusals.pop(0))
         wanted = [name.strip().strip('"').lower() for name in names.split(",")]
-        at = [[c.lower() for c in columns].index(name) for name in wanted]
+        lower = [c.lower() for c in columns]
+        if unknown := [name for name in wanted if name not in lower]:
+            return error_page(f"1 unresolved identifiers: {unknown[0]}")
+        at = [lower.index(name) for name in wanted]
         names = [columns[i] for i in at]
         rows = [[row[i] for i in at] for row in rows]
         if self.edit:
@@ -149,17 +168,20 @@ def _handler_of(service):
             self.handle_uws("POST", {k.upper(): v[0] for k, v in form.items()})
 
         def handle_uws(self, method, form):
-            # /tap/async/<jobid>/<step>
-            jobid, step = (self.path.split("/") + ["", ""])[3:5]
-            step = step or ("create" if not jobid else "job")
+            # /tap/sync, or /tap/async/<jobid>/<step>
+            door, jobid, step = (self.path.split("/") + ["", ""])[2:5]
+            step = "sync" if door == "sync" else step or ("create" if not jobid else "job")
             service.log.append(f"{method} {step}")
             faults = service.steps.get(f"{method} {step}", [])
             if faults and faults.pop(0)(self):
                 return None
+            if step == "sync":
+                return self.send_answer(form["QUERY"], int(form["MAXREC"]))
             if step == "create":
                 jobid = str(len(service.log))
                 service.jobs[jobid] = (form["QUERY"], int(form["MAXREC"]), [])
-                return self.send(303, b"", Location=f"{service.url}/async/{jobid}")
+                return self.send(service.redirect, b"", Location=service.location(
+                    f"{service.url}/async/{jobid}"))
             if jobid not in service.jobs:
                 return self.send(404, b"<html><title>no such job</title></html>")
             adql, maxrec, phases = service.jobs[jobid]
@@ -167,22 +189,28 @@ def _handler_of(service):
                 del service.jobs[jobid]
                 return self.send(303, b"", Location=f"{service.url}/async")
             if step == "phase" and method == "POST":
-                phases.extend(service.phases)
-                return self.send(303, b"", Location=f"{service.url}/async/{jobid}")
+                phases.extend(service.first_phases.pop(0) if service.first_phases
+                              else service.phases)
+                return self.send(service.redirect, b"", Location=f"{service.url}/async/{jobid}")
             if step == "phase":
                 now = phases.pop(0) if len(phases) > 1 else (phases or ["PENDING"])[0]
                 return self.send(200, now.encode())
             if step == "error":
                 return self.send(200, error_page(service.job_error))
             if step == "results":
-                body = service.answer(adql, maxrec)
-                is_data = "COUNT(*)" not in adql and "TAP_SCHEMA" not in adql
-                if is_data and service.send_data:
-                    return service.send_data(self, body)
-                return self.send(200, body)
+                return self.send_answer(adql, maxrec)
             return self.send(200, b"<uws:job/>")
 
+        def send_answer(self, adql, maxrec):
+            body = service.answer(adql, maxrec)
+            is_data = "AS n_rows" not in adql and "TAP_SCHEMA" not in adql
+            if is_data and service.send_data:
+                return service.send_data(self, body)
+            return self.send(200, body)
+
         def send(self, status, body, **headers):
+            if service.zip_everything:
+                body, headers = gzip.compress(body), {**headers, "Content_Encoding": "gzip"}
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name.replace("_", "-"), str(value))

@@ -15,7 +15,7 @@ from asteroid_taxonomy import console as cli
 from asteroid_taxonomy.catalogue import read_catalogue
 from asteroid_taxonomy.commands import classify as classify_file
 from asteroid_taxonomy.console import PipelineError
-from asteroid_taxonomy.onnx_model.contract import ONNX_PATH
+from asteroid_taxonomy.onnx_model.description import ONNX_PATH
 from tests.project_fixtures import TOP, simulated_params
 
 BANDS = simulated_params()["bands"]["wavelengths_nm"]

@@ -7,7 +7,8 @@ import yaml
 
 from asteroid_taxonomy.learning.model_file import MODEL_PATH, load_model, steps
 from asteroid_taxonomy.learning.models import MODELS
-from asteroid_taxonomy.onnx_model.contract import ML_MODELS, ONNX_PATH
+from asteroid_taxonomy.onnx_model.contract import ML_MODELS
+from asteroid_taxonomy.onnx_model.description import ONNX_PATH
 from stages import export, train, verify
 from tests.project_fixtures import TOP
 

@@ -9,13 +9,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from asteroid_taxonomy.commands import show_model
-from asteroid_taxonomy.onnx_model.contract import (
-    ONNX_PATH,
-    Contract,
-    check_contract,
-    metadata,
-    read_onnx,
-)
+from asteroid_taxonomy.onnx_model.contract import Contract, check_contract, metadata, read_onnx
+from asteroid_taxonomy.onnx_model.description import ONNX_PATH
 from asteroid_taxonomy.onnx_model.graph import pick_bands, to_onnx
 from stages import export
 

@@ -14,7 +14,7 @@ from asteroid_taxonomy.asteroids import used_band_numbers
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.learning.model_file import load_model, steps
 from asteroid_taxonomy.onnx_model import parity
-from asteroid_taxonomy.onnx_model.contract import ONNX_PATH
+from asteroid_taxonomy.onnx_model.description import ONNX_PATH
 from asteroid_taxonomy.onnx_model.graph import to_onnx
 from stages import verify
 from tests.project_fixtures import simulated_params

@@ -1,0 +1,78 @@
+// The asteroids of the catalogue: unpacked from the page, found by number or name.
+
+async function unpack(packed) {
+  const stream = new Blob([bytesOf(packed)]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const bytes = await new Response(stream).arrayBuffer(), table = {};
+  const types = { int64: BigInt64Array, float32: Float32Array, int16: Int16Array,
+                  uint16: Uint16Array, uint8: Uint8Array };
+  for (const [name, [type, offset, size]] of Object.entries(L.columns))
+    table[name] = new types[type](bytes, offset, size);
+  table.name = JSON.parse(new TextDecoder().decode(table.name));
+  table.plain = table.name.map(plain);
+  // the digits, because a number of JavaScript rounds beyond 2^53; "" for the unnumbered
+  const none = BigInt(L.no_number);
+  table.number = Array.from(table.number, (number) => (number === none ? "" : String(number)));
+  // of two with one name, the first is found
+  table.rowOfName = new Map(table.plain.map((name, row) => [name, row]).reverse());
+  table.rowOfNumber = new Map(table.number.map((number, row) => [number, row]).reverse());
+  table.rowOfNumber.delete("");
+  return table;
+}
+
+// names as people type them: any case, 1974_FV1, curly or doubled apostrophes
+const plain = (text) => text.toLowerCase().replace(/_/g, " ").replace(/[‘’`´]|''/g, "'")
+  .replace(/\s+/g, " ").trim();
+
+const titleOf = (row) => (table.number[row] && `(${table.number[row]}) `) + table.name[row];
+
+// the row of 433, (433), Eros, 433 Eros or (433) Eros
+function find(query) {
+  const wanted = plain(query), asked = wanted.match(/^\(?(\d+)\)?(?: (.*))?$/);
+  if (table.rowOfName.has(wanted)) return table.rowOfName.get(wanted);
+  const row = asked ? table.rowOfNumber.get(asked[1].replace(/^0+(?=\d)/, "")) : undefined;
+  return row === undefined || (asked[2] && asked[2] !== table.plain[row]) ? undefined : row;
+}
+
+function beginningWith(query, most) {
+  const wanted = plain(query).replace(/^\((\d+)\)?$/, "$1"), rows = [];
+  for (let row = 0; wanted && row < table.plain.length && rows.length < most; row++)
+    if (table.plain[row].startsWith(wanted) || table.number[row].startsWith(wanted)) rows.push(row);
+  return rows;
+}
+
+function spectrumOf(row) {
+  const bands = L.wavelengths_nm.length, take = (column) => Array.from(
+    table[column].subarray(row * bands, (row + 1) * bands));
+  return {
+    row, title: titleOf(row), snr: table.snr[row],
+    values: take("reflectance").map((r) => (r === L.missing ? NaN : r * L.step)),
+    errors: take("error").map((e) => (e === L.unknown ? 0 : e * L.step)),
+    flags: take("flags"),
+  };
+}
+
+// null where a band that the model needs is missing
+function catalogueProbabilities(row) {
+  const n = L.classes.length;
+  const stored = Array.from(table.probability.subarray(row * n, (row + 1) * n));
+  return stored[0] === L.unknown ? null : stored.map((p) => p * L.probability_step);
+}
+
+// rows of the bright asteroids whose spectra differ least from this one in the bands of the model
+function neighbours(values, besides, most = 6) {
+  const bands = L.wavelengths_nm.length, close = [];
+  for (let row = 0; row < table.snr.length; row++) {
+    if (row === besides || !(table.snr[row] >= L.bright)) continue;
+    let sum = 0, farthest = close.length < most ? Infinity : close[most - 1][0];
+    for (const j of L.used) {
+      const r = table.reflectance[row * bands + j];
+      sum += r === L.missing ? Infinity : (r * L.step - values[j]) ** 2;
+    }
+    if (sum < farthest) {
+      close.push([sum, row]);
+      close.sort((a, b) => a[0] - b[0]);
+      close.length = Math.min(close.length, most);
+    }
+  }
+  return close.map(([, row]) => row);
+}
