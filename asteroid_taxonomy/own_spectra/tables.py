@@ -21,11 +21,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from asteroid_taxonomy.console import PipelineError
+from asteroid_taxonomy.console import PipelineError, plain
 from asteroid_taxonomy.own_spectra import text
 from asteroid_taxonomy.own_spectra.text import MAX_COLUMNS
 from asteroid_taxonomy.own_spectra.units import NotSpectra
-from asteroid_taxonomy.own_spectra.unpacking import opened, printable
+from asteroid_taxonomy.own_spectra.unpacking import opened
 
 BATCH_ROWS = 1 << 14
 SAMPLE_ROWS = 2000
@@ -59,12 +59,12 @@ def readable(path: Path) -> Iterator[None]:
     except PipelineError:
         raise
     except NotSpectra as problem:
-        raise PipelineError(printable(f"{path} {problem}")) from None
+        raise PipelineError(plain(f"{path} {problem}")) from None
     except FileNotFoundError:
-        raise PipelineError(printable(f"{path} does not exist; check the path")) from None
+        raise PipelineError(plain(f"{path} does not exist; check the path")) from None
     except Exception as error:  # parsers raise what they like where a file is damaged
         said = " ".join(str(error).split())[:300] or type(error).__name__
-        raise PipelineError(printable(f"{path} cannot be read: {said}; correct the file, or save "
+        raise PipelineError(plain(f"{path} cannot be read: {said}; correct the file, or save "
                                       "it anew")) from None
 
 
