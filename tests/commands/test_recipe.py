@@ -25,6 +25,15 @@ def test_a_key_that_params_do_not_have_is_refused():
         merged({"train": {}}, {"trian": {}})
 
 
+def test_the_complexes_of_a_recipe_replace_those_of_params():
+    params, chosen = ({"taxonomy": {"unknown_class": None, "complexes": complexes}}
+                      for complexes in ({"C": ["C"], "O": ["D"]}, {"C": ["C", "D"], "M": ["E"]}))
+    assert merged(params, chosen) == chosen
+    assert list(recipe.overrides(chosen)) == [
+        "taxonomy.unknown_class=null", "~taxonomy.complexes",
+        '+taxonomy.complexes.C=["C", "D"]', '+taxonomy.complexes.M=["E"]']
+
+
 def test_nested_keys_are_written_with_dots():
     assert list(recipe.flat({"a": {"b": {"c": 1}}, "d": [2]})) == [("a.b.c", 1), ("d", [2])]
 
