@@ -58,6 +58,13 @@ function catalogueProbabilities(row) {
   return stored[0] === L.unknown ? null : stored.map((p) => p * L.probability_step);
 }
 
+// how far the networks of the ensemble differ; null where the model is none
+function catalogueSpread(row) {
+  const n = L.classes.length;
+  const stored = Array.from(table.spread.subarray(row * n, (row + 1) * n));
+  return stored[0] === L.unknown ? null : stored.map((s) => s * L.probability_step);
+}
+
 // rows of the bright asteroids whose spectra differ least from this one in the bands of the model
 function neighbours(values, besides, most = 6) {
   const bands = L.wavelengths_nm.length, close = [];
