@@ -90,8 +90,7 @@ def test_failures_lead_to_the_look_up(page):
     panels = page.locator("#confident_failures")
     panels.scroll_into_view_if_needed()
     panels.locator("svg").wait_for()
-    name = panels.locator(".role-column-header, .role-row-header, .role-header text"
-                          ).first.text_content().split(":")[0]
+    name = panels.locator(".role-title-text text").first.text_content().split(":")[0]
     panels.locator(".mark-line path").first.click(force=True)
     page.get_by_role("status").get_by_text(f"{name} is shown").wait_for()
     page.get_by_text("As a table").click()

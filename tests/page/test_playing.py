@@ -93,7 +93,7 @@ def test_a_missing_band_can_be_filled(page):
     page.get_by_text("990 nm, which the model needs, is missing").wait_for()
     assert probabilities(page) == []
     handle(page, 990).press("ArrowUp")
-    page.get_by_text("Most probable").wait_for()
+    page.locator("#verdict").get_by_text("Most probable").wait_for()
     assert len(probabilities(page)) == 4
 
 
@@ -139,7 +139,7 @@ def test_what_cannot_be_classified_is_said(page, text, sentence):
     page.get_by_text("Your own spectrum").click()
     page.fill("#paste", text)
     page.get_by_text("Classify it").click()
-    page.get_by_text(sentence).wait_for()
+    page.locator("#status, #verdict").filter(has_text=sentence).wait_for()
     assert probabilities(page) == []
 
 
@@ -180,6 +180,7 @@ def test_a_model_that_the_page_cannot_compute_leaves_the_look_up(tmp_path, open_
 
 @SCREENS
 def test_every_chart_is_drawn_where_room_was_kept_and_nothing_is_wider_than_the_screen(page):
+    page.locator("#neighbours button").first.wait_for()
     before = page.evaluate("document.documentElement.scrollHeight")
     for figure in page.locator("figure > div[id]:not(#handles)").all():
         figure.scroll_into_view_if_needed()

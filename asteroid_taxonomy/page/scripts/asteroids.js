@@ -19,9 +19,10 @@ async function unpack(packed) {
   return table;
 }
 
-// names as people type them: any case, 1974_FV1, curly or doubled apostrophes
-const plain = (text) => text.toLowerCase().replace(/_/g, " ").replace(/[‘’`´]|''/g, "'")
-  .replace(/\s+/g, " ").trim();
+// names as people type them: any case, 1974_FV1, 1974FV1, curly or doubled apostrophes
+// (as asteroid_taxonomy/designations.py has it)
+const plain = (text) => text.toLowerCase().replace(/[_\s]+/g, " ").trim().replace(/['‘’`´]+/g, "'")
+  .replace(/^((?:1[89]|20)\d\d) ?([a-hj-y][a-hj-z]) ?(\d*)$/, "$1 $2$3");
 
 const titleOf = (row) => (table.number[row] && `(${table.number[row]}) `) + table.name[row];
 

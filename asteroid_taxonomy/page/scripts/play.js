@@ -44,6 +44,7 @@ function forget() {
   current = guess = null;
   $("answer").hidden = $("values").hidden = $("guess").hidden = $("handles").hidden = true;
   $("play").classList.add("empty");
+  showProbabilities(null);
   $("neighbours").replaceChildren();
   $("h-neighbours").hidden = true;
   history.replaceState(null, "", location.pathname + location.search);
