@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from os import PathLike
 
-    from asteroid_taxonomy.predict import Model
+    from asteroid_taxonomy.commands.predict import Model
 
 __version__ = "0.1.0"
 
@@ -27,6 +27,6 @@ def load(path: str | PathLike[str] | None = None) -> Model:
     PipelineError
         No such file, or not a classifier of this project.
     """
-    from asteroid_taxonomy.predict import load_model
+    from asteroid_taxonomy.commands.predict import load_model
 
     return load_model(path)

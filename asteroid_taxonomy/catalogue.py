@@ -7,8 +7,10 @@ as VOTable and FITS.
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -125,3 +127,40 @@ def read_catalogue(name: str) -> tuple[pa.Table, dict[str, str]]:
         raise PipelineError(f"{path} has other columns than this version writes; run "
                             "`dvc repro classify` to make it anew")
     return table, said
+
+
+def nullable(values: npt.NDArray[np.floating]) -> pa.Array:
+    """A float32 column, null for NaN."""
+    return pa.array(values.astype(np.float32), mask=np.isnan(values))
+
+
+def by_snr(table: pa.Table, names: Sequence[str]) -> list[list[Any]]:
+    """Rows of bin of S/N, complex, asteroids, and how many of these are kept."""
+    frame = table.select(["snr_bin", "complex", "abstained"]).to_pandas()
+    kept = (~frame["abstained"]).groupby([frame["snr_bin"], frame["complex"]])
+    found = {key: (len(group), int(group.sum())) for key, group in kept}
+    return [[*key, *found[key]] for key in sorted(found, key=lambda k: (names.index(k[0]), k[1]))]
+
+
+def counts(
+    table: pa.Table, target: npt.NDArray[np.object_], classes: Sequence[str]
+) -> dict[str, Any]:
+    """Asteroids by complex, with abstention (_kept) and without.
+
+    Also the share on which the catalogue and `target`, the label, agree: of asteroids trained on,
+    out of fold, and of those held out.
+    """
+    frame = table.select(["complex", "abstained", "in_training", "flagged_bands_used"]).to_pandas()
+    kept = frame[~frame["abstained"]]
+    out: dict[str, Any] = {
+        "asteroids": len(frame), "classified": int(frame["complex"].count()), "kept": len(kept),
+        "kept_flagged": int((kept["flagged_bands_used"] != "").sum()),
+        **{f"complex_{name}{end}": int((rows["complex"] == name).sum())
+           for name in classes for end, rows in (("", frame), ("_kept", kept))}}
+    known = pa.array(target, pa.string()).is_valid().to_numpy(zero_copy_only=False)
+    agrees = (frame["complex"] == target)[known & frame["complex"].notna()]
+    for name, part in (("out_of_fold", agrees[frame["in_training"]]),
+                       ("held_out", agrees[~frame["in_training"]])):
+        out |= {f"{name}_asteroids": len(part),
+                f"{name}_agreement": float(part.mean()) if len(part) else None}
+    return out

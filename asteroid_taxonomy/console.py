@@ -10,13 +10,13 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NoReturn
 
 EXAMPLES = 3  # keys that an error names when rows are at fault
 PLAIN_LINE_EVERY_S = 5.0  # where stderr is not a terminal (CI logs), one line this often
 
-written: list[Path] = []  # what this process has put into place, so that the last words are true
+# what this process has put into place, so that its last words are true
+written: list[os.PathLike[str]] = []
 
 
 class PipelineError(Exception):

@@ -6,7 +6,6 @@ params, and what the first one writes then would be taken for the second one's. 
 without DVC (by hand, under nohup, as a daemon) may lose its parent and carries on.
 """
 
-import ctypes
 import os
 import signal
 import sys
@@ -35,6 +34,8 @@ def begin() -> None:
     import psutil  # DVC needs it anyway; 15 ms that only stages under DVC pay
 
     if sys.platform == "linux":
+        import ctypes
+
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     for process in psutil.Process().parents():
         _dvc[:] = [process]
@@ -43,7 +44,8 @@ def begin() -> None:
                 break
         except psutil.Error:
             break
-    if not _dvc or (_dvc[0].pid == 1 and "dvc" not in " ".join(_dvc[0].cmdline())):
+    # dvc may be a program or a Python that runs it; who adopts orphans is neither
+    if not _dvc or not any(name in " ".join(_dvc[0].cmdline()) for name in ("dvc", "python")):
         sys.exit(say(f"error: {ORPHANED}", 1))
 
 

@@ -126,7 +126,9 @@ def check_crossmatched(
         Whatever does not hold, with what came.
     """
     labels = counts["labelled"] + counts["labels_without_spectrum"]
-    medians = table.groupby("complex")[[f"reflectance_{nm}" for nm in wavelengths_nm]].median()
+    bands = [f"reflectance_{nm}" for nm in wavelengths_nm]
+    labelled = table.loc[table["complex"].notna(), ["complex", *bands]]  # a few of all
+    medians = labelled.groupby("complex").median()
     medians.columns = list(wavelengths_nm)
     # where nothing is expected yet: the band that tells most
     telling = (expected or {}).get("complex_reflectance") or medians.std().nlargest(1).index
@@ -134,7 +136,7 @@ def check_crossmatched(
         "numbers_disagree": counts["asteroids_number_disagrees_with_spectra"]
         / max(counts["asteroids"], 1),
         "labelled_share": counts["labelled"] / max(labels, 1),
-        "complex_shares": table["complex"].value_counts(normalize=True).sort_index().to_dict(),
+        "complex_shares": labelled["complex"].value_counts(normalize=True).sort_index().to_dict(),
         "complex_reflectance": {nm: medians[nm].to_dict() for nm in telling},
     }, expected)
 

@@ -37,7 +37,6 @@ from asteroid_taxonomy.console import PipelineError, run
 from asteroid_taxonomy.files import atomic, read_parquet
 from asteroid_taxonomy.params import load_params
 from asteroid_taxonomy.raw_tables import (
-    LABELS,
     LABELS_PATH,
     SIMULATED,
     SOURCE_MAPPING,

@@ -1,8 +1,8 @@
-"""Write the figures of the committed runs into README.md, between its markers.
+"""Write the figures of the committed runs into README.md and docs/, between their markers.
 
     python -m benchmarks.readme
 
-Not a stage: README.md is prose that carries tables. tests/test_repository.py fails where the
+Not a stage: these pages are prose that carries tables. tests/test_repository.py fails where the
 figures are not those of the committed runs.
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from asteroid_taxonomy.console import PipelineError, run
 from asteroid_taxonomy.files import atomic, read_json
 
-README = Path("README.md")
+PAGES = [Path("README.md"), *sorted(Path("docs").glob("*.md"))]
 
 
 def results() -> str:
@@ -75,8 +75,8 @@ def cost() -> str:
 
 
 def runtimes() -> str:
-    """The table, in Markdown, from reports/runtimes.json."""
-    report = read_json(Path("reports/runtimes.json"))
+    """The table, in Markdown, from benchmarks/results/runtimes.json."""
+    report = read_json(Path("benchmarks/results/runtimes.json"))
     lines = ["| runtime | version | largest difference of a probability |", "|---|---|---|"]
     lines += [f"| {row['runtime']} | {row['version']} | {row['max_difference']:.0e} |"
               for row in report["runtimes"]]
@@ -139,23 +139,25 @@ BLOCKS = {
 }
 
 
-def fresh(text: str) -> str:
-    """`text` with each block between its markers made anew."""
+def fresh(pages: dict[Path, str]) -> dict[Path, str]:
+    """The texts of `pages` with each block between its markers made anew."""
     for (begin, end), make in BLOCKS.items():
         pattern = re.compile(f"{re.escape(begin)}.*{re.escape(end)}", re.DOTALL)
-        if not pattern.search(text):
-            raise PipelineError(f"{README} should have the lines {begin} and {end}; put them back")
+        if not any(map(pattern.search, pages.values())):
+            raise PipelineError(f"one of {', '.join(map(str, pages))} should have the lines "
+                                f"{begin} and {end}; put them back")
         block = f"{begin}\n{make()}\n{end}"
-        text = pattern.sub(lambda _, block=block: block, text)  # type: ignore[misc]
-    return text
+        pages = {page: pattern.sub(lambda _, block=block: block, text)  # type: ignore[misc]
+                 for page, text in pages.items()}
+    return pages
 
 
 def main() -> None:
     """Replace what stands between the markers."""
-    text = fresh(README.read_text(encoding="utf-8"))
-    with atomic(README) as part:
-        part.write_text(text, encoding="utf-8", newline="\n")
-    print(f"wrote {README}: figures of the committed runs")
+    for page, text in fresh({page: page.read_text(encoding="utf-8") for page in PAGES}).items():
+        with atomic(page) as part:
+            part.write_text(text, encoding="utf-8", newline="\n")
+    print(f"wrote {', '.join(map(str, PAGES))}: figures of the committed runs")
 
 
 if __name__ == "__main__":

@@ -6,9 +6,11 @@ and pins what the bytes of a run rest on, before it loads NumPy.
 
 import sys
 
-from asteroid_taxonomy.determinism import pin
 from asteroid_taxonomy.parent import begin
 
 if sys.argv[0] == "-m":  # not where a test imports a stage
     begin()
+
+from asteroid_taxonomy.determinism import pin  # noqa: E402  (a Ctrl-C from here on is quiet)
+
 pin()

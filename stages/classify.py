@@ -1,25 +1,23 @@
-"""Classify every asteroid that has a Gaia spectrum, with the ONNX file as it is shipped.
+"""Classify every asteroid that has a Gaia spectrum, with the ONNX files as they are shipped.
 
-Reads   data/asteroids.parquet, models/asteroid_taxonomy.onnx, data/out_of_fold.parquet,
-        reports/crossvalidation/snr.csv
-Writes  data/catalogue/<catalogue.name>.parquet (columns in catalogue.py),
-        reports/classify.json (asteroids by complex, with and without abstention, by S/N)
+Reads   data/asteroids.parquet, data/training_set.parquet, models/asteroid_taxonomy.onnx and
+        asteroid_taxonomy_classes.onnx, data/predictions/ (how far the networks differ),
+        data/out_of_fold.parquet, reports/crossvalidation/snr.csv and classes.csv
+Writes  data/catalogue/<catalogue.name>.parquet (columns in catalogue.py), reports/classify.json
+        (asteroids by complex, with and without abstention), reports/catalogue_by_snr.csv
 
-A spectrum of one's own is for `python -m asteroid_taxonomy classify`.
+A spectrum of one's own is for `asteroid-taxonomy classify`.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from asteroid_taxonomy.asteroids import (
     ASTEROIDS_PATH,
+    BAD_FLAG,
     flag_columns,
     matrix,
     names_of,
@@ -27,135 +25,119 @@ from asteroid_taxonomy.asteroids import (
     reflectance_columns,
     rows_of,
 )
-from asteroid_taxonomy.catalogue import arrow_schema, catalogue_path
+from asteroid_taxonomy.catalogue import (
+    arrow_schema,
+    by_snr,
+    catalogue_path,
+    counts,
+    nullable,
+    proper_names,
+)
 from asteroid_taxonomy.console import PipelineError, run
 from asteroid_taxonomy.evaluation import accuracy_by_bin as bins
-from asteroid_taxonomy.evaluation.out_of_fold import OUT_OF_FOLD_PATH, PLOTS, read_out_of_fold
-from asteroid_taxonomy.files import read_metadata, write_json, write_parquet
+from asteroid_taxonomy.evaluation.expectations import (
+    accuracy_by_bin,
+    answerable,
+    expected_accuracy,
+)
+from asteroid_taxonomy.evaluation.out_of_fold import OUT_OF_FOLD_PATH, read_out_of_fold
+from asteroid_taxonomy.files import (
+    print_metrics,
+    read_metadata,
+    sha256,
+    write_csv,
+    write_json,
+    write_parquet,
+)
+from asteroid_taxonomy.learning.predictions import spreads
 from asteroid_taxonomy.learning.training_set import read_training_set
-from asteroid_taxonomy.onnx_model.classifier import Classifier, load_classifier
-from asteroid_taxonomy.onnx_model.description import ONNX_PATH
+from asteroid_taxonomy.onnx_model.classifier import load_classifier
+from asteroid_taxonomy.onnx_model.description import CLASSES_PATH, MAIN, ONNX_PATH
 from asteroid_taxonomy.params import load_params
 
 PARAMS = ("bands.wavelengths_nm", "train.used_bands_nm", "crossvalidate.snr_edges", "catalogue")
 COUNTS_PATH = Path("reports/classify.json")
-LEAST = 30  # labelled asteroids; of fewer, an accuracy says little
-Floats = npt.NDArray[np.float32]
-
-
-def accuracy_by_bin(names: Sequence[str]) -> Floats:
-    """Accuracy that crossvalidate measured in each bin of S/N; NaN where too few were there."""
-    found = pd.read_csv(PLOTS / "snr.csv").set_index("snr").reindex(list(names))
-    return found["accuracy"].where(found["asteroids"] >= LEAST).to_numpy(np.float32)
-
-
-def by_complex(
-    key: str, every: pd.DataFrame, kept: pd.DataFrame, classes: Sequence[str]
-) -> dict[str, int]:
-    """Asteroids of each complex, <key>_C, and those kept of them, <key>_C_kept."""
-    return {f"{key}_{name}{of}": int((rows["complex"] == name).sum())
-            for name in classes for of, rows in (("", every), ("_kept", kept))}
-
-
-def counts(
-    table: pa.Table, target: pa.ChunkedArray, classes: Sequence[str], names: Sequence[str]
-) -> dict[str, Any]:
-    """Asteroids by complex, with abstention (_kept) and without, in all and by bin of S/N.
-
-    Also the share on which the catalogue and `target`, the label, agree: of asteroids trained on,
-    out of fold, and of those held out.
-    """
-    frame = table.select(["complex", "abstained", "snr_bin", "in_training"]).append_column(
-        "target", target).to_pandas()
-    kept = frame[~frame["abstained"]]
-    out: dict[str, Any] = {"asteroids": len(frame), "classified": int(frame["complex"].count()),
-                           "kept": len(kept), **by_complex("complex", frame, kept, classes)}
-    for name in names:
-        here, kept_here = frame[frame["snr_bin"] == name], kept[kept["snr_bin"] == name]
-        key = f"snr_{name.replace(' ', '_')}"
-        out |= {key: len(here), f"{key}_kept": len(kept_here),
-                **by_complex(key, here, kept_here, classes)}
-    labelled = frame[frame["target"].notna() & frame["complex"].notna()]
-    for name, part in (("out_of_fold", labelled[labelled["in_training"]]),
-                       ("held_out", labelled[~labelled["in_training"]])):
-        agree = float((part["complex"] == part["target"]).mean()) if len(part) else None
-        out |= {f"{name}_asteroids": len(part), f"{name}_agreement": agree}
-    return out
-
-
-def catalogue(
-    asteroids: pa.Table, probabilities: Floats, classifier: Classifier,
-    in_training: npt.NDArray[np.bool_], snr_edges: Sequence[float], labels: str,
-) -> tuple[pa.Table, list[str]]:
-    """Put the columns together; also give the names of the S/N bins that have asteroids."""
-    nm = classifier.wavelengths_nm
-    reflectance = matrix(asteroids, reflectance_columns(nm))
-    complexes, confidence = classifier.complexes(probabilities)
-    names, bin_of = bins.names(snr_edges), bins.numbers(asteroids["snr"].to_numpy(), snr_edges)
-    accuracy, unknown = accuracy_by_bin(names)[bin_of], np.isnan(confidence)
-    columns = {
-        **{name: asteroids[name] for name in ("source_id", "number", "name", "snr")},
-        **{f"probability_{name}": pa.array(column, mask=unknown)
-           for name, column in zip(classifier.classes, probabilities.T, strict=True)},
-        "complex": pa.array(complexes, pa.string()),
-        "confidence": pa.array(confidence, mask=unknown),
-        "abstained": pa.array(~(confidence >= classifier.threshold)),
-        "reason": pa.array(classifier.unclassified_because(reflectance), pa.string()),
-        "snr_bin": pa.array(np.asarray(names)[bin_of]),
-        "snr_bin_accuracy": pa.array(accuracy, mask=np.isnan(accuracy)),
-        "bands_missing": names_of(np.isnan(reflectance), nm),
-        "flags": pc.binary_join_element_wise(
-            *(asteroids[name].cast(pa.string()) for name in flag_columns(nm)), ""),
-        "literature_class": asteroids["class"], "literature_complex": asteroids["complex"],
-        "in_training": pa.array(in_training),
-    }
-    schema = arrow_schema(classifier.classes, labels)
-    return (pa.table({name: columns[name] for name in schema.names}, schema=schema),
-            [names[i] for i in np.unique(bin_of)])
+BY_SNR_PATH = Path("reports/catalogue_by_snr.csv")
 
 
 def main() -> None:
     """Run the stage."""
     params = load_params(PARAMS)
-    wavelengths_nm = params["bands"]["wavelengths_nm"]
-    classifier = load_classifier()
-    if classifier.wavelengths_nm != wavelengths_nm:
-        raise PipelineError(f"{ONNX_PATH} takes the bands {classifier.wavelengths_nm} nm, but "
-                            f"bands.wavelengths_nm has {wavelengths_nm}; run `dvc repro export`")
-    asteroids = read_asteroids(wavelengths_nm).sort_by("source_id")
-    source_id = asteroids["source_id"].to_numpy()
+    nm = params["bands"]["wavelengths_nm"]
     used_nm, *_ = params["train"]["used_bands_nm"].values()
-    data = read_training_set(wavelengths_nm, used_nm).asteroids
-    labelled = rows_of(data["source_id"].to_numpy(), source_id, ASTEROIDS_PATH, "crossmatch")
+    edges = params["crossvalidate"]["snr_edges"]
+    complexes, classes = load_classifier(), load_classifier(CLASSES_PATH)
+    if complexes.wavelengths_nm != nm:
+        raise PipelineError(f"{ONNX_PATH} takes the bands {complexes.wavelengths_nm} nm, but "
+                            f"bands.wavelengths_nm has {nm}; run `dvc repro export`")
+    asteroids = read_asteroids(nm).sort_by("source_id")
+    source_id, snr = asteroids["source_id"].to_numpy(), asteroids["snr"].to_numpy()
+    data = read_training_set(nm, used_nm).asteroids
+    rows = rows_of(data["source_id"].to_numpy(), source_id, ASTEROIDS_PATH, "crossmatch")
     target = np.full(len(source_id), None, dtype=object)
-    target[labelled] = data["target"].to_numpy()
-    trained_on = data.filter(pc.invert(data["held_out"]))["source_id"].to_numpy()
-    in_training = np.isin(source_id, trained_on)
+    target[rows] = data["target"].to_numpy()
+    in_training = np.zeros(len(source_id), bool)
+    in_training[rows] = ~data["held_out"].to_numpy()
 
-    probabilities = classifier.probabilities(matrix(asteroids, reflectance_columns(
-        wavelengths_nm)))
+    reflectance = matrix(asteroids, reflectance_columns(nm))
+    probabilities, of_class = (c.probabilities(reflectance) for c in (complexes, classes))
     # nobody is to read what a model has memorised
     out_of_fold = read_out_of_fold()
-    judged = rows_of(trained_on, out_of_fold["source_id"].to_numpy(), OUT_OF_FOLD_PATH,
-                     "crossvalidate")
-    probabilities[rows_of(trained_on, source_id, ASTEROIDS_PATH, "crossmatch")] = matrix(
-        out_of_fold, [f"probability_{name}" for name in classifier.classes])[judged]
+    judged = rows_of(source_id[in_training], out_of_fold["source_id"].to_numpy(),
+                     OUT_OF_FOLD_PATH, "crossvalidate")
+    for given, kind, names in ((probabilities, "probability", complexes.classes),
+                               (of_class, "class_probability", classes.classes)):
+        given[in_training] = matrix(out_of_fold, [f"{kind}_{n}" for n in names])[judged]
 
+    name, confidence = complexes.complexes(probabilities)
+    likeliest, how_likely = classes.complexes(of_class)
+    told = np.isin(likeliest.astype(str), answerable(classes.classes))
+    right = pc.equal(out_of_fold["predicted"], out_of_fold["target"]).to_numpy()
+    expected = expected_accuracy(
+        matrix(out_of_fold, [f"probability_{c}" for c in complexes.classes]).max(axis=1),
+        out_of_fold["snr"].to_numpy(), right, confidence, snr)
+    bin_names, bin_of = bins.names(edges), bins.numbers(snr, edges)
+    flags = matrix(asteroids, flag_columns(nm))
+    unused = np.setdiff1d(np.arange(len(nm)), complexes.used)
+    flagged = flags == BAD_FLAG
+    flagged[:, unused] = False
+    columns = {
+        **{key: asteroids[key] for key in ("source_id", "number", "snr", "num_of_spectra")},
+        "name": proper_names(asteroids["name"]), "survey_name": asteroids["name"],
+        **{f"probability_{c}": nullable(p)
+           for c, p in zip(complexes.classes, probabilities.T, strict=True)},
+        **{f"spread_{c}": nullable(p) for c, p in spreads(
+            source_id, complexes.classes, MAIN).items()},
+        "complex": pa.array(name, pa.string()), "confidence": nullable(confidence),
+        "expected_accuracy": nullable(expected),
+        "abstained": pa.array(~(confidence >= complexes.threshold)),
+        "reason": pa.array(complexes.unclassified_because(reflectance), pa.string()),
+        "class": pa.array(likeliest, pa.string(), mask=~told),
+        "class_probability": pa.array(how_likely, mask=~told),
+        "snr_bin": pa.array(np.asarray(bin_names)[bin_of]),
+        "snr_bin_accuracy": nullable(accuracy_by_bin(bin_names)[bin_of]),
+        "bands_missing": names_of(np.isnan(reflectance), nm),
+        "flags": pc.binary_join_element_wise(
+            *(asteroids[key].cast(pa.string()) for key in flag_columns(nm)), ""),
+        "flagged_bands_used": names_of(flagged, nm),
+        "literature_class": asteroids["class"], "literature_complex": asteroids["complex"],
+        "in_training": pa.array(in_training),
+    }
     said, path = read_metadata(ASTEROIDS_PATH), catalogue_path(params["catalogue"]["name"])
-    table, names = catalogue(asteroids, probabilities, classifier, in_training,
-                             params["crossvalidate"]["snr_edges"], said["labels"])
+    schema = arrow_schema(complexes.classes, said["labels"])
+    table = pa.table({key: columns[key] for key in schema.names}, schema=schema)
     write_parquet(table, path, {
-        "survey": said["survey"], "labels": said["labels"], "classes": classifier.classes,
-        "rows": str(len(table)), "abstention_threshold": str(classifier.threshold),
-        "citation": said["citation"],
+        "survey": said["survey"], "labels": said["labels"], "classes": complexes.classes,
+        "rows": str(len(table)), "abstention_threshold": str(complexes.threshold),
+        "model": ONNX_PATH.name, "model_sha256": sha256(ONNX_PATH),
+        "licence": complexes.metadata["licence"], "citation": said["citation"],
     })
-    metrics = {"survey": said["survey"], "abstention_threshold": classifier.threshold,
-               **counts(table, pa.chunked_array([pa.array(target, pa.string())]),
-                        classifier.classes, names)}
+    metrics = {"survey": said["survey"], "abstention_threshold": complexes.threshold,
+               **counts(table, target, complexes.classes)}
     write_json(metrics, COUNTS_PATH)
-    for name in ("asteroids", "classified", "kept", *(f"complex_{c}" for c in classifier.classes)):
-        print(f"  {name}: {metrics[name]:,}")
-    print(f"wrote {path}: {len(table):,} asteroids; counts in {COUNTS_PATH}")
+    write_csv(["snr_bin", "complex", "asteroids", "kept"], by_snr(table, bin_names), BY_SNR_PATH)
+    print_metrics(metrics)
+    print(f"wrote {path}: {len(table):,} asteroids; counts in {COUNTS_PATH} and {BY_SNR_PATH}")
 
 
 if __name__ == "__main__":

@@ -71,6 +71,7 @@ def ask(params: dict[str, Any], columns: Mapping[str, str]) -> pa.Table:
         return files.labels(location, spec["columns"])
     table = os.environ.get("LABELS_TABLE") or spec["table"]
     with TapService(VIZIER, spec["service"], params["tap"], LABELS.title) as service:
+        rows = service.count(Query(columns, table))
         listed = {name.lower(): name for name in service.list_columns(table)}
         found = [c for c in spec["columns"].get("probabilities") or {}
                  if columns[probability_role(c)].lower() in listed]
@@ -79,7 +80,7 @@ def ask(params: dict[str, Any], columns: Mapping[str, str]) -> pa.Table:
             print(f"{service} lists these columns of {table}: {', '.join(listed.values())}")
         query = Query({role: quoted(listed.get(columns[role].lower(), columns[role]))
                        for role in raw.schema.names}, table)
-        return service.fetch(query, raw, SMALL)
+        return service.fetch(query, raw, rows, SMALL)
 
 
 def quoted(name: str) -> str:

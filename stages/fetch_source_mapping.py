@@ -26,7 +26,7 @@ from asteroid_taxonomy.raw_tables import (
     stored_metadata,
 )
 
-PARAMS = ("source", "tap", "fetch_source_mapping", "fetch_spectra.columns")
+PARAMS = ("source", "tap", "fetch_spectra.columns", "fetch_source_mapping")
 
 
 def main() -> None:
@@ -59,8 +59,9 @@ def ask(params: dict[str, Any], query: Query) -> pa.Table:
     if location := os.environ.get(GAIA.files_variable):
         return files.source_mapping(location, spec["columns"], params["fetch_spectra"]["columns"])
     with TapService(GAIA, spec["service"], params["tap"], SOURCE_MAPPING.title) as service:
+        rows = service.count(query)
         service.list_columns(query.table)
-        return service.fetch(query, SOURCE_MAPPING)
+        return service.fetch(query, SOURCE_MAPPING, rows)
 
 
 if __name__ == "__main__":

@@ -58,9 +58,10 @@ def ask(params: dict[str, Any], query: Query) -> pa.Table:
     if location := os.environ.get(GAIA.files_variable):
         return files.spectra(location, spec["columns"])
     with TapService(GAIA, spec["service"], params["tap"], SPECTRA.title) as service:
+        rows = service.count(query)
         service.list_columns(query.table)
         service.check_units(SPECTRA, query.columns)
-        return service.fetch(query, SPECTRA, rows_per_part=spec["rows_per_part"])
+        return service.fetch(query, SPECTRA, rows, rows_per_part=spec["rows_per_part"])
 
 
 if __name__ == "__main__":

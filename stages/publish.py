@@ -23,7 +23,6 @@ from asteroid_taxonomy.files import atomic
 from asteroid_taxonomy.params import load_params
 
 PARAMS = ("catalogue",)
-FITS_NULL = -(2**63)  # TNULL of integer columns
 TITLE = "Taxonomic complexes of asteroids from their reflectance spectra"
 
 
@@ -43,7 +42,8 @@ def to_astropy(table: pa.Table) -> Table:
         if values.dtype.kind in "if":
             out[field.name] = MaskedColumn(
                 values, mask=column.is_null().to_numpy(), **about,
-                fill_value=FITS_NULL if values.dtype.kind == "i" else np.nan)
+                # TNULL of integer columns
+                fill_value=np.iinfo(values.dtype).min if values.dtype.kind == "i" else np.nan)
         else:
             out[field.name] = Column(values, **about)
     return out
@@ -54,7 +54,8 @@ def provenance(said: dict[str, str]) -> dict[str, str]:
     return {
         "survey": said["survey"],
         "classes": ", ".join(json.loads(said["classes"])),
-        "abstention_threshold": said["abstention_threshold"],
+        **{key: said[key] for key in ("abstention_threshold", "model", "model_sha256",
+                                      "licence", "labels")},
         **{f"citation_{i}": text for i, text in enumerate(json.loads(said["citation"]), 1)},
     }
 

@@ -12,10 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from asteroid_taxonomy import atomic as module
 from asteroid_taxonomy import console
-from asteroid_taxonomy.atomic import atomic, together
 from asteroid_taxonomy.console import PipelineError
+from asteroid_taxonomy.files import atomic_write as module
 from asteroid_taxonomy.files import (
     read_csv,
     read_json,
@@ -26,6 +25,7 @@ from asteroid_taxonomy.files import (
     write_json,
     write_parquet,
 )
+from asteroid_taxonomy.files.atomic_write import atomic, together
 
 TOP = Path(__file__).parent.parent
 SPECTRA = pa.table({

@@ -31,7 +31,7 @@ RIGHT = {
     "*.spectra_table": {"text", "a number as text"},
     "*.columns.*": {"text", "a number as text"},
     # a label table may have them or not, under any name; crossmatch says that it has none
-    "fetch_labels.columns.probabilities": {"{}"},
+    "fetch_labels.columns.probabilities": {"{}", "null"},
     "fetch_labels.columns.probabilities.?": {"text", "a number as text", "missing"},
     "tap.*": {"0.5"},  # seconds
     "bands.width_nm": {"0.5"},

@@ -17,7 +17,6 @@ from asteroid_taxonomy.raw_tables import (
 from tests.small_survey import GRID
 
 
-
 def spectra(grid=GRID, **columns):
     """Three sources, sorted; `columns` replace some."""
     n = 3 * len(grid)

@@ -65,9 +65,9 @@ def test_the_lock_pins_every_package_without_urls():
     assert pins and all(re.match(r"[\w.\-\[\]]+==[\w.!+]+( ; .*)?$", pin) for pin in pins)
 
 
-def test_the_readme_figures_are_those_of_the_committed_runs():
-    text = Path("README.md").read_text(encoding="utf-8")
-    assert readme.fresh(text) == text
+def test_the_figures_in_the_pages_are_those_of_the_committed_runs():
+    pages = {page: page.read_text(encoding="utf-8") for page in readme.PAGES}
+    assert readme.fresh(pages) == pages
 
 
 def test_no_stage_can_write_a_pickle():

@@ -21,7 +21,7 @@ from asteroid_taxonomy.console import EXAMPLES, PipelineError
 NULLS = ["", "null", "NULL", "NaN", "nan"]
 # words of DaCHS, VOLLT (TAPVizieR), ESA and PostgreSQL about a query that will not pass either way
 QUERY_FAULT = re.compile(
-    r"unresolved|\bpars(e|ing)|syntax|unknown (table|column)|no such|not exist|not found|"
+    r"unresolved|\bpars(e|ing)|cannot find|syntax|unknown (table|column)|no such|not exist|not found|"
     r"could not locate|incorrect ADQL|encountered \"", re.IGNORECASE)
 HEAD_BYTES = 1 << 16
 BLOCK_BYTES = 1 << 20

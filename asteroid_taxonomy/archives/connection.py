@@ -125,14 +125,14 @@ class Connection(TapConn):
         self, subcontext: str, data: str, content_type: str = CONTENT_TYPE_POST_DEFAULT, *,
         verbose: bool = False,
     ) -> _Answer:
-        """POST that makes or changes a job; a 302 counts as the 303 that it should be."""
+        """POST that makes or changes a job; whatever is no fault is the 303 that it should be."""
         with self.open("POST", subcontext, data) as response:
             answer = _Answer(response, b"")
             if subcontext == "async":
                 if answer.getheaders()[0][1].rpartition("/")[2] in {"", "async"}:
                     said = server_message(self.small(response)) or "it said nothing"
                     raise self.fault(response.status_code, f"did not create a job: {said}")
-                answer.status = 303
+        answer.status = 303
         return answer
 
     def open(self, method: str, path: str, data: str | None = None) -> requests.Response:
@@ -163,6 +163,7 @@ class Connection(TapConn):
                 target = urljoin(url, response.headers["Location"])
                 same_name = urlsplit(target).path.rpartition("/")[2] == path.rpartition("/")[2]
             except ValueError:
+                response.close()
                 raise self.fault(0, "redirects to what is no address: "
                                  + printable(response.headers["Location"])) from None
             if method == "POST" and not (response.status_code in MOVED_STATUS and same_name):
@@ -206,12 +207,16 @@ class Connection(TapConn):
         silence = min(self.limits.read_timeout_s, max(self.left_s, GRACE_S))
         patience = (self.limits.connect_timeout_s, silence)
         came: list[requests.Response | Exception] = []
+        given_up = threading.Event()
 
         def send() -> None:
             try:
-                came.append(self.session.request(
+                response = self.session.request(
                     method, url, data=data, stream=True, timeout=patience,
-                    headers={"Content-Type": CONTENT_TYPE_POST_DEFAULT} if data else {}))
+                    headers={"Content-Type": CONTENT_TYPE_POST_DEFAULT} if data else {})
+                came.append(response)
+                if given_up.is_set():
+                    response.close()
             except Exception as error:  # raised below, where it is awaited
                 came.append(error)
 
@@ -220,6 +225,7 @@ class Connection(TapConn):
         thread.start()
         thread.join(sum(patience))
         if not came:
+            given_up.set()
             raise PassingFault(f"sent no whole header within {sum(patience):g} s")
         error = came[0]
         if isinstance(error, requests.Response):

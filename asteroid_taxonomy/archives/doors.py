@@ -89,7 +89,8 @@ def ask(
     Raises
     ------
     TapError
-        Both doors refuse in the same way, or each of them twice, or the deadline has come.
+        Both doors refuse in the same way, or each of them twice; the query is refused twice; or
+        the deadline has come.
     PipelineError
         Both doors send what is not a table of these columns and types.
     """
@@ -111,12 +112,9 @@ def ask(
             http.session.close()  # a bad backend stays behind a connection that is kept
             if http.left_s < 0:
                 break
-        kinds = [getattr(r[-1], "kind", "answer") for r in refusals.values() if r]
-        twice = min(map(len, refusals.values())) > 1
-        if twice or len(kinds) == len(doors) and len(set(kinds)) == 1:
-            raise refusals[doors[0]][-1]
-        said = "; ".join(f"/{door}: {fault}" for door, fault in faults.items())
-        said = said or str(next(r[-1] for r in refusals.values() if r))
+        _end_if_refused(refusals)
+        said = "; ".join(f"/{door}: {faults.get(door) or refusals[door][-1]}" for door in doors
+                         if door in faults or refusals[door])
         wait = min(http.limits.backoff_s * 2 ** (number - 1) * random.uniform(0.5, 1.5),
                    http.limits.longest_pause_s)
         wait = max([wait, *(fault.retry_after for fault in faults.values())])
@@ -126,6 +124,21 @@ def ask(
                                   f"next attempt in {wait:.0f} s")
         time.sleep(wait)
     raise AssertionError("itertools.count has no end")
+
+
+def _end_if_refused(refusals: Mapping[str, Sequence[PipelineError]]) -> None:
+    """Raise a refusal that will not pass; one alone may be the fault of a door or a backend."""
+    last = [came[-1] for came in refusals.values() if came]
+    blaming = [r for came in refusals.values() for r in came if _kind(r) == "query"]
+    if len(blaming) > 1:
+        raise blaming[-1]
+    if len(last) == len(refusals) and (
+            len(set(map(_kind, last))) == 1 or min(map(len, refusals.values())) > 1):
+        raise last[0]
+
+
+def _kind(refusal: PipelineError) -> str:
+    return getattr(refusal, "kind", "answer")
 
 
 def _out_of_patience(http: Connection, said: str, waited: float, rounds: int | None) -> TapError:

@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 from pyarrow import csv as pa_csv
 
 from asteroid_taxonomy.archives import places
-from asteroid_taxonomy.archives.answer import NULLS
+from asteroid_taxonomy.archives.answer import NULLS, printable
+from asteroid_taxonomy.archives.connection import GAIA, VIZIER
 from asteroid_taxonomy.archives.text_tables import delimited, fixed_width, spelled, typed
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.raw_tables import (
@@ -27,7 +28,7 @@ from asteroid_taxonomy.raw_tables import (
     with_probabilities,
 )
 
-GAIA_FILES, LABELS_FILE = "GAIA_FILES", "LABELS_FILE"
+GAIA_FILES, LABELS_FILE = GAIA.files_variable, VIZIER.files_variable
 LINE_BYTES = 1 << 16
 LABEL_BYTES = 1 << 26  # no label table is larger; a folder may hold what is
 
@@ -185,7 +186,7 @@ def _not_there(
     location: str, variable: str, roles: Mapping[str, str], headers: Mapping[str, list[str]]
 ) -> PipelineError:
     address, header = max(headers.items(), key=lambda item: len(spelled(roles, item[1])))
-    have = "".join(c if c.isprintable() else "?" for c in ", ".join(header))[:300]
+    have = printable(", ".join(header))[:300]
     return PipelineError(
         f"{variable} is {location!r}, where no file has the columns {', '.join(roles.values())}; "
         f"{places.name_of(address)} has {have or 'no header that could be read'}; name the right "

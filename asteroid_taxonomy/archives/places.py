@@ -22,6 +22,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from asteroid_taxonomy.archives.answer import GZIP_MAGIC
+from asteroid_taxonomy.archives.connection import HEADERS
 from asteroid_taxonomy.console import PipelineError
 
 CHECKSUMS = "_MD5SUM.txt"  # ESA's bulk download: "digest  name", a line per file of the folder
@@ -65,8 +66,7 @@ def find(location: str, variable: str) -> dict[str, str | None]:
         path = Path(location).expanduser()
         found = [str(file) for file in path.iterdir()] if path.is_dir() else (
             glob.glob(str(path), recursive=True))
-    found = sorted(address for address in found
-                   if not re.match(r"[._]|readme|$", name_of(address), re.IGNORECASE)
+    found = sorted(address for address in found if _is_data(name_of(address))
                    and (_is_web(address) or Path(address).is_file()))
     if not found:
         raise PipelineError(f"{variable} is {location!r}, where there is no file; name a folder, "
@@ -77,12 +77,17 @@ def find(location: str, variable: str) -> dict[str, str | None]:
         if folder not in stated:
             stated[folder] = _checksums(address)
     if location.endswith("/") or Path(location).expanduser().is_dir():
-        absent = sorted(set(stated[folder]) - {name_of(address) for address in found})
+        absent = sorted(set(filter(_is_data, stated[folder])) - set(map(name_of, found)))
         if absent:
             raise PipelineError(f"{CHECKSUMS} in {location} names {len(absent):,} files that are "
                                 f"not there, e.g. {absent[0]}: fetch the rest of the download")
     return {address: stated[address.removesuffix(name_of(address))].get(name_of(address))
             for address in found}
+
+
+def _is_data(name: str) -> bool:
+    """Whether a file is not about other files, as ESA's _MD5SUM.txt and CDS's ReadMe are."""
+    return not re.match(r"[._]|readme|$", name, re.IGNORECASE)
 
 
 def name_of(address: str) -> str:
@@ -160,7 +165,7 @@ def _chunks(address: str) -> Iterator[bytes]:
     with requests.Session() as session:
         for scheme in ("http://", "https://"):
             session.mount(scheme, HTTPAdapter(max_retries=RETRIES))
-        headers = {"Accept-Encoding": "identity", "User-Agent": "asteroid-taxonomy"}
+        headers = {**HEADERS, "Accept-Encoding": "identity"}
         try:
             with session.get(address, headers=headers, stream=True,
                              timeout=CONNECT_READ_S) as response:

@@ -19,6 +19,7 @@ from asteroid_taxonomy.archives.doors import LARGE, SMALL, Question, ask
 from asteroid_taxonomy.console import PipelineError, Progress
 from asteroid_taxonomy.raw_tables import RawTable, in_order
 
+TAP_SCHEMA_ROUNDS = 3
 TAP_SCHEMA_MAXREC = 10_000  # more columns than any table has
 NO_UNIT = {"", "-", "---", "none", "dimensionless", "unitless"}  # how services write it
 
@@ -76,7 +77,8 @@ class TapService:
     def list_columns(self, table: str) -> dict[str, str]:
         """The units ("" if none) of a table's columns, by name, as TAP_SCHEMA lists them.
 
-        It is a help, not a gate: where it fails that is said, and nothing is listed.
+        It is a help, not a gate: where it fails that is said, and nothing is listed. Asked once
+        the rows have been counted, it fails for reasons of its own, which are not waited out.
         """
         bare = table.strip('"').replace("'", "''")
         adql = ("SELECT column_name, unit FROM TAP_SCHEMA.columns "
@@ -84,7 +86,7 @@ class TapService:
         schema = pa.schema([("column_name", pa.string()), ("unit", pa.string())])
         try:
             rows = ask(self.http, Question(adql, {n: n for n in schema.names}, schema,
-                                           TAP_SCHEMA_MAXREC), SMALL, rounds=1)
+                                           TAP_SCHEMA_MAXREC), SMALL, rounds=TAP_SCHEMA_ROUNDS)
         except PipelineError as error:
             print(f"the columns of {table} are not known beforehand: {error}")
             return {}
@@ -107,8 +109,22 @@ class TapService:
                     f"{column.unit or 'none'}; nothing was stored; the pipeline must be taught "
                     "the new unit")
 
+    def count(self, query: Query) -> int:
+        """COUNT(*) of the query's FROM and WHERE.
+
+        Raises
+        ------
+        TapError
+            The service refuses, cannot be used until the deadline, or has no rows.
+        """
+        rows = self._count(query)
+        if rows == 0:
+            raise TapError(f"{self.http} has no rows for {query}; check the name of the table in "
+                           "params.yaml")
+        return rows
+
     def fetch(
-        self, query: Query, raw: RawTable, doors: Sequence[str] = LARGE,
+        self, query: Query, raw: RawTable, rows: int, doors: Sequence[str] = LARGE,
         rows_per_part: int | None = None,
     ) -> pa.Table:
         """All rows of a query, by role, in the service's order.
@@ -119,6 +135,8 @@ class TapService:
             The columns and where they are.
         raw : RawTable
             Their types.
+        rows : int
+            How many there are.
         doors : sequence of str
             Which door is tried first.
         rows_per_part : int, optional
@@ -127,7 +145,7 @@ class TapService:
         Returns
         -------
         pyarrow.Table
-            As many rows as COUNT(*) of the same FROM and WHERE said, of each part and in all.
+            As many rows as COUNT(*) of the same FROM and WHERE says, of each part and in all.
 
         Raises
         ------
@@ -136,26 +154,18 @@ class TapService:
         PipelineError
             The answer is not a CSV table of these columns and types.
         """
+        self.progress.expect(rows)
+        parts: list[pa.Table] = []
         try:
-            return self._fetch(query, raw, doors, rows_per_part)
+            for part, expected in self._parts(query, rows, rows_per_part or rows):
+                rows_before = sum(map(len, parts))
+                # in order part by part: sorting the whole would take twice its memory
+                parts.append(in_order(raw, self._part(part, raw, expected, doors, rows_before)))
         except TapError as error:
             if error.kind != "query" or not self.listed:
                 raise
             raise TapError(f"{error}; the service lists for {query.table} the columns "
                            f"{', '.join(self.listed)}", "query") from None
-
-    def _fetch(
-        self, query: Query, raw: RawTable, doors: Sequence[str], rows_per_part: int | None
-    ) -> pa.Table:
-        total = self._count(query)
-        if total == 0:
-            raise TapError(f"{self.http} has no rows for {query}; check the name of the table in "
-                           "params.yaml")
-        self.progress.expect(total)
-        parts: list[pa.Table] = []
-        for part, rows in self._parts(query, total, rows_per_part or total):
-            # in order part by part: sorting the whole would take twice its memory
-            parts.append(in_order(raw, self._part(part, raw, rows, doors, sum(map(len, parts)))))
         return pa.concat_tables(parts)
 
     def _parts(self, query: Query, rows: int, limit: int) -> Iterator[tuple[Query, int]]:

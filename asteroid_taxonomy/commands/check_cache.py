@@ -1,26 +1,30 @@
 """Compare every object of a DVC cache with its name, which is the MD5 of what it should hold.
 
-    python -m asteroid_taxonomy.commands.check_cache [--remove] [folder ...]
+    asteroid-taxonomy check-cache [--remove] [folder ...]
 
-Without a folder: this project's cache. A remote on a disk is such a folder too. DVC trusts an
-object that is there and cannot be written, and a file that it made of it: a disk that lost a bit,
-or a person with access to it, goes unnoticed. With --remove damaged objects are deleted, and files
-of this workspace that should be the same; `dvc pull` then brings a damaged cache and the workspace
-what they lack, and `dvc push` a damaged remote.
+Reads this project's cache, or the folders named, and writes nothing; a remote on a disk is such a
+folder too. DVC trusts an object that is there and cannot be written, and a file that it made of
+it: a disk that lost a bit, or a person with access to it, goes unnoticed. With --remove damaged
+objects are deleted, and files of this workspace that should be the same; `dvc pull` then brings a
+damaged cache and the workspace what they lack, and `dvc push` a damaged remote. Without folders it
+also looks whether other accounts can reach DVC's site cache, whose files run code when DVC reads
+them.
 """
 
 import argparse
 import hashlib
-import subprocess
-import sys
-from collections.abc import Sequence
+import os
+import re
 from pathlib import Path
 
-import yaml
+from dvc.config import Config, ConfigError
+from dvc.dirs import site_cache_dir
 
-from asteroid_taxonomy.console import PipelineError, Progress, run
+from asteroid_taxonomy.console import PipelineError, Progress
+from asteroid_taxonomy.params import read_yaml
 
 LOCK = Path("dvc.lock")
+OBJECT = re.compile(r"[0-9a-f]{2}/[0-9a-f]{30}(\.dir)?")  # files/md5/ab/cdef...
 
 
 def md5(path: Path) -> str:
@@ -38,12 +42,12 @@ def output_names() -> dict[str, str]:
     """The outputs that dvc.lock names, by MD5."""
     if not LOCK.exists():
         return {}
-    stages = yaml.safe_load(LOCK.read_text(encoding="utf-8"))["stages"]
+    stages = read_yaml(LOCK)["stages"]
     return {out["md5"]: out["path"] for stage in stages.values() for out in stage.get("outs", [])}
 
 
 def objects(cache: Path) -> tuple[list[Path], list[Path]]:
-    """The objects of a cache, and the temporary files that transfers have not renamed to objects.
+    """The objects of a cache, and the other files among them: of a transfer, or somebody's.
 
     Raises
     ------
@@ -53,25 +57,56 @@ def objects(cache: Path) -> tuple[list[Path], list[Path]]:
     if not (cache / "files/md5").is_dir():
         raise PipelineError(f"{cache} was expected to be a DVC cache, with a folder files/md5; "
                             "name the folder that `dvc cache dir` or `dvc remote list` shows")
-    files = sorted(path for path in (cache / "files/md5").glob("??/*") if path.is_file())
-    return ([path for path in files if not path.name.startswith(".")],
-            [path for path in files if path.name.startswith(".")])
+    files = sorted(path for path in (cache / "files/md5").rglob("*") if path.is_file())
+    named_so = [bool(OBJECT.fullmatch(path.relative_to(cache / "files/md5").as_posix()))
+                for path in files]
+    return ([path for path, is_one in zip(files, named_so, strict=True) if is_one],
+            [path for path, is_one in zip(files, named_so, strict=True) if not is_one])
 
 
-def project_cache() -> Path:
-    """The cache of the project in this folder, as DVC is configured."""
-    asked = subprocess.run([sys.executable, "-m", "dvc", "cache", "dir"], capture_output=True,
-                           text=True)
-    if asked.returncode:
-        raise PipelineError(f"{Path.cwd()} was expected to be a DVC project (`dvc cache dir` "
-                            f"said: {' '.join(asked.stderr.split())}); run this from the "
+def project_config() -> Config:
+    """How DVC is configured here.
+
+    Raises
+    ------
+    PipelineError
+        This folder is not in a DVC project, or its configuration cannot be read.
+    """
+    try:
+        config = Config.from_cwd()
+    except ConfigError as error:
+        raise PipelineError(f"DVC's configuration cannot be read: {error}; correct it") from None
+    if config.dvc_dir is None:
+        raise PipelineError(f"{Path.cwd()} was expected to be a DVC project; run this from the "
                             "project's top folder, or name a cache")
-    return Path(asked.stdout.strip())
+    return config
+
+
+def check_site_cache(config: Config) -> None:
+    """See that no other account can put anything into the folder of DVC's own databases.
+
+    They hold pickles (diskcache, CVE-2025-69872): who writes there runs code as whoever uses DVC
+    next. By default it is one folder for all accounts of a machine.
+
+    Raises
+    ------
+    PipelineError
+        Others can; the sentence has the command.
+    """
+    folder = Path(site_cache_dir(config["core"].get("site_cache_dir")))
+    if not hasattr(os, "getuid"):  # Windows keeps accounts apart in its own way
+        return
+    state = folder.stat() if folder.exists() else None
+    if state is None or state.st_uid != os.getuid() or state.st_mode & 0o077:
+        raise PipelineError(
+            f"DVC's site cache {folder} is not closed to other accounts, and what they put there "
+            'runs as you; once per account: `install -d -m 700 "$HOME/.cache/dvc-private" && '
+            'dvc config --global core.site_cache_dir "$HOME/.cache/dvc-private"`')
 
 
 def check(cache: Path, remove: bool) -> list[Path]:
     """Print what is damaged in a cache, delete it if told to, and return what is left of it."""
-    whole, unfinished = objects(cache)
+    whole, others = objects(cache)
     damaged, size = [], 0
     with Progress(str(cache), len(whole), "object") as progress:
         for path in whole:
@@ -79,8 +114,8 @@ def check(cache: Path, remove: bool) -> list[Path]:
             if md5(path) != promised_md5(path):
                 damaged.append(path)
             progress.update(progress.done + 1)
-    for path in unfinished:
-        print(f"  unfinished: {path}; delete it unless a transfer is running")
+    for path in others:
+        print(f"  no object: {path}; DVC does not read it; delete it unless a transfer is running")
     names = output_names() if damaged else {}
     for path in damaged:
         name = names.get(promised_md5(path))
@@ -95,19 +130,19 @@ def check(cache: Path, remove: bool) -> list[Path]:
     return [] if remove else damaged
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: list[str]) -> None:
     """Check the caches that the command line names."""
-    parser = argparse.ArgumentParser(prog="python -m asteroid_taxonomy.commands.check_cache",
-                                     description=(__doc__ or "").split("\n\n")[0])
+    parser = argparse.ArgumentParser(prog="asteroid-taxonomy check-cache", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--remove", action="store_true", help="delete damaged objects")
     parser.add_argument("folders", nargs="*", type=Path, metavar="folder")
     given = parser.parse_args(arguments)
-    left = [path for folder in given.folders or [project_cache()]
-            for path in check(folder, given.remove)]
+    config = None if given.folders else project_config()
+    folders = given.folders if config is None else [
+        Path(config["cache"].get("dir") or Path(config.dvc_dir) / "cache")]
+    left = [path for folder in folders for path in check(folder, given.remove)]
     if left:
         raise PipelineError(f"{len(left)} damaged; run it again with --remove, then `dvc pull` "
                             "for a cache, or `dvc push` by somebody who has the data for a remote")
-
-
-if __name__ == "__main__":
-    run(main)
+    if config is not None:
+        check_site_cache(config)

@@ -2,8 +2,8 @@
 
     asteroid-taxonomy classify FILE_OR_FOLDER ... [-o classes.parquet] [--unit nm|um|angstrom]
 
-Whatever layout, unit and grid the files have (own_spectra/ tells them); normalised here. Of the
-classifiers in models/, each spectrum gets the richest whose bands it has. Prints the first
+Reads spectra of whatever layout, unit and grid (own_spectra/ tells them), and normalises them. Of
+the classifiers in models/, each spectrum gets the richest whose bands it has. Prints the first
 spectra, and with -o writes all of them, in the order of the files. Memory stays flat however long
 a file is. Not a DVC stage: nothing of the project changes.
 """
@@ -24,6 +24,7 @@ import pyarrow as pa
 
 from asteroid_taxonomy.console import PipelineError, Progress, run
 from asteroid_taxonomy.files import atomic
+from asteroid_taxonomy.files.shipped import shipped
 from asteroid_taxonomy.onnx_model.classifier import Classifier, load_classifier
 from asteroid_taxonomy.onnx_model.description import CLASSES_PATH, ONNX_PATH
 from asteroid_taxonomy.own_spectra.naming import files_of
@@ -46,8 +47,10 @@ def load_classifiers(paths: Sequence[Path]) -> list[Classifier]:
     PipelineError
         No such file, none of this project, or several of different classes or grids.
     """
+    here = sorted(path for path in shipped(ONNX_PATH.parent).glob("*.onnx")
+                  if path.name != CLASSES_PATH.name)
     found = [load_classifier(path)
-             for path in paths or sorted(set(ONNX_PATH.parent.glob("*.onnx")) - {CLASSES_PATH}) or [ONNX_PATH]]
+             for path in paths or here or [ONNX_PATH]]
     contracts = {(*c.classes, *c.wavelengths_nm, c.normalised_at_nm, c.width_nm) for c in found}
     if len(contracts) > 1:
         raise PipelineError(f"{' and '.join(c.name for c in found)} have other classes or bands; "
@@ -264,7 +267,8 @@ def report(counts: Counts, classifiers: Sequence[Classifier], output: Path | Non
 
 def main(arguments: list[str] | None = None) -> None:
     """Classify asteroid spectra of your own: files, folders, one table out."""
-    parser = argparse.ArgumentParser(prog="asteroid-taxonomy classify", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="asteroid-taxonomy classify", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE_OR_FOLDER",
                         help="text, Parquet, VOTable, FITS, also packed; folders; patterns")
     parser.add_argument("-o", "--output", type=Path, help="write all rows: .parquet or .csv")

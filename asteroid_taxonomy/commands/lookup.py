@@ -23,7 +23,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from asteroid_taxonomy.archive_query import spectra_of
 from asteroid_taxonomy.asteroids import (
     ASTEROIDS_PATH,
     error_columns,
@@ -34,12 +33,13 @@ from asteroid_taxonomy.asteroids import (
     signal_to_noise,
 )
 from asteroid_taxonomy.catalogue import catalogue_path, read_catalogue
+from asteroid_taxonomy.commands.archive_query import Spectrum, spectra_of
+from asteroid_taxonomy.commands.spectrum_plot import bars, over_the_complexes, write_picture
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.designations import Asked, nearest, normalised, parse
 from asteroid_taxonomy.files import read_parquet
 from asteroid_taxonomy.onnx_model.classifier import load_classifier
 from asteroid_taxonomy.params import PARAMS, load_params
-from asteroid_taxonomy.spectrum_plot import bars, over_the_complexes, write_picture
 
 BAR = 40  # characters of a probability of 1
 
@@ -125,7 +125,8 @@ def _in_the_catalogue(asked: Sequence[str], catalogue: str) -> Answer:
         return row
 
     rows = {}
-    for one in [" ".join(asked)] if row_of(" ".join(asked)) is not None else asked:
+    whole = " ".join(asked)  # perhaps one name of several words
+    for one in [whole] if _name_alone(whole) in by["name"] else asked:
         row = row_of(one)
         if row is None:
             close = nearest(parse(one).name or one, names)
@@ -149,13 +150,12 @@ def _in_the_catalogue(asked: Sequence[str], catalogue: str) -> Answer:
 def _from_the_archive(asked: Sequence[str]) -> Answer:
     classifier = load_classifier()
     nm = classifier.wavelengths_nm
-    whole = parse(" ".join(asked))  # a name of several words without quotes
+    whole = _name_alone(" ".join(asked))  # perhaps one name of several words
     keys = [parse(one) for one in asked]
-    spectra = list(spectra_of([*keys, whole], classifier.metadata, nm))
-    by = {**{("name", normalised(s.name)): s for s in spectra},
-          **{("number", s.number): s for s in spectra},
-          **{("source_id", s.source_id): s for s in spectra}}
-    found = [by[_most_telling(whole)]] if _most_telling(whole) in by else [
+    spectra = list(spectra_of([*keys, Asked(name=whole)], classifier.metadata, nm))
+    by: dict[tuple[str, Any], Spectrum] = {key: s for s in spectra for key in (
+        ("name", normalised(s.name)), ("number", s.number), ("source_id", s.source_id))}
+    found = [by["name", whole]] if ("name", whole) in by else [
         by.get(_most_telling(key)) for key in keys]
     missing = [one for one, spectrum in zip(asked, found, strict=False) if spectrum is None]
     if missing:
@@ -217,6 +217,12 @@ def _most_telling(key: Asked) -> tuple[str, int | str | None]:
     if key.source_id is not None:
         return "source_id", key.source_id
     return ("number", key.number) if key.number is not None else ("name", key.name)
+
+
+def _name_alone(asked: str) -> str | None:
+    """The name asked for, where no number stands before it."""
+    key = parse(asked)
+    return key.name if key.number is None else None
 
 
 def _title(row: Mapping[str, Any]) -> str:

@@ -1,11 +1,13 @@
-"""Run a recipe: a file of params that differ from params.yaml, as one DVC experiment.
+"""Run a recipe, a file of params that differ from params.yaml, as one DVC experiment.
 
-    python -m asteroid_taxonomy.commands.recipe experiments/published.yaml [options of `dvc exp run`]
+    asteroid-taxonomy recipe experiments/published.yaml [options and targets of `dvc exp run`]
 
-The experiment runs in a temporary copy (`dvc exp run --temp`) and is named after the file; compare
-it with `dvc exp show`. The workspace stays as it is.
+Reads the recipe and params.yaml. The experiment runs in a temporary copy (`dvc exp run --temp`),
+or later with --queue, and is named after the file, or by --name; it takes the place of an earlier
+one of that name. Writes nothing in the workspace. Compare with `make compare`.
 """
 
+import argparse
 import json
 import os
 import subprocess
@@ -14,10 +16,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
+from asteroid_taxonomy.console import PipelineError
+from asteroid_taxonomy.params import read_recipe
 
-from asteroid_taxonomy.console import PipelineError, run
-from asteroid_taxonomy.params import PARAMS, merged
+CODE = ("stages", "asteroid_taxonomy")
 
 
 def flat(params: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -29,32 +31,71 @@ def flat(params: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
             yield f"{prefix}{key}", value
 
 
-def dvc(*arguments: str, folder: Path = Path()) -> int:
-    """Run DVC in `folder` with this Python in front of the PATH, as dvc.yaml says `python`.
-
-    Returns
-    -------
-    int
-        Its exit code.
-    """
+def environment() -> dict[str, str]:
+    """Ours, with this Python in front of the PATH, as dvc.yaml says `python`."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    return subprocess.run([sys.executable, "-m", "dvc", *arguments], cwd=folder,
-                          env={**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "true"}).returncode
+    return {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "true"}
 
 
-def main() -> None:
+def dvc(*arguments: str, quiet: bool = False) -> int:
+    """Run DVC; give its exit code."""
+    return subprocess.run([sys.executable, "-m", "dvc", *arguments], env=environment(),
+                          stdout=subprocess.DEVNULL if quiet else None).returncode
+
+
+def not_in_git() -> list[str]:
+    """Files of code that Git does not know: DVC copies none of them for an experiment."""
+    return _said("git", "ls-files", "--others", "--exclude-standard", *CODE).split()
+
+
+def is_there(experiment: str) -> bool:
+    """Whether the current commit has an experiment of this name."""
+    return experiment in _said(sys.executable, "-m", "dvc", "exp", "list", "--name-only").split()
+
+
+def _said(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, env=environment())
+    if done.returncode:
+        raise PipelineError(f"`{' '.join(command)}` failed: {' '.join(done.stderr.split())}; run "
+                            "this in a Git checkout of the project")
+    return done.stdout
+
+
+def main(arguments: list[str]) -> None:
     """Run the experiment that the command line names."""
-    if len(sys.argv) < 2 or not Path(sys.argv[1]).is_file():
-        raise PipelineError("usage: python -m asteroid_taxonomy.commands.recipe experiments/<name>.yaml "
-                            "[options of dvc exp run]; the recipes are the files in experiments/")
-    path, options = Path(sys.argv[1]), sys.argv[2:]
-    recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
-    merged(yaml.safe_load(PARAMS.read_text(encoding="utf-8")), recipe)
-    settings = [part for key, value in flat(recipe)
+    parser = argparse.ArgumentParser(prog="asteroid-taxonomy recipe", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipe", type=Path, help="one of the files in experiments/")
+    parser.add_argument("options", nargs=argparse.REMAINDER, help="for `dvc exp run`")
+    given = parser.parse_args(arguments)
+    naming = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    naming.add_argument("-n", "--name", default=given.recipe.stem)
+    named, options = naming.parse_known_args(given.options)
+    settings = [part for key, value in flat(read_recipe(given.recipe))
                 for part in ("--set-param", f"{key}={json.dumps(value)}")]
-    where = [] if "--queue" in options else ["--temp"]
-    sys.exit(dvc("exp", "run", *where, "--name", path.stem, *settings, *options))
+    if missing := not_in_git():
+        print(f"warning: Git does not know {', '.join(missing)}, and DVC copies only what Git "
+              f"knows: `git add {' '.join(missing)}` first, or the experiment runs without",
+              file=sys.stderr)
+    sys.exit(_run(named.name, [*settings, *options]))
 
 
-if __name__ == "__main__":
-    run(main)
+def _run(name: str, options: list[str]) -> int:
+    """Run the experiment; one of that name stays until there is a new one."""
+    earlier = f"{name}-before" if is_there(name) else None
+    if earlier and "--queue" in options:
+        raise PipelineError(f"there is an experiment {name} already; `dvc exp remove {name}`, or "
+                            "queue it under another --name")
+    if earlier:
+        dvc("exp", "rename", "--force", name, earlier, quiet=True)
+    code = None
+    try:
+        where = [] if "--queue" in options else ["--temp"]
+        code = dvc("exp", "run", *where, "--name", name, *options)
+    finally:
+        if earlier and code == 0:
+            dvc("exp", "remove", earlier, quiet=True)
+            print(f"experiment {name} has taken the place of the one that there was before")
+        elif earlier:
+            dvc("exp", "rename", earlier, name, quiet=True)
+    return code

@@ -14,23 +14,23 @@ choice has not seen: the figure to trust is that one, not the winner's own.
 import argparse
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import yaml
-from joblib import parallel_config
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, ParameterSampler, StratifiedKFold
 
-from asteroid_taxonomy.console import PipelineError, Progress
+from asteroid_taxonomy.console import Progress
+from asteroid_taxonomy.evaluation.cluster import HELP, cluster
 from asteroid_taxonomy.evaluation.metrics import scores
 from asteroid_taxonomy.files import read_metadata, write_json
 from asteroid_taxonomy.learning.models import augmentation, fit, make_model
 from asteroid_taxonomy.learning.training_set import TRAINING_SET_PATH, read_training_set
+from asteroid_taxonomy.onnx_model.description import ONNX_PATH
 from asteroid_taxonomy.params import load_params
 
 PARAMS = ("bands.wavelengths_nm", "train.model", "train.used_bands_nm",
@@ -46,9 +46,10 @@ class Recipe(ClassifierMixin, BaseEstimator):
     label is (target, class).
     """
 
-    def __init__(self, train: dict[str, Any], wavelengths_nm: list[int],
+    def __init__(self, train: dict[str, Any], wavelengths_nm: list[int], used_nm: list[int],
                  changes: dict[str, Any] | None = None) -> None:
-        self.train, self.wavelengths_nm, self.changes = train, wavelengths_nm, changes
+        self.train, self.wavelengths_nm, self.used_nm = train, wavelengths_nm, used_nm
+        self.changes = changes
 
     def fit(
         self, spectra: Sequence[npt.NDArray[np.float32]], label: Sequence[Sequence[str]]
@@ -57,8 +58,8 @@ class Recipe(ClassifierMixin, BaseEstimator):
         name = self.train["model"]
         train = {**self.train, name: {**self.train[name], **(self.changes or {})}}
         reflectance, error = np.swapaxes(np.asarray(spectra), 0, 1)
-        self.model_ = fit(make_model(train, self.wavelengths_nm), augmentation(train),
-                          reflectance, error, *np.asarray(label).T)
+        self.model_ = fit(make_model(train, self.wavelengths_nm, self.used_nm),
+                          augmentation(train), reflectance, error, *np.asarray(label).T)
         self.classes_ = self.model_.classes_
         return self
 
@@ -94,39 +95,17 @@ def ranked(found: GridSearchCV) -> list[tuple[float, dict[str, Any]]]:
             for i in np.argsort(losses, kind="stable")]
 
 
-def cluster(scheduler: str | None) -> AbstractContextManager[Any]:
-    """Where joblib runs the fits: this machine's cores, or the workers of a Dask scheduler.
-
-    Raises
-    ------
-    PipelineError
-        Dask is not installed, or nothing answers at that address.
-    """
-    if scheduler is None:
-        return nullcontext()
-    try:
-        from distributed import Client
-    except ImportError:
-        raise PipelineError("--scheduler needs Dask, which is not installed; run "
-                            "`pip install .[cluster]`") from None
-    try:
-        client = Client(scheduler, timeout=10)
-    except (OSError, ValueError) as error:
-        raise PipelineError(f"no Dask scheduler answers at {scheduler} "
-                            f"({' '.join(str(error).split())})") from None
-    return parallel_config(backend="dask", client=client)
-
-
 def main(arguments: list[str]) -> None:
     """Search, judge the choice, print and write what was found."""
     parser = argparse.ArgumentParser(prog="asteroid-taxonomy search", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--scheduler", help="address of a Dask scheduler, tcp://host:port")
+    parser.add_argument("--scheduler", help=HELP)
     options = parser.parse_args(arguments)
     params = load_params(PARAMS)
     wavelengths_nm, train, settings = params["bands"]["wavelengths_nm"], params["train"], params[
         "search"]
-    data = read_training_set(wavelengths_nm, train["used_bands_nm"])
+    used_nm = train["used_bands_nm"][ONNX_PATH.stem]  # the variants take what this one finds
+    data = read_training_set(wavelengths_nm, used_nm)
     tried = [{}, *ParameterSampler(settings["ranges"], settings["candidates"] - 1,
                                    random_state=settings["seed"])]
 
@@ -138,8 +117,8 @@ def main(arguments: list[str]) -> None:
     def search(rows: Rows) -> list[tuple[float, dict[str, Any]]]:
         inner = [(learn.tolist(), judge.tolist()) for learn, judge in
                  stratified(rows, data.target, settings["inner_folds"], settings["seed"])]
-        grid = GridSearchCV(Recipe(train, wavelengths_nm), {"changes": tried}, scoring=log_likelihood,
-                            cv=inner, refit=False, n_jobs=-1, error_score="raise")
+        grid = GridSearchCV(Recipe(train, wavelengths_nm, used_nm), {"changes": tried}, cv=inner,
+                            scoring=log_likelihood, refit=False, n_jobs=-1, error_score="raise")
         return ranked(grid.fit(spectra, label))
 
     every = np.arange(len(label))
@@ -148,7 +127,7 @@ def main(arguments: list[str]) -> None:
     with cluster(options.scheduler), Progress("search", len(outer) + 1, "round") as progress:
         for done, (learn, judge) in enumerate(outer, 1):
             _, best = search(learn)[0]
-            model = Recipe(train, wavelengths_nm, best).fit([spectra[i] for i in learn],
+            model = Recipe(train, wavelengths_nm, used_nm, best).fit([spectra[i] for i in learn],
                                                    [label[i] for i in learn])
             judged.append(scores(data.target[judge],
                                  model.predict_proba([spectra[i] for i in judge]),

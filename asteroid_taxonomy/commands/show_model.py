@@ -14,9 +14,9 @@ import onnx
 from onnx import TensorProto
 
 from asteroid_taxonomy.files import sha256
+from asteroid_taxonomy.files.shipped import shipped
 from asteroid_taxonomy.onnx_model.contract import metadata, read_onnx, tensors
 from asteroid_taxonomy.onnx_model.description import ONNX_PATH
-from asteroid_taxonomy.shipped import shipped
 
 
 def structure(model: onnx.ModelProto) -> dict[str, str]:

@@ -16,7 +16,8 @@ from asteroid_taxonomy.learning.augmentation import Augmentation
 from asteroid_taxonomy.learning.models import augmentation, make_model
 
 PUBLISHED = Path("experiments/published.yaml")
-SHIPPED, VISIBLE, PUBLISHED_RECIPE = "cv", "visible_cv", "published_recipe_cv"  # how their metrics' names begin
+# how their metrics' names begin
+SHIPPED, VISIBLE, PUBLISHED_RECIPE = "cv", "visible_cv", "published_recipe_cv"
 NO_COPIES = Augmentation(noisy_copies=0, seed=0)
 
 

@@ -1,4 +1,4 @@
-"""Bright labelled spectra made as faint as the survey's: what a model makes of them is a test of it.
+"""Bright labelled spectra made as faint as the survey's: a test of a model.
 
 Their labels are good, unlike those of faint asteroids. The stated errors are taken at their word,
 and no other fault of a faint spectrum is known here.

@@ -1,4 +1,4 @@
-"""How often the catalogue is right about the asteroids that it keeps, and from which confidence on.
+"""How often the catalogue is right about the asteroids that it keeps, from which confidence on.
 
 Labelled asteroids are brighter than the catalogue's, and what is bright is classified better. Two
 estimates of the accuracy in the catalogue's own mix of S/N:

@@ -119,3 +119,17 @@ def probabilities_of(
     rows = table.filter(pc.equal(table["input"], name))
     double = np.column_stack([rows[f"probability_{c}_float64"].to_numpy() for c in classes])
     return rows, matrix(rows, [f"probability_{c}" for c in classes]), double
+
+
+def spreads(
+    source_id: npt.NDArray[np.int64], classes: Sequence[str], name: str
+) -> dict[str, npt.NDArray[np.float32]]:
+    """What `spread` gave for these asteroids, by target; NaN where the model `name` had none."""
+    table, _ = read_predictions(name)
+    rows = table.filter(pc.is_valid(table["source_id"]))
+    out = {c: np.full(len(source_id), np.nan, dtype=np.float32) for c in classes}
+    _, here, there = np.intersect1d(source_id, rows["source_id"].to_numpy(), return_indices=True)
+    for c, values in out.items():
+        if f"spread_{c}" in rows.column_names:
+            values[here] = rows[f"spread_{c}"].to_numpy()[there]
+    return out

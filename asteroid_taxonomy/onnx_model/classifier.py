@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from asteroid_taxonomy.asteroids import names_of
 from asteroid_taxonomy.console import PipelineError
+from asteroid_taxonomy.files.shipped import shipped
 from asteroid_taxonomy.onnx_model.description import (
     INPUT_NAME,
     ONNX_PATH,
@@ -32,7 +33,6 @@ from asteroid_taxonomy.onnx_model.description import (
     described,
     intact,
 )
-from asteroid_taxonomy.shipped import shipped
 
 BATCH = 4096  # spectra; larger ones no longer fit the processor's cache and are slower
 MAX_MEMORY = 1 << 30  # bytes, for the tensors of all classifiers of a process
@@ -151,19 +151,20 @@ def load_classifier(path: Path = ONNX_PATH, threads: int = 1) -> Classifier:
         with _within(PATIENCE_S, options.set_load_cancellation_flag, True):
             session = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"],
                                                    enable_fallback=0)  # tries again, and prints
-        inputs, outputs = session.get_inputs(), session.get_outputs()
         metadata = session.get_modelmeta().custom_metadata_map
+        tensors = [("input", INPUT_NAME, session.get_inputs()),
+                   ("output", OUTPUT_NAME, session.get_outputs())]
+        found = ["; ".join(f"{t.name} {t.type} {t.shape}" for t in each) for *_, each in tensors]
     except Exception as error:  # onnxruntime's exceptions share no narrower base class
         raise PipelineError(f"{path} is not an ONNX file that onnxruntime can load "
                             f"({_line(error)}); {REDO} to make it anew") from None
-    for kind, name, tensors in (("input", INPUT_NAME, inputs), ("output", OUTPUT_NAME, outputs)):
-        found = "; ".join(f"{t.name} {t.type} {t.shape}" for t in tensors)
-        if not re.fullmatch(rf"{name} tensor\(float\) \[('[^']*'|None), \d+\]", found):
+    for (kind, name, _), has in zip(tensors, found, strict=True):
+        if not re.fullmatch(rf"{name} tensor\(float\) \[('[^']*'|None), \d+\]", has):
             raise _unfit(path, f"should have one {kind}, {name} tensor(float) ['batch', columns], "
-                               f"but has {found[:200] or 'none'}")
+                               f"but has {has[:200] or 'none'}")
     if not intact(content, metadata):
         raise _unfit(path, "is not as it was exported (its sha256 differs from its metadata's)")
-    said = described(path, metadata, inputs[0].shape[1], outputs[0].shape[1])
+    said = described(path, metadata, *(each[0].shape[1] for *_, each in tensors))
     classifier = Classifier(**vars(said), session=session, path=path)
     classifier.probabilities(np.ones((2, len(said.wavelengths_nm)), dtype=np.float32))
     return classifier

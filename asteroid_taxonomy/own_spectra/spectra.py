@@ -20,7 +20,7 @@ from asteroid_taxonomy.own_spectra.tables import TableFile, open_table, readable
 from asteroid_taxonomy.own_spectra.units import NotSpectra
 
 MAX_POINTS = 100_000  # of one spectrum
-LEAST_POINTS = 4  # of a pass through the wavelengths
+LEAST_POINTS = 4  # that two passes share
 REMARKS = ("rows without a wavelength were left out",
            "values at one wavelength were averaged",
            "one of several spectra under this name",
@@ -168,13 +168,20 @@ def _with_restarts(
         turn = (step[begin:end] > 0) if back[i] > forth[i] else (step[begin:end] < 0)
         parts = np.append(np.append(0, np.flatnonzero(turn)), end - begin)
         own = np.where(measured, nm, np.nan)[begin:end]
-        span = [(np.nanmin(own[a:b]), np.nanmax(own[a:b]), b - a)
-                for a, b in zip(parts[:-1], parts[1:], strict=True) if np.isfinite(own[a:b]).any()]
-        if len(span) == len(parts) - 1 and all(n >= LEAST_POINTS for *_, n in span) and all(
-                min(h, high) - max(low, lo) > 0.5 * min(h - low, high - lo)
-                for (low, h, _), (lo, high, _) in zip(span[:-1], span[1:], strict=True)):
+        passes = [own[a:b][np.isfinite(own[a:b])]
+                  for a, b in zip(parts[:-1], parts[1:], strict=True)]
+        if all(_beside(a, b) for a, b in zip(passes[:-1], passes[1:], strict=True)):
             starts.append(begin + parts[1:-1])
     return np.sort(np.concatenate(starts))
+
+
+def _beside(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> bool:
+    """Whether two passes go through the same wavelengths, and not only meet at their ends."""
+    if min(len(one), len(other)) < LEAST_POINTS:
+        return False
+    low, high = max(one.min(), other.min()), min(one.max(), other.max())
+    return high - low > 0.5 * min(np.ptp(one), np.ptp(other)) and all(
+        ((nm >= low) & (nm <= high)).sum() >= LEAST_POINTS for nm in (one, other))
 
 
 def _resampled(

@@ -20,6 +20,7 @@ from asteroid_taxonomy.own_spectra.units import NotSpectra, role, usual_unit
 
 SNIFFED_LINES = 2000
 MAX_COLUMNS = 10_000
+LEAST_WIDE = 5  # numbers in a line that are taken for wavelengths which name columns
 NULLS = ["", "nan", "NaN", "NAN", "null", "NULL", "None", "NA", "N/A", "-", "--", "---", "...",
          "INDEF", "*", "?"]
 # Field separator (None: blanks) and decimal sign; where several fit as well, the first is it
@@ -62,8 +63,8 @@ def sniff(lines: Sequence[str]) -> Layout:
         raise NotSpectra(f"has {width:,} columns and at most {MAX_COLUMNS:,} are read")
     fields = [_split(line, separator) for line in lines]
     number = _NUMBER[decimal]
-    kind = ["row" if _is_row(f, number) and abs(len(f) - width) <= 2 else
-            "between" if not line.strip() or _COMMENT.match(line) else "other"
+    kind = ["between" if not line.strip() or _is_comment(line, separator) else
+            "row" if _is_row(f, number) and abs(len(f) - width) <= 2 else "other"
             for f, line in zip(fields, lines, strict=True)]
     runs, at = [], 0
     for other, run in groupby(kind, key=lambda k: k == "other"):
@@ -74,11 +75,9 @@ def sniff(lines: Sequence[str]) -> Layout:
             runs.append(rows)
     rows = max(runs, key=len)
     first = rows[0]
-    if _names_a_grid(fields[first], number):
-        header_at: int | None = first
+    header_at = _header_line(lines, first, separator, number)
+    if header_at == first:
         first = rows[1] if len(rows) > 1 else first + 1
-    else:
-        header_at = _header_line(lines, first, separator)
     width = max([len(fields[i]) for i in rows if i >= first] or [width])
     names: list[str] = []
     units: dict[str, str] = {}
@@ -92,7 +91,7 @@ def sniff(lines: Sequence[str]) -> Layout:
         names.append(f"column {i + 1}")
     names = [name or f"column {i + 1}" for i, name in enumerate(names)]
     signs = {m[1][0] for i in range(first, len(lines))
-             if kind[i] != "row" and (m := _COMMENT.match(lines[i]))} - {separator}
+             if kind[i] == "between" and (m := _COMMENT.match(lines[i]))}
     return Layout(names, header_at is not None, units, first, separator, decimal,
                   min(signs) if signs else None)
 
@@ -101,6 +100,11 @@ def _split(line: str, separator: str | None) -> list[str]:
     if separator is None:
         return line.split()
     return [field.strip().strip('"') for field in line.split(separator)]
+
+
+def _is_comment(line: str, separator: str | None) -> bool:
+    sign = _COMMENT.match(line)
+    return sign is not None and sign[1] != separator
 
 
 def _is_row(fields: Sequence[str], number: re.Pattern[str]) -> bool:
@@ -117,7 +121,7 @@ def _form(lines: Sequence[str]) -> tuple[str | None, str, int]:
         score: dict[int, float] = {}
         for line in lines:
             fields = _split(line, separator)
-            if _is_row(fields, number) and not _COMMENT.match(line.split(separator)[0]):
+            if not _is_comment(line, separator) and _is_row(fields, number):
                 share = sum(1 for f in fields if number.fullmatch(f) or f in NULLS) / len(fields)
                 score[len(fields)] = score.get(len(fields), 0.0) + share
         width = max(score, key=lambda n: score[n], default=0)
@@ -131,16 +135,22 @@ def _form(lines: Sequence[str]) -> tuple[str | None, str, int]:
 
 def _names_a_grid(fields: Sequence[str], number: re.Pattern[str]) -> bool:
     """Whether a line of numbers names the columns of a wide table: name,374,418 ..."""
-    if any(role(f).kind in ("id", "wavelength", "reflectance") for f in fields):
-        return True
     values = [float(f.replace(",", ".")) for f in fields if number.fullmatch(f)]
     step = np.diff(values)
-    return len(values) >= 5 and len(values) >= len(fields) - 3 and usual_unit(values) is not None \
+    return len(values) >= LEAST_WIDE and len(values) >= len(fields) - 3 and usual_unit(values) is not None \
         and bool((step > 0).all() or (step < 0).all())
 
 
-def _header_line(lines: Sequence[str], first: int, separator: str | None) -> int | None:
-    """The nearest line above the rows that names a wavelength, a reflectance or an identifier."""
+def _header_line(
+    lines: Sequence[str], first: int, separator: str | None, number: re.Pattern[str]
+) -> int | None:
+    """The nearest line that names a wavelength, a reflectance or an identifier.
+
+    It may be the first that looks like a row, of a table with a column per wavelength.
+    """
+    own = _split(lines[first], separator)
+    if any(role(field).kind in ("id", "wavelength", "reflectance") for field in own):
+        return first
     above = [i for i in range(first) if lines[i].strip()]
     if above and _is_dashes(_split(lines[above[-1]], separator)):
         width = len(_split(lines[above[-1]], separator))
@@ -148,12 +158,17 @@ def _header_line(lines: Sequence[str], first: int, separator: str | None) -> int
                  and not _COMMENT.match(lines[i])]
         return table[-2] if len(table) > 1 else table[-1] if table else None
     for i in reversed(above):
-        found = {role(name).kind for name in _header_fields(lines[i], separator)}
-        if (len(found) > 1 and found & {"wavelength", "reflectance", "id"}) or found == {"wide"}:
+        names = _header_fields(lines[i], separator)
+        found = [role(name).kind for name in names]
+        if {"wavelength", "reflectance"} <= set(found) and abs(len(names) - len(own)) <= 3 or (
+                len(names) == len(own) and (found.count("wide") >= LEAST_WIDE
+                                            or {"wavelength", "reflectance"} & set(found))):
             return i
-        if not _COMMENT.match(lines[i]) and separator is not None:
-            return i if len(_split(lines[i], separator)) >= 2 else None
-    return None
+    if _names_a_grid(own, number):
+        return first
+    last = above[-1] if above else -1
+    plain = last >= 0 and separator is not None and not _COMMENT.match(lines[last])
+    return last if plain and len(_split(lines[last], separator)) >= 2 else None
 
 
 def _is_dashes(fields: Sequence[str]) -> bool:

@@ -40,7 +40,7 @@ EXACT = {"reflectance", "reflectancespectrum", "refl", "reflectivity", "reflec",
          "relativereflectance", "normalizedreflectance", "normalisedreflectance"}
 _UNITS = "|".join(sorted((re.escape(s) for s in SPELLINGS if s != "mu"), key=len, reverse=True))
 WIDE = re.compile(rf"(?P<kind>reflectance|refl|ref|r|wavelength|wave|w|band|b|)[\s_]*"
-                  rf"(?P<value>\d+(?:\.\d+)?)(?:[\s_\[(]*(?P<unit>{_UNITS})[\])]?)?",
+                  rf"(?P<value>\d+(?:[.,]\d+)?)(?:[\s_\[(]*(?P<unit>{_UNITS})[\])]?)?",
                   re.IGNORECASE)
 
 
@@ -62,7 +62,7 @@ def role(name: str) -> Role:
     lowered = name.strip().lower()
     if match := WIDE.fullmatch(name.strip()):
         return Role("wide", SPELLINGS.get((match["unit"] or "").lower(), ""),
-                    match["kind"].lower() in ("reflectance", "refl", ""), float(match["value"]))
+                    match["kind"].lower() in ("reflectance", "refl", ""), float(match["value"].replace(",", ".")))
     if lowered in IDS or lowered.replace(" ", "_") in IDS:
         return Role("id")
     words = re.findall(r"[a-zµμåλ]+|[\d.]+", lowered)

@@ -6,7 +6,7 @@ Each runs, in a process of its own, on the sample spectra that were handed over,
 with NaN in a used band (must give NaN) and on one with NaN in all unused bands (must change
 nothing); scikit-learn is the reference. What is missing is installed under build/runtimes, by
 package name and pinned version; what cannot be is left out, with a sentence. Writes
-reports/runtimes.json of the folder.
+benchmarks/results/runtimes.json of the folder.
 """
 
 import glob
@@ -20,17 +20,16 @@ from pathlib import Path
 
 import numpy as np
 
-from asteroid_taxonomy.asteroids import ASTEROIDS_PATH
 from asteroid_taxonomy.console import PipelineError, run
-from asteroid_taxonomy.files import read_metadata, write_json
-from asteroid_taxonomy.learning.model_file import load_model
+from asteroid_taxonomy.files import write_json
+from asteroid_taxonomy.learning.model_file import load_model, model_path
 from asteroid_taxonomy.onnx_model.contract import metadata, read_onnx
 from asteroid_taxonomy.onnx_model.description import ONNX_PATH, USED_BANDS_KEY, WAVELENGTHS_KEY
 from stages.cyberether import SAMPLE_PATH
 
 HERE = Path(__file__).resolve().parent
 BUILD = HERE.parent.parent / "build/runtimes"
-REPORT_PATH = Path("reports/runtimes.json")
+REPORT_PATH = Path("benchmarks/results/runtimes.json")
 TOLERANCE = 1e-5
 # the oldest onnxruntime that each Python has; the first Python found is taken
 OLDEST = {"3.10": "1.14.0", "3.11": "1.15.0", "3.12": "1.17.0", "3.13": "1.20.0"}
@@ -128,7 +127,7 @@ RUNTIMES = (
 
 
 def spectra() -> tuple[np.ndarray, np.ndarray]:
-    """The sample, float32 [n + 2, 16], and its reference, [n, classes].
+    """The sample, float32 [n + 2, bands], and its reference, [n, classes].
 
     The last two rows are the first one with NaN in a used band, and in all that are not used.
     """
@@ -138,7 +137,8 @@ def spectra() -> tuple[np.ndarray, np.ndarray]:
     holed, blind = sample[:1].copy(), sample[:1].copy()
     holed[0, np.flatnonzero(~unused)[2]] = np.nan
     blind[0, unused] = np.nan
-    return np.concatenate([sample, holed, blind]), load_model().predict_proba(sample)
+    model = load_model(model_path(ONNX_PATH.stem))
+    return np.concatenate([sample, holed, blind]), model.predict_proba(sample)
 
 
 def judge(found: np.ndarray, reference: np.ndarray) -> float:
@@ -155,6 +155,7 @@ def judge(found: np.ndarray, reference: np.ndarray) -> float:
 def main() -> None:
     """Run every runtime, print a table, and fail if one differs."""
     os.chdir(sys.argv[1] if len(sys.argv) > 1 else ".")
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # of every runtime's process
     BUILD.mkdir(parents=True, exist_ok=True)
     batch, reference = spectra()
     given, taken = BUILD / "spectra.raw", BUILD / "probabilities.raw"
@@ -185,7 +186,7 @@ def main() -> None:
                      "max_difference": float(f"{difference:.0e}")})
     if wrong:
         raise PipelineError("; ".join(wrong))
-    write_json({"survey": read_metadata(ASTEROIDS_PATH)["survey"], "spectra": len(reference),
+    write_json({"survey": metadata(read_onnx(ONNX_PATH))["survey"], "spectra": len(reference),
                 "runtimes": rows}, REPORT_PATH, digits=None)
     print(f"wrote {REPORT_PATH}: {len(rows)} of {len(RUNTIMES)} runtimes, "
           f"{len(reference)} spectra")

@@ -11,23 +11,34 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from asteroid_taxonomy.archives.answer import read_body, server_message
+from asteroid_taxonomy.archives.answer import (
+    PassingFault,
+    TapError,
+    printable,
+    query_is_at_fault,
+    read_body,
+    server_message,
+)
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.raw_tables import SPECTRA
 
+COLUMNS = dict(zip(SPECTRA.schema.names, [
+    "source_id", "number_mp", "denomination", "num_of_spectra", "wavelength",
+    "reflectance_spectrum", "reflectance_spectrum_err", "reflectance_spectrum_flag"], strict=True))
 DATA = Path(__file__).parent / "data"  # recorded from a DaCHS 2.7 server with the real tables
 SCHEMA = pa.schema([("source_id", pa.int64()), ("number_mp", pa.int64()), ("name", pa.string()),
                     ("value", pa.float32()), ("flag", pa.int8())])
 INT64 = st.integers(-2**63, 2**63 - 1)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(
-    lambda text: text not in ("null", "NULL", "NaN", "nan"))
+    lambda text: text.strip() == text and text not in ("null", "NULL", "NaN", "nan"))
 ROWS = st.lists(st.tuples(INT64, st.none() | INT64, st.none() | TEXT,
                           st.none() | st.floats(width=32, allow_nan=False, allow_infinity=False),
                           st.integers(-128, 127)), max_size=8)
 
 
-def read(body, schema=SCHEMA, sized=True):
-    return read_body(io.BytesIO(body), sized, schema, "the archive")
+def read(body, schema=SCHEMA, sized=True, columns=None):
+    columns = columns or {name: name for name in schema.names}
+    return read_body(io.BytesIO(body), sized, columns, schema, "the archive")
 
 
 def served(rows, names=None, null=lambda: "", quoting=csv.QUOTE_MINIMAL, line_end="\n"):
@@ -83,18 +94,18 @@ def test_a_cut_body_never_gives_other_rows(rows, zipped, sized, data):
 def test_garbage_stops_with_a_sentence_or_is_a_table(body):
     try:
         assert read(body).schema == SCHEMA
-    except PipelineError as error:
+    except (PipelineError, PassingFault) as error:
         assert "\n" not in str(error)
 
 
 def test_recorded_spectra_are_read_with_their_types():
-    came = read((DATA / "dachs_spectra.csv").read_bytes(), SPECTRA.schema)
+    came = read((DATA / "dachs_spectra.csv").read_bytes(), SPECTRA.schema, columns=COLUMNS)
     assert came.schema == SPECTRA.schema
     assert came.num_rows == 33
-    vesta = came.filter(pa.compute.equal(came["number_mp"], 4))
-    assert vesta["denomination"].unique().to_pylist() == ["vesta"]
+    vesta = came.filter(pa.compute.equal(came["number"], 4))
+    assert vesta["name"].unique().to_pylist() == ["vesta"]
     assert vesta["wavelength"].to_pylist() == [374.0 + 44 * i for i in range(16)]
-    assert vesta["reflectance_spectrum"][0].as_py() == np.float32("0.7493865")
+    assert vesta["reflectance"][0].as_py() == np.float32("0.7493865")
 
 
 @pytest.mark.parametrize(("name", "says"), [
@@ -106,8 +117,45 @@ def test_recorded_spectra_are_read_with_their_types():
 def test_a_recorded_error_page_is_not_a_table_but_a_message(name, says):
     body = (DATA / name).read_bytes()
     assert server_message(body) == says
-    with pytest.raises(PipelineError, match="the archive sent a page where a CSV table was"):
+    with pytest.raises(TapError, match="the archive sent a page where a CSV table was") as stop:
         read(body)
+    assert stop.value.kind == "query"
+
+
+@pytest.mark.parametrize("page", [
+    b"<html><title>Down for maintenance</title></html>",
+    b'<VOTABLE><INFO name="QUERY_STATUS" value="ERROR">Query timed out</INFO></VOTABLE>'])
+def test_a_page_that_does_not_blame_the_query_may_pass(page):
+    with pytest.raises(PassingFault, match="Down for maintenance|Query timed out"):
+        read(page)
+
+
+@pytest.mark.parametrize(("said", "at_fault"), [
+    ("1 unresolved identifiers: numbr [l.1 c.8 - l.1 c.13] !", True),  # VOLLT
+    ('Encountered "FROM". Was expecting one of: ...', True),
+    ("Could not parse your query: Expected SELECT", True),  # DaCHS
+    ("Could not locate table x", True),
+    ('ERROR: column "x" does not exist', True),  # PostgreSQL
+    ("Cannot parse query", True), ("Pool empty", False), ("queued jobs (150)", False),
+    ("canceling statement due to statement timeout", False)])
+def test_the_words_of_services_tell_a_wrong_query_from_a_bad_day(said, at_fault):
+    assert query_is_at_fault(said) is at_fault
+
+
+def test_nothing_that_a_server_says_moves_the_cursor():
+    assert printable("a\x1b[2Jb\r\n\u202ec\x9b d") == "a?[2Jb ?c? d"
+
+
+def test_text_in_columns_of_fixed_width_is_read_without_its_padding():
+    rows = [(1, 2, "o''higgins   ", 0.5, 0), (3, 4, "          ", 0.5, 0)]
+    came = read(served(rows, quoting=csv.QUOTE_NONNUMERIC))
+    assert came["name"].to_pylist() == ["o''higgins", None]
+
+
+def test_columns_are_stored_under_their_roles():
+    columns = {name: f'"{name.title()}_x"' for name in SCHEMA.names}
+    came = read(served([(1, 2, "x", 0.5, 0)], [f"{n}_X" for n in SCHEMA.names]), columns=columns)
+    assert came.equals(table([(1, 2, "x", 0.5, 0)]))
 
 
 @pytest.mark.parametrize(("page", "says"), [

@@ -1,4 +1,4 @@
-"""Retries, deadlines and addresses, without a server."""
+"""Addresses, and what is read out of headers and errors, without a server."""
 
 import email.utils
 import time
@@ -6,82 +6,21 @@ import time
 import pytest
 
 from asteroid_taxonomy.archives import connection as tap_connection
-from asteroid_taxonomy.archives.connection import (
-    Archive,
-    Connection,
-    Limits,
-    TapError,
-    TransientError,
-)
+from asteroid_taxonomy.archives.answer import PassingFault, TapError
+from asteroid_taxonomy.archives.connection import Archive, Connection, Limits
 from asteroid_taxonomy.console import Progress
 
-ARCHIVE = Archive("the archive", "https://archive.example/tap", "ARCHIVE_URL")
-LIMITS = Limits(1, 1, 60, 3, 1.0)
+PUBLISHED = "https://archive.example/tap"
+ARCHIVE = Archive("the archive", "ARCHIVE_URL", "ARCHIVE_FILES", "help@archive.example")
 
 
-@pytest.fixture
-def clock(monkeypatch):
-    """Time passes only by sleeping; gives the list of sleeps."""
-    slept = []
-    monkeypatch.setattr(tap_connection.time, "sleep", slept.append)
-    monkeypatch.setattr(tap_connection.time, "monotonic", lambda: sum(slept))
-    return slept
-
-
-def failing(*faults):
-    """An attempt that fails with each of `faults` and then gives 42."""
-    left = list(faults)
-
-    def attempt():
-        if left:
-            raise left.pop(0)
-        return 42
-    return attempt
-
-
-def connection(limits=LIMITS):
-    return Connection(ARCHIVE, limits, Progress("table"))
-
-
-def test_waits_double_with_jitter(clock):
-    assert connection().retrying(failing(*[TransientError("cut")] * 3)) == 42
-    assert [0.5 <= wait / base <= 1.5 for wait, base in zip(clock, (1, 2, 4), strict=True)] \
-        == [True] * 3
-
-
-def test_waits_differ_between_clients(clock):
-    for _ in range(5):
-        connection().retrying(failing(TransientError("cut")))
-    assert len(set(clock)) == 5
-
-
-def test_retry_after_is_waited_out(clock):
-    connection().retrying(failing(TransientError("answered 503", retry_after=20)))
-    assert clock == [20]
-
-
-def test_after_the_last_attempt_comes_one_sentence(clock):
-    with pytest.raises(TapError, match=r"the archive \(https://archive.example/tap\) could not be "
-                                       r"used: cut \(attempt 4\); check the network, or name a "
-                                       r"mirror in ARCHIVE_URL, or run .* simulated"):
-        connection().retrying(failing(*[TransientError("cut")] * 9))
-    assert len(clock) == 3
-
-
-def test_no_wait_goes_past_the_deadline(clock):
-    with pytest.raises(TapError, match="503, and the deadline of 60 s comes before the next"):
-        connection().retrying(failing(TransientError("answered 503", retry_after=61)))
-    assert clock == []
-
-
-def test_what_will_not_pass_is_not_tried_again(clock):
-    with pytest.raises(TapError, match="bad ADQL"):
-        connection().retrying(failing(TapError("bad ADQL")))
-    assert clock == []
+def connection():
+    return Connection(ARCHIVE, PUBLISHED, Limits(1, 1, 60, 1, 60), Progress("table"))
 
 
 @pytest.mark.parametrize(("header", "seconds"), [
-    ("120", 120), (" 7 ", 7), ("", 0), ("soon", 0), ("-5", 0)])
+    ("120", 120), (" 7 ", 7), ("", 0), ("soon", 0), ("-5", 0), ("²", 0), ("٣", 3),
+    ("Thu, 99 Dec 99999 00:00:00 GMT", 0)])
 def test_retry_after_in_seconds(header, seconds):
     assert tap_connection._seconds(header) == seconds
 
@@ -93,10 +32,11 @@ def test_retry_after_as_a_date():
 
 def test_the_environment_names_a_mirror(monkeypatch):
     monkeypatch.delenv("ARCHIVE_URL", raising=False)
-    assert ARCHIVE.url == "https://archive.example/tap"
+    assert connection().url == PUBLISHED
+    assert connection().contact == "help@archive.example"
     monkeypatch.setenv("ARCHIVE_URL", "http://[::1]:8080/tap/")
-    assert ARCHIVE.url == "http://[::1]:8080/tap"
-    connection()
+    assert connection().url == "http://[::1]:8080/tap"
+    assert connection().contact == "its operators"
 
 
 @pytest.mark.parametrize("url", ["https://user@archive.example/tap", "archive.example/tap", "x"])
@@ -104,6 +44,27 @@ def test_an_address_that_is_not_plain_http_is_refused(url, monkeypatch):
     monkeypatch.setenv("ARCHIVE_URL", url)
     with pytest.raises(TapError, match="ARCHIVE_URL should be a TAP URL such as https://archive"):
         connection()
+
+
+@pytest.mark.parametrize(("status", "said", "kind", "advises"), [
+    (400, "answered 400", "query", "check the names of the table and its columns"),
+    (500, "unresolved identifiers: x", "query", "check the names of the table and its columns"),
+    (401, "answered 401", "forbidden", "write to help@archive.example, or name another mirror"),
+    (403, "answered 403", "forbidden", "ARCHIVE_URL or files in ARCHIVE_FILES"),
+    (404, "answered 404", "address", "check that ARCHIVE_URL, or service in params.yaml"),
+    (410, "answered 410", "address", "is the address of a TAP service")])
+def test_the_advice_fits_the_fault(status, said, kind, advises, monkeypatch):
+    monkeypatch.delenv("ARCHIVE_URL", raising=False)
+    fault = connection().fault(status, said)
+    assert (fault.kind, str(fault).startswith(f"the archive ({PUBLISHED}) {said}")) == (kind, True)
+    assert advises in str(fault)
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_what_may_pass_is_told_from_what_will_not(status):
+    fault = connection().fault(status, "Pool empty", 7)
+    assert isinstance(fault, PassingFault)
+    assert fault.retry_after == 7
 
 
 @pytest.mark.parametrize(("text", "says"), [

@@ -51,6 +51,7 @@ def sign(folder):
     """Write the checksums of the files in a folder."""
     lines = [f"{hashlib.md5(path.read_bytes()).hexdigest()}  {path.name}\n"
              for path in sorted(folder.glob("*.gz"))]
+    lines.append(f"{'0' * 32}  _license.html\n")  # about the data, and nobody's concern
     (folder / places.CHECKSUMS).write_text("".join(lines))
 
 
@@ -94,7 +95,7 @@ def test_the_bulk_download_is_read_as_published(bulk):
     assert rows.num_rows == 4 * 16
     assert dict(zip(*rows.select(["source_id", "name"]).to_pydict().values(),
                     strict=True)) == NAMES
-    check_spectra(rows, PARAMS["bands"]["wavelengths_nm"], (-30, 30))
+    check_spectra(rows, PARAMS["bands"]["wavelengths_nm"])
     first = rows.filter(pc.equal(rows["source_id"], -4284856706)).slice(0, 1).to_pylist()[0]
     assert (first["reflectance"], first["error"], first["flag"]) == (None, None, 2)
     assert rows.filter(pc.is_null(rows["number"])).num_rows == 16

@@ -1,4 +1,5 @@
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -67,11 +68,13 @@ def test_the_list_of_a_folder_is_an_object_too(damaged, capsys):
     assert "3 objects, 0.0 MB, 1 damaged" in capsys.readouterr().out
 
 
-def test_what_an_interrupted_transfer_left_is_named_and_not_deleted(damaged, capsys):
-    left = damaged.with_name(".abc.tmp")
+@pytest.mark.parametrize("name", [".abc.tmp", "notes.txt", "tmp4x7", ".DS_Store"])
+def test_what_is_no_object_is_named_neither_called_damaged_nor_deleted(damaged, capsys, name):
+    left = damaged.with_name(name)
     left.write_bytes(b"refl")
     check_cache.main(["--remove", "cache"])
-    assert f"unfinished: {left}" in capsys.readouterr().out and left.exists()
+    said = capsys.readouterr().out
+    assert f"no object: {left}" in said and left.exists() and "2 objects" in said
 
 
 def test_a_folder_that_is_no_cache_is_refused(tmp_path):
@@ -83,3 +86,35 @@ def test_without_a_dvc_project_there_is_a_sentence(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(PipelineError, match="was expected to be a DVC project"):
         check_cache.main([])
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """An empty DVC project with a sound object in its cache, as the current folder."""
+    monkeypatch.chdir(tmp_path)
+    Path(".dvc").mkdir()
+    Path(".dvc/config").touch()
+    put(b"sound", Path(".dvc/cache"))
+    return tmp_path
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions as POSIX has them")
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o755, 0o710, None])
+def test_a_site_cache_that_others_can_enter_is_refused_with_the_command(
+        project, monkeypatch, capsys, mode):
+    site = project / "site"
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(site))
+    if mode is not None:
+        site.mkdir()
+        site.chmod(mode)
+    with pytest.raises(PipelineError, match=r"install -d -m 700 .* core.site_cache_dir"):
+        check_cache.main([])
+    assert "1 objects, 0.0 MB, 0 damaged" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions as POSIX has them")
+def test_a_private_site_cache_named_in_the_configuration_is_accepted(project, monkeypatch):
+    monkeypatch.delenv("DVC_SITE_CACHE_DIR", raising=False)
+    (project / "site").mkdir(mode=0o700)
+    Path(".dvc/config").write_text(f"[core]\n    site_cache_dir = {project / 'site'}\n")
+    check_cache.main([])

@@ -1,49 +1,299 @@
+import csv
+import io
+import json
+import re
+import shutil
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs
+
+import numpy as np
+import onnx
 import pytest
+import yaml
+from onnx import helper
 
-from asteroid_taxonomy.catalogue import CATALOGUE_PATH, read_catalogue
-from asteroid_taxonomy.commands import lookup
+from asteroid_taxonomy.catalogue import catalogue_path, read_catalogue
+from asteroid_taxonomy.commands.lookup import main
+from asteroid_taxonomy.commands.spectrum_plot import MEANS_PATH
 from asteroid_taxonomy.console import PipelineError
-from tests.project_fixtures import TOP
+from asteroid_taxonomy.onnx_model.description import ONNX_PATH
+from tests.project_fixtures import TOP, simulated_params
+from tests.small_survey import SPECTRA, tables
+
+NAME = simulated_params()["catalogue"]["name"]
 
 
-def look(monkeypatch, capsys, *asked):
-    monkeypatch.setattr("sys.argv", ["lookup", *asked])
-    lookup.main()
-    return capsys.readouterr().out
+@pytest.fixture
+def look(capsys):
+    """What the command prints of the asteroids asked for."""
+    def run(*asked):
+        main(list(asked))
+        return capsys.readouterr().out
+    return run
 
 
-@pytest.mark.parametrize("asked", [("433",), ("Simulated", "433"), ("(433)",), ("SIMULATED 433",)])
-def test_an_asteroid_is_found_by_number_and_by_name(catalogued, monkeypatch, capsys, asked):
-    said = look(monkeypatch, capsys, *asked)
+def refused(look, *asked):
+    """The sentence with which a look-up ends."""
+    with pytest.raises(PipelineError) as error:
+        look(*asked)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("asked", [
+    ["433"], ["Simulated", "433"], ["(433)"], ["SIMULATED_433"], ["(433) simulated 433"]])
+def test_an_asteroid_of_the_catalogue_is_found_in_every_form(catalogued, look, asked):
+    said = look(*asked)
     assert said.startswith("(433) simulated 433 ") and "SIMULATED" in said
     assert "  S  0." in said and "  1034 " in said and "S/N" in said
 
 
-def test_an_asteroid_without_a_class_says_why(without_506_nm, monkeypatch, capsys):
-    table = read_catalogue()[0].to_pandas()
-    said = look(monkeypatch, capsys, table[table["complex"].isna()]["name"].iloc[0])
+def test_several_are_printed_in_the_order_asked_each_once(catalogued, look, tmp_path):
+    names = tmp_path / "names.txt"
+    names.write_text("simulated 16  # Psyche's number\n\n(4)\n", encoding="utf-8")
+    said = look("433", "(433)", "--file", str(names))
+    assert re.findall(r"^\((\d+)\)", said, re.MULTILINE) == ["433", "16", "4"]
+
+
+def test_a_source_id_is_found_behind_dashes_and_without(catalogued, look):
+    table = read_catalogue(NAME)[0]
+    source_id, name = str(table["source_id"][5]), str(table["name"][5])
+    assert name in look(source_id) and name in look("--plot", "--", source_id)
+
+
+def test_a_number_with_another_name_is_found_with_a_note(catalogued, capsys):
+    main(["(433) Eros"])
+    out, err = capsys.readouterr()
+    assert out.startswith("(433)") and "is called 'simulated 433' here" in err
+
+
+def test_an_asteroid_without_a_class_says_why(without_506_nm, look):
+    table = read_catalogue(NAME)[0].to_pandas()
+    said = look(table[table["complex"].isna()]["name"].iloc[0])
     assert "no class: no reflectance at 506 nm" in said and "506   not measured" in said
 
 
-@pytest.mark.parametrize(("asked", "sentence"), [
+@pytest.mark.parametrize(("asked", "words"), [
     ("99999999", "is called '99999999'"), ("", "is called ''"),
-    ("simulatd 433", "but simulated 433"),
+    ("simulatd 433", ", but simulated 433"),
 ])
-def test_no_match_gets_a_sentence_with_similar_names(catalogued, monkeypatch, capsys, asked,
-                                                     sentence):
-    with pytest.raises(PipelineError, match=sentence):
-        look(monkeypatch, capsys, asked)
+def test_no_match_in_the_catalogue_gets_a_sentence_with_similar_names(
+        catalogued, look, asked, words):
+    assert words in refused(look, asked)
 
 
-def test_without_a_name_the_usage_is_said(monkeypatch, capsys):
-    with pytest.raises(PipelineError, match="usage: "):
-        look(monkeypatch, capsys)
+def test_the_plot_draws_the_spectrum_over_the_complexes(catalogued, look):
+    said = look("433", "--plot")
+    assert said.count("*") > 5 and "C, O, S, X means" in said
+
+
+@pytest.mark.parametrize("ending", ["svg", "png"])
+def test_the_plot_is_written_as_a_picture(catalogued, look, tmp_path, ending):
+    picture = tmp_path / f"plot.{ending}"
+    assert f"wrote {picture}" in look("433", "-o", str(picture))
+    assert picture.read_bytes()[:4] in (b"<svg", b"\x89PNG")
+
+
+def test_a_picture_of_another_kind_is_refused(catalogued, look, tmp_path):
+    assert "should end in .svg or .png" in refused(look, "433", "-o", str(tmp_path / "plot.pdf"))
+
+
+# without the catalogue
+
+
+class Archive:
+    """A service with the spectra of the small survey; `answer` replaces what it sends."""
+
+    def __init__(self):
+        self.names, rows = tables()[SPECTRA]
+        apostrophe = {"2": "o''higgins"}
+        self.rows = [[*row[:3], apostrophe.get(row[2], row[3]), *row[4:]] for row in rows]
+        self.queries, self.answer = [], None
+
+    def __call__(self, query):
+        self.queries.append(query)
+        if self.answer:
+            return self.answer
+        wanted = query.split(" FROM ")[0].removeprefix("SELECT ").split(", ")
+        found = {column: {value.replace("''", "'") for value in re.findall(
+            r"'((?:[^']|'')*)'|(-?\d+)", values) for value in value if value}
+            for column, values in re.findall(r"(\w+)\)? IN \((.*?)\)", query)}
+        columns = {name: i for i, name in enumerate(self.names)}
+        text = io.StringIO()
+        writer = csv.writer(text)
+        writer.writerow(wanted)
+        writer.writerows([row[columns[name]] for name in wanted] for row in self.rows if any(
+            row[columns[column]] in values for column, values in found.items()))
+        return 200, text.getvalue()
+
+
+@pytest.fixture
+def archive(monkeypatch):
+    """That service on 127.0.0.1, named as the mirror."""
+    served = Archive()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            status, text = served(form["QUERY"][0]) if self.path == "/tap/sync" else (404, "")
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *args):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        monkeypatch.setenv("GAIA_TAP_URL", f"http://127.0.0.1:{server.server_port}/tap/")
+        monkeypatch.setenv("no_proxy", "*")
+        yield served
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """A folder with the shipped files and nothing else of the project, as the current one."""
+    params = yaml.safe_load((TOP / "params.yaml").read_text(encoding="utf-8"))["fetch_spectra"]
+    model = onnx.load(TOP / ONNX_PATH)
+    told = {prop.key: prop.value for prop in model.metadata_props}
+    helper.set_model_props(model, told | {
+        "spectra_service": "https://archive.example.org/tap", "spectra_table": params["table"],
+        "spectra_columns": json.dumps(params["columns"]), "normalised_at_nm": "550",
+        "width_nm": "44"})
+    for path in (ONNX_PATH, MEANS_PATH):
+        (tmp_path / path).parent.mkdir()
+    onnx.save(model, tmp_path / ONNX_PATH)
+    shutil.copy(TOP / MEANS_PATH, tmp_path / MEANS_PATH)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize(("asked", "name"), [
+    (["4"], "(4) vesta"), (["(4) Vesta"], "(4) vesta"), (["VESTA"], "(4) vesta"),
+    (["2010_AB1"], "2010 ab1"), (["2010", "AB1"], "2010 ab1"), (["-4284960000"], "(1) ceres"),
+    (["O'Higgins"], "(2) o'higgins"), (["O''Higgins"], "(2) o'higgins"),
+])
+def test_without_the_catalogue_the_archive_is_asked_once(elsewhere, archive, look, asked, name):
+    said = look(*asked)
+    assert said.startswith(f"{name}   source_id -42849") and "from the archive" in said
+    assert said.count("#") > 100 and "1034" in said and len(archive.queries) == 1
+
+
+@pytest.mark.loopback
+def test_several_asteroids_are_one_query(elsewhere, archive, look):
+    said = look("4", "16", "psyche", "--plot")
+    assert re.findall(r"^\((\d+)\)", said, re.MULTILINE) == ["4", "16"]
+    assert len(archive.queries) == 1 and said.count("*") > 10
+
+
+@pytest.mark.loopback
+def test_a_number_and_a_name_of_another_are_two(elsewhere, archive, look):
+    assert re.findall(r"^\((\d+)\)", look("4", "psyche"), re.MULTILINE) == ["4", "16"]
+    assert re.findall(r"^\((\d+)\)", look("4", "vesta"), re.MULTILINE) == ["4"]
+
+
+@pytest.mark.loopback
+def test_a_null_band_that_is_needed_leaves_the_class_open(elsewhere, archive, look):
+    missing = [row for row in archive.rows if row[2] == "5" and row[5] == "902.0"]
+    missing[0][6] = "NaN"
+    said = look("5")
+    assert "no class: no reflectance at" in said and "902   not measured" in said
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize(("answer", "words"), [
+    ((503, "<html><title>busy</title></html>"), "answered 503 and no table: busy"),
+    ((200, '<VOTABLE><INFO name="QUERY_STATUS" value="ERROR">no \x1b such column</INFO>'),
+     "no table: no such column"),
+    ((200, ""), "no table: nothing"), ((200, "a,b\n1,2\n"), "no table: a,b 1,2"),
+    ((200, "x" * 11_000_000), "and no table"),
+])
+def test_an_answer_that_is_no_table_is_one_sentence(elsewhere, archive, look, answer, words):
+    archive.answer = answer
+    sentence = refused(look, "4")
+    assert words in sentence and "GAIA_TAP_URL" in sentence and sentence.isprintable()
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize("spoil", [
+    lambda rows: rows.pop(), lambda rows: rows.append(rows[-1]),
+    lambda rows: rows[-1].__setitem__(5, "1035.0e9"), lambda rows: rows[-1].__setitem__(6, "x")])
+def test_a_spectrum_that_is_not_whole_is_refused(elsewhere, archive, look, spoil):
+    archive.rows = [list(row) for row in archive.rows if row[2] == "4"]
+    spoil(archive.rows)
+    assert "expected numbers at the 16 wavelengths" in refused(look, "4")
+
+
+@pytest.mark.loopback
+def test_an_asteroid_that_the_archive_lacks_is_named(elsewhere, archive, look):
+    assert "has no spectrum of 'vestra', '99'" in refused(look, "4", "vestra", "99")
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/tap", "nonsense"])
+@pytest.mark.loopback
+def test_without_network_there_is_a_sentence(elsewhere, look, monkeypatch, url):
+    monkeypatch.setenv("GAIA_TAP_URL", url)
+    sentence = refused(look, "4")
+    assert url in sentence and "needs the network" in sentence and "dvc pull" in sentence
+
+
+def test_a_model_that_does_not_name_its_archive_is_told(elsewhere, look):
+    model = onnx.load(ONNX_PATH)
+    told = {prop.key: prop.value for prop in model.metadata_props}
+    del told["spectra_table"]
+    helper.set_model_props(model, told)
+    onnx.save(model, ONNX_PATH)
+    assert "does not say where its spectra come from" in refused(look, "4")
+
+
+def test_nothing_asked_for_ends_with_2(look):
+    with pytest.raises(SystemExit) as end:
+        look()
+    assert end.value.code == 2
+
+
+def test_a_list_that_cannot_be_read_is_named(look):
+    assert "none.txt cannot be read" in refused(look, "--file", "none.txt")
 
 
 @pytest.mark.real_data
-@pytest.mark.parametrize("asked", ["433", "Eros"])
-def test_eros_is_an_s(real_asteroids, monkeypatch, capsys, asked):
+@pytest.mark.parametrize("asked", ["433", "Eros", "(433) Eros", "433 Eros", "O'Higgins", "Xi'an",
+                                   "1974_FV1", "1974 FV1", "-4284962966"])
+def test_every_form_finds_a_real_asteroid(real_asteroids, monkeypatch, look, asked):
     monkeypatch.chdir(TOP)
-    if not CATALOGUE_PATH.exists():
+    params = yaml.safe_load((TOP / "params.yaml").read_text(encoding="utf-8"))
+    if not catalogue_path(params["catalogue"]["name"]).exists():
         pytest.skip("the catalogue is not here: dvc pull, or dvc repro")
-    assert "literature: class S" in look(monkeypatch, capsys, asked)
+    said = look(asked)
+    if asked in ("433", "Eros"):
+        assert "literature: class S" in said
+
+
+def test_predictions_of_python_are_those_of_the_look_up(elsewhere):
+    from asteroid_taxonomy import load
+
+    nm = np.arange(374, 1035, 44)
+    steps = np.stack([np.linspace(0.8, 1.3, 16), np.full(16, 7.0)])
+    answer = load().predict(nm, steps)
+    assert answer.probabilities.shape == (2, 4) and answer.classes == ["C", "O", "S", "X"]
+    assert answer.complex[0] == answer.classes[answer.probabilities[0].argmax()]
+    again = load(ONNX_PATH).predict(nm[::-1], 3 * steps[0, ::-1])
+    np.testing.assert_allclose(again.probabilities, answer.probabilities[:1], atol=1e-6)
+    gap = load().predict(nm, np.where(nm == 902, np.nan, steps[0]))
+    assert gap.complex[0] is None and gap.abstained[0] and "902" in gap.note[0]
+
+
+@pytest.mark.parametrize(("wavelengths", "reflectance"), [
+    ([374, 418], [1, 2, 3]), ([374, 374], [1, 1]), ([-374, 418], [1, 1]), ([[374]], [1]),
+    ([374, float("nan")], [1, 1]),
+])
+def test_arrays_that_do_not_fit_get_a_sentence(elsewhere, wavelengths, reflectance):
+    from asteroid_taxonomy import load
+
+    with pytest.raises(PipelineError, match="expected wavelengths|wavelengths should be"):
+        load().predict(wavelengths, reflectance)

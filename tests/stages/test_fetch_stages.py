@@ -2,6 +2,7 @@
 
 import csv
 import functools
+import json
 import os
 import random
 import re
@@ -14,14 +15,14 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from asteroid_taxonomy.commands import provenance as show_provenance
 from asteroid_taxonomy.files import read_metadata
 from asteroid_taxonomy.raw_tables import LABELS_PATH, SOURCE_MAPPING_PATH, SPECTRA, SPECTRA_PATH
 from tests.archives.tap_service import to_csv
 from tests.small_survey import GRID, NAMES, STAGES, TOP, files, run
 
 loopback = pytest.mark.loopback
-AS_PYTHON = {"int64": int, "int32": int, "int8": int, "string": str,
+COLUMNS = yaml.safe_load((TOP / "params.yaml").read_text())["fetch_spectra"]["columns"]
+AS_PYTHON = {"int64": int, "int32": int, "int8": int, "string": lambda text: text.strip() or None,
              "float": lambda text: None if np.isnan(float(text)) else np.float32(text).item()}
 
 
@@ -56,7 +57,7 @@ def test_what_is_stored_is_what_was_served_or_the_stage_stops(
     SPECTRA_PATH.unlink(missing_ok=True)
     capsys.readouterr()
     if run("spectra") == 0:
-        assert served[0] == SPECTRA.schema.names
+        assert served[0] == list(COLUMNS.values())
         stored = zip(*pq.read_table(SPECTRA_PATH).to_pydict().values(), strict=True)
         assert list(stored) == sorted(map(as_python, served[1]), key=lambda row: (row[0], row[4]))
     else:
@@ -70,18 +71,44 @@ def test_the_service_is_asked_for_a_count_and_for_no_less_than_all(service, proj
     answer = service.answer
     service.answer = lambda adql, maxrec: asked.append((adql, maxrec)) or answer(adql, maxrec)
     assert run("mapping") == 0
-    _, (count, _), (query, maxrec) = asked
+    (count, _), _, (query, maxrec) = asked
     assert count.split(" FROM ")[1] == query.split(" FROM ")[1]
     assert "TOP" not in query
     assert maxrec == len(NAMES) + 1
-    assert service.log.count("POST job") == 3
+    assert service.log.count("POST create") == service.log.count("POST job") == 1
+    assert service.log.count("POST sync") == 2
     assert service.jobs == {}
+
+
+@loopback
+@pytest.mark.parametrize("rows_per_part", [16, 50, 100, 319])
+def test_a_table_in_parts_is_the_table(rows_per_part, service, project_folder, monkeypatch):
+    assert run("spectra") == 0
+    whole = SPECTRA_PATH.read_bytes()
+    params = yaml.safe_load((project_folder / "params.yaml").read_text())
+    params["fetch_spectra"]["rows_per_part"] = rows_per_part
+    (project_folder / "params.yaml").write_text(yaml.safe_dump(params))
+    service.hard_maxrec, service.log = rows_per_part, []
+    assert run("spectra") == 0
+    assert SPECTRA_PATH.read_bytes() == whole
+    parts = service.log.count("POST create")
+    assert 320 / rows_per_part <= parts <= 20
+    assert service.log.count("POST sync") >= parts  # each of them counted
+
+
+@loopback
+def test_more_rows_of_one_source_than_a_part_may_have_stop(service, project_folder, capsys):
+    params = yaml.safe_load((project_folder / "params.yaml").read_text())
+    params["fetch_spectra"]["rows_per_part"] = 15
+    (project_folder / "params.yaml").write_text(yaml.safe_dump(params))
+    assert run("spectra") == 1
+    assert "has 16 rows of one source_id" in capsys.readouterr().err
 
 
 @loopback
 def test_only_sources_with_a_spectrum_are_in_the_mapping(service, project_folder):
     assert run("mapping") == 0
-    assert sorted(pq.read_table(SOURCE_MAPPING_PATH)["denomination"].to_pylist()) == sorted(NAMES)
+    assert sorted(pq.read_table(SOURCE_MAPPING_PATH)["name"].to_pylist()) == sorted(NAMES)
 
 
 @loopback
@@ -90,32 +117,32 @@ def test_label_probabilities_are_asked_for_as_the_service_spells_them(
 ):
     assert run("labels") == 0
     # class_B is Class_B there, and class_Z is not there
-    assert pq.read_schema(LABELS_PATH).names == ["Number", "class", "class_A", "class_B"]
-    assert "does not list the optional columns class_Z of" in capsys.readouterr().out
+    assert pq.read_schema(LABELS_PATH).names == [
+        "number", "class", "probability_A", "probability_B"]
+    said = capsys.readouterr().out
+    assert "lists these columns of \"J/A+A/665/A26/asteroid\": Number, Name, class, class_A," in said
+    assert "going on without class_Z: the probabilities of these classes stay unknown" in said
 
 
 @loopback
-def test_provenance_names_what_was_published_and_never_the_mirror(
-    service, project_folder, capsys, monkeypatch
-):
+def test_a_file_names_what_was_published_and_never_the_mirror(service, project_folder):
     for stage in STAGES:
         assert run(stage) == 0
     assert read_metadata(SPECTRA_PATH) == {
         "survey": "Gaia DR3",
         "archive": "https://gea.esac.esa.int/tap-server/tap",
-        "adql": f"SELECT {', '.join(SPECTRA.schema.names)} FROM gaiadr3.sso_reflectance_spectrum",
+        "adql": f"SELECT {', '.join(COLUMNS.values())} FROM gaiadr3.sso_reflectance_spectrum",
+        "columns": json.dumps(COLUMNS),
         "rows": "320",
         "units": '{"wavelength": "nm"}',
         "citation": "Galluccio et al. 2022, A&A 674, A35 (Gaia DR3 reflectance spectra)",
     }
     for path in (SPECTRA_PATH, SOURCE_MAPPING_PATH, LABELS_PATH):
         assert b"127.0.0.1" not in path.read_bytes()
-    capsys.readouterr()
-    monkeypatch.setattr("sys.argv", ["show_provenance"])
-    show_provenance.main()
-    shown = capsys.readouterr().out
-    assert shown.count("citation") == 3
-    assert 'FROM "J/A+A/665/A26/asteroid"' in shown
+    labels = read_metadata(LABELS_PATH)
+    assert labels["adql"] == ('SELECT "Number", "class", "class_A", "class_B" '
+                              'FROM "J/A+A/665/A26/asteroid"')
+    assert json.loads(labels["columns"])["probability_B"] == "class_B"
 
 
 @loopback
@@ -124,9 +151,11 @@ def test_another_release_needs_params_only(service, project_folder):
     params = yaml.safe_load((project_folder / "params.yaml").read_text())
     params["bands"]["wavelengths_nm"] = grid
     params["fetch_spectra"].update(release="Gaia DR4", table="gaiadr4.spectra")
+    names = {role: f"{role}_dr4" for role in SPECTRA.schema.names}
+    params["fetch_spectra"]["columns"] = names
+    params["bands"]["normalised_at_nm"] = 550
     (project_folder / "params.yaml").write_text(yaml.safe_dump(params))
-    names = SPECTRA.schema.names
-    service.tables["gaiadr4.spectra"] = (names, [
+    service.tables["gaiadr4.spectra"] = (list(names.values()), [
         [str(-i), str(i), f"name {i}", "9", f"{nm}.0", "1.0", "0.1", "0"]
         for i in range(1, 6) for nm in grid])
     assert run("spectra") == 0

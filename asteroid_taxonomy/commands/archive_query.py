@@ -114,7 +114,10 @@ def _rows(url: str, query: str, columns: Mapping[str, str]) -> Iterator[dict[str
             "catalogue needs the network: try again, name a mirror in GAIA_TAP_URL, or get the "
             "catalogue with `dvc pull`") from None
     text = body.decode("utf-8-sig", "replace")
-    table = list(csv.reader(io.StringIO(text)))
+    try:
+        table = list(csv.reader(io.StringIO(text)))
+    except csv.Error:  # a field longer than any of a table
+        table = []
     expected = [name.strip('"').lower() for name in columns.values()]
     if not (answer.ok and table and [name.strip().lower() for name in table[0]] == expected
             and all(len(row) in (0, len(expected)) for row in table)):

@@ -6,7 +6,7 @@ copies of them inside the package (pyproject.toml), so that an installed one wor
 
 from pathlib import Path
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parent.parent
 
 
 def shipped(path: Path) -> Path:

@@ -1,14 +1,14 @@
 """What every key of params.yaml must be, in the form of the file: a new key is a line in SCHEMA.
 
 A block is a dict, or a list with a dict where it may be null; a key with a question mark need not
-be there. What must hold between keys stands in params_check.py.
+be there. What must hold between keys stands in params/check.py.
 """
 
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictBool
 
-from asteroid_taxonomy.params_kinds import (
+from asteroid_taxonomy.params.kinds import (
     NAME,
     NAMES,
     NM,
@@ -85,8 +85,7 @@ SCHEMA: dict[str, Any] = {
     "fetch_spectra": TABLE | {
         "columns": IDENTITY | {"num_of_spectra": TEXT, "wavelength": TEXT, "reflectance": TEXT,
                                "error": TEXT, "flag": TEXT},
-        "rows_per_part": whole(1),
-        "reflectance_bounds?": RANGE,
+        "rows_per_part": whole(1) | None,
         "bounds": [dict.fromkeys(
             ("number", "num_of_spectra", "reflectance", "error", "flag"), RANGE | None)],
         "expected": [{"asteroids": RANGE | None, "median_reflectance": dict[NM, RANGE] | None}],
@@ -95,7 +94,7 @@ SCHEMA: dict[str, Any] = {
         "spectra_table": TEXT, "columns": IDENTITY, "bounds": [{"number": RANGE | None}],
     },
     "fetch_labels": TABLE | {
-        "columns": {"number": TEXT, "class": TEXT, "probabilities": dict[NAME, TEXT]},
+        "columns": {"number": TEXT, "class": TEXT, "probabilities": dict[NAME, TEXT] | None},
         "bounds": [{"number": RANGE | None, "probability": RANGE | None}],
         "expected": [{"rows": RANGE | None}],
     },
@@ -152,7 +151,9 @@ SCHEMA: dict[str, Any] = {
     "export": {"opset": whole(min(LOWEST_IR), max(LOWEST_IR)), "ir_version": whole(7, HIGHEST_IR)},
     "verify": {"max_difference": number(gt=0, le=0.01), "max_bytes": whole(1)},
     "cyberether": {"batch": whole(1, 65_536), "batches": whole(1, 65_536),
-                   "interval_ms": whole(0, 3_600_000)},
+                   "interval_ms": whole(0, 3_600_000),
+                   "live": {"numbers": whole(1, 10_000), "pause_s": SECONDS,
+                            "again_s": SECONDS}},
     "catalogue": {"name": NAME},
     "page": {"complexes": dict[NAME, TEXT], "labels": TEXT, "limitations": list[TEXT]},
 }

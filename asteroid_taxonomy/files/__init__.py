@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from asteroid_taxonomy.atomic import atomic
 from asteroid_taxonomy.determinism import KERNEL
-from asteroid_taxonomy.faults import absent, damaged
+from asteroid_taxonomy.files.atomic_write import atomic
+from asteroid_taxonomy.files.faults import absent, damaged
 
 if TYPE_CHECKING:
     import pandas as pd

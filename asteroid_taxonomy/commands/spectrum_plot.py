@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.files import atomic
-from asteroid_taxonomy.shipped import shipped
+from asteroid_taxonomy.files.shipped import shipped
 
 MEANS_PATH = Path("reports/mean_spectra.csv")
 BAR = 40  # characters of the longest bar

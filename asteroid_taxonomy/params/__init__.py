@@ -1,7 +1,7 @@
 """params.yaml and the recipes of experiments/: read as DVC reads them, and checked as a whole.
 
 DVC reads YAML 1.2, in which 5e-5 and 1e3 are numbers; so does this, with DVC's own parser. What
-every key must be stands in params_schema.py.
+every key must be stands in params/schema.py.
 """
 
 import re
@@ -89,7 +89,7 @@ def validated(params: Mapping[str, Any], where: str = str(PARAMS)) -> dict[str, 
     PipelineError
         Of each key that is not as it must be: what it is, and what it should be.
     """
-    from asteroid_taxonomy.params_check import faults
+    from asteroid_taxonomy.params.check import faults
 
     valid, wrong = faults(params)
     if wrong:
@@ -123,7 +123,7 @@ def merged(params: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, An
     out = dict(params)
     for key, value in recipe.items():
         if key not in params:
-            from asteroid_taxonomy.params_check import near
+            from asteroid_taxonomy.params.check import near
 
             raise PipelineError(f"the recipe sets {key}, which {PARAMS} does not have"
                                 f"{near(str(key), params)}; it has {', '.join(params)}")

@@ -1,4 +1,4 @@
-"""What is wrong with params: a key that is not as in params_schema.py, or two that do not fit."""
+"""What is wrong with params: a key that is not as in params/schema.py, or two that do not fit."""
 
 import difflib
 import json
@@ -11,7 +11,7 @@ from typing import Any, NotRequired
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from asteroid_taxonomy.params_schema import HIGHEST_IR, LOWEST_IR, SCHEMA
+from asteroid_taxonomy.params.schema import HIGHEST_IR, LOWEST_IR, SCHEMA
 
 
 def faults(params: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -96,7 +96,7 @@ def _between_keys(params: Mapping[str, Any]) -> Iterator[str]:
             yield f"{key} has {', '.join(unknown)}, which {where} has not"
     for table in ("fetch_spectra", "fetch_source_mapping", "fetch_labels"):
         columns = dict(params[table]["columns"])
-        names = [*columns.pop("probabilities", {}).values(), *columns.values()]
+        names = [*(columns.pop("probabilities", None) or {}).values(), *columns.values()]
         for name in sorted({name for name in names if names.count(name) > 1}):
             yield f"{table}.columns has {name} twice, and should have it for one role"
     opset, ir_version = params["export"]["opset"], params["export"]["ir_version"]
