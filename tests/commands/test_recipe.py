@@ -9,8 +9,8 @@ import yaml
 from asteroid_taxonomy.commands import recipe
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.params import merged
-from tests.commands import call
 from tests.project_fixtures import TOP
+from tests.running import call
 
 
 def test_a_recipe_changes_the_keys_it_names_and_no_other():
