@@ -42,7 +42,8 @@ def to_astropy(table: pa.Table) -> Table:
         about = {"description": said["description"], "unit": said["unit"] or None,
                  "meta": {"ucd": said["ucd"]}}
         if values.dtype.kind in "if":
-            null: Any = np.iinfo(values.dtype).min if values.dtype.kind == "i" else np.nan
+            kind: Any = values.dtype
+            null = np.iinfo(kind).min if kind.kind == "i" else np.nan
             out[field.name] = MaskedColumn(values, mask=column.is_null().to_numpy(),
                                            fill_value=null, **about)
         else:
