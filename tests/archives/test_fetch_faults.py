@@ -22,7 +22,7 @@ import pytest
 import yaml
 
 from tests.archives.tap_service import error_page, to_csv, wait_for, zipped
-from tests.commands import environment
+from tests.running import environment
 from tests.small_survey import LABELS, STAGES, TOP, files, run
 
 pytestmark = pytest.mark.loopback
