@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import call
 from tests.project_fixtures import TOP
+from tests.running import call
 
 SPECTRUM = "\n".join(f"{0.35 + 0.01 * i:.3f} {1 + 0.004 * i:.4f}" for i in range(70))
 CORE = {"astropy", "numpy", "onnxruntime", "pandas", "pyarrow", "requests", "tqdm"}

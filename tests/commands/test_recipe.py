@@ -9,8 +9,8 @@ import yaml
 from asteroid_taxonomy.commands import recipe
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.params import merged
-from tests.commands import call
 from tests.project_fixtures import TOP
+from tests.running import call
 
 
 def test_a_recipe_changes_the_keys_it_names_and_no_other():
@@ -23,6 +23,15 @@ def test_a_recipe_changes_the_keys_it_names_and_no_other():
 def test_a_key_that_params_do_not_have_is_refused():
     with pytest.raises(PipelineError, match="sets trian"):
         merged({"train": {}}, {"trian": {}})
+
+
+def test_the_complexes_of_a_recipe_replace_those_of_params():
+    params, chosen = ({"taxonomy": {"unknown_class": None, "complexes": complexes}}
+                      for complexes in ({"C": ["C"], "O": ["D"]}, {"C": ["C", "D"], "M": ["E"]}))
+    assert merged(params, chosen) == chosen
+    assert list(recipe.overrides(chosen)) == [
+        "taxonomy.unknown_class=null", "~taxonomy.complexes",
+        '+taxonomy.complexes.C=["C", "D"]', '+taxonomy.complexes.M=["E"]']
 
 
 def test_nested_keys_are_written_with_dots():
