@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -19,6 +20,11 @@ from asteroid_taxonomy.console import PipelineError, run
 from asteroid_taxonomy.files import atomic, read_json
 
 PAGES = [Path("README.md"), *sorted(Path("docs").glob("*.md"))]
+
+
+def measured(name: str) -> Any:
+    """What a benchmark wrote; unlike a metrics file it may hold lists."""
+    return json.loads(Path(f"benchmarks/results/{name}.json").read_text(encoding="utf-8"))
 
 
 def results() -> str:
@@ -119,7 +125,7 @@ def columns() -> str:
 
 def cost() -> str:
     """The table, in Markdown, from benchmarks/results/pipeline.json."""
-    run_ = read_json(Path("benchmarks/results/pipeline.json"))
+    run_ = measured("pipeline")
     rows = {"published": "published script", "cold": "`dvc repro verify`, cold",
             "rerun": "`dvc repro verify` after a hyperparameter"}
     lines = ["| | wall time | against the script | peak memory | against the script |",
@@ -134,7 +140,7 @@ def cost() -> str:
 
 def runtimes() -> str:
     """The table, in Markdown, from benchmarks/results/runtimes.json."""
-    report = json.loads(Path("benchmarks/results/runtimes.json").read_text(encoding="utf-8"))
+    report = measured("runtimes")
     lines = ["| runtime | version | largest difference of a probability |", "|---|---|---|"]
     lines += [f"| {row['runtime']} | {row['version']} | {row['max_difference']:.0e} |"
               for row in report["runtimes"]]
@@ -144,7 +150,7 @@ def runtimes() -> str:
 
 def team() -> str:
     """The table, in Markdown, from benchmarks/results/team.json."""
-    story = read_json(Path("benchmarks/results/team.json"))
+    story = measured("team")
     kinds = {"disk": "a folder on a shared disk", "lab": "SSH", "bucket": "S3",
              "public": "HTTP, read only"}
     lines = ["| remote | push | cold pull | against fetching the raw tables alone |",
@@ -160,7 +166,7 @@ def team() -> str:
 
 def experiments() -> str:
     """The table, in Markdown, from benchmarks/results/experiments.json."""
-    run_ = read_json(Path("benchmarks/results/experiments.json"))
+    run_ = measured("experiments")
     return "\n".join([
         "| | time | ratio |", "|---|---|---|",
         f"| `dvc status` of an empty DVC project | {run_['empty_status_s']:.2f} s | 1 |",
@@ -176,7 +182,7 @@ def experiments() -> str:
 
 def models() -> str:
     """The table, in Markdown, from benchmarks/results/models.json."""
-    found = json.loads(Path("benchmarks/results/models.json").read_text(encoding="utf-8"))
+    found = measured("models")
     lines = ["| `train.model` | accuracy | macro-F1 | log-loss | ECE | ONNX file |",
              "|---|---|---|---|---|---|"]
     lines += [f"| `{name}` | {found[f'{name}_accuracy']:.1%} | {found[f'{name}_macro_f1']:.3f} "

@@ -20,6 +20,7 @@ from astropy.table import Column, MaskedColumn, Table
 from asteroid_taxonomy.catalogue import catalogue_path, read_catalogue
 from asteroid_taxonomy.console import run
 from asteroid_taxonomy.files import atomic
+from asteroid_taxonomy.files.atomic_write import together
 from asteroid_taxonomy.params import load_params
 
 PARAMS = ("catalogue",)
@@ -93,9 +94,12 @@ def main() -> None:
     name = load_params(PARAMS)["catalogue"]["name"]
     table, said = read_catalogue(name)
     exported, facts = to_astropy(table), provenance(said)
-    for write, ending in ((write_votable, ".vot"), (write_fits, ".fits")):
-        path = catalogue_path(name).with_suffix(ending)
-        write(exported, facts, path)
+    writers = {catalogue_path(name).with_suffix(".vot"): write_votable,
+               catalogue_path(name).with_suffix(".fits"): write_fits}
+    with together():
+        for path, write in writers.items():
+            write(exported, facts, path)
+    for path in writers:
         print(f"wrote {path}: {len(exported):,} rows, {path.stat().st_size / 1e6:.1f} MB")
 
 

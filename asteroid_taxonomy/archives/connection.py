@@ -5,26 +5,27 @@ another one in its place, and this is it, on `requests`. Nothing is tried again 
 may pass is told from one that will not, and asteroid_taxonomy.archives.tap has the patience.
 """
 
-import email.utils
 import os
 import re
 import threading
 import time
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
 from astroquery.utils.tap.conn.tapconn import CONTENT_TYPE_POST_DEFAULT, TapConn
 
-from asteroid_taxonomy.archives.answer import (
-    GZIP_MAGIC,
+from asteroid_taxonomy.archives.answer import GZIP_MAGIC
+from asteroid_taxonomy.archives.archive import HEADERS, Archive, Limits
+from asteroid_taxonomy.archives.faults import (
     PassingFault,
     TapError,
-    printable,
+    cause,
+    one_line,
     query_is_at_fault,
+    retry_after_seconds,
     server_message,
 )
 from asteroid_taxonomy.console import Progress
@@ -35,34 +36,6 @@ REDIRECTS = 5
 CHUNK_BYTES = 1 << 18
 SMALL_BYTES = 1 << 20  # of a phase, a job or an error page; more is not read
 GRACE_S = 5.0  # what a request gets after the deadline: deleting the job is still worth a try
-HEADERS = {"User-Agent": "asteroid-taxonomy (astroquery, requests)", "Accept-Encoding": "gzip"}
-
-
-@dataclass(frozen=True)
-class Archive:
-    """An archive: the environment variables that name other doors to its tables, and who helps."""
-
-    name: str
-    mirror_variable: str
-    files_variable: str
-    contact: str
-
-
-GAIA = Archive("the Gaia archive", "GAIA_TAP_URL", "GAIA_FILES",
-               "the Gaia helpdesk (https://www.cosmos.esa.int/web/gaia/gaia-helpdesk)")
-VIZIER = Archive("TAPVizieR", "VIZIER_TAP_URL", "LABELS_FILE",
-                 "CDS (cds-question@unistra.fr)")
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How long to wait, in seconds (block `tap` of params.yaml)."""
-
-    connect_timeout_s: float
-    read_timeout_s: float
-    deadline_s: float
-    backoff_s: float
-    longest_pause_s: float
 
 
 class _Session(requests.Session):
@@ -165,7 +138,7 @@ class Connection(TapConn):
             except ValueError:
                 response.close()
                 raise self.fault(0, "redirects to what is no address: "
-                                 + printable(response.headers["Location"])) from None
+                                 + one_line(response.headers["Location"])) from None
             if method == "POST" and not (response.status_code in MOVED_STATUS and same_name):
                 if path != "sync":  # the address of a job, for who asked
                     return response
@@ -178,8 +151,8 @@ class Connection(TapConn):
             return response
         with response:
             said = server_message(self.small(response))
-            status = printable(f"answered {response.status_code} {response.reason}")
-            retry_after = _seconds(response.headers.get("Retry-After", ""))
+            status = one_line(f"answered {response.status_code} {response.reason}")
+            retry_after = retry_after_seconds(response.headers.get("Retry-After", ""))
         gone = response.status_code == 404 and method == "GET" and path.startswith("async/")
         raise self.fault(429 if gone else response.status_code,
                          f"{status} to {method} /{path}{': ' * bool(said)}{said}", retry_after)
@@ -231,11 +204,11 @@ class Connection(TapConn):
         if isinstance(error, requests.Response):
             return error
         if isinstance(error, requests.exceptions.SSLError):
-            raise TapError(f"the certificate of {self} was not accepted ({_reason(error)}); check "
+            raise TapError(f"the certificate of {self} was not accepted ({cause(error)}); check "
                            "this machine's clock and proxy", "certificate")
         if isinstance(error, (requests.exceptions.ConnectionError, requests.exceptions.Timeout)):
-            raise PassingFault(_reason(error))
-        raise self.fault(0, f"cannot be asked: {_reason(error)}")
+            raise PassingFault(cause(error))
+        raise self.fault(0, f"cannot be asked: {cause(error)}")
 
     def small(self, response: requests.Response) -> bytes:
         """A small body, unzipped where a proxy zipped it.
@@ -276,26 +249,5 @@ class Connection(TapConn):
                 yield chunk
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise PassingFault(
-                f"the connection broke after {received:,} bytes ({_reason(error)})"
+                f"the connection broke after {received:,} bytes ({cause(error)})"
             ) from None
-
-
-def _seconds(retry_after: str) -> float:
-    """Retry-After in seconds; RFC 9110 allows a number or a date. 0 where it is neither."""
-    if retry_after.strip().isdecimal():
-        return float(retry_after)
-    try:
-        return email.utils.parsedate_to_datetime(retry_after).timestamp() - time.time()
-    except (ValueError, OverflowError):
-        return 0.0
-
-
-def _reason(error: BaseException) -> str:
-    """The innermost cause of a network error, on one line."""
-    text = printable(str(error))
-    for pattern in (r"Failed to (?:resolve|establish)[^\[\(]*(?:\[[^\]]*\] [^\)'\"]*)?",
-                    r"(?:Read|Connect) timed out[^\)'\"]*", r"Remote end closed[^\)'\"]*"):
-        found = re.search(pattern, text)
-        if found:
-            return found[0].strip()
-    return text[:200]

@@ -14,7 +14,6 @@ connection at import, is not used.
 References: TAP 1.1 (IVOA, 2019), UWS 1.1 (IVOA, 2016).
 """
 
-import itertools
 import random
 import re
 import tempfile
@@ -28,14 +27,9 @@ import pyarrow as pa
 import requests
 from astroquery.utils.tap.core import TapPlus
 
-from asteroid_taxonomy.archives.answer import (
-    GZIP_MAGIC,
-    PassingFault,
-    TapError,
-    read_body,
-    server_message,
-)
+from asteroid_taxonomy.archives.answer import GZIP_MAGIC, read_body
 from asteroid_taxonomy.archives.connection import GRACE_S, Connection
+from asteroid_taxonomy.archives.faults import PassingFault, TapError, server_message
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.raw_tables import SPECTRA_PATH
 
@@ -95,9 +89,11 @@ def ask(
         Both doors send what is not a table of these columns and types.
     """
     refusals: dict[str, list[PipelineError]] = {door: [] for door in doors}
-    started = time.monotonic()
-    for number in itertools.count(1):
-        faults: dict[str, PassingFault] = {}
+    last: dict[str, Exception] = {}
+    started, number = time.monotonic(), 0
+    while True:
+        number += 1
+        asked_to_wait = 0.0
         for door in doors:
             if len(refusals[door]) > 1:
                 continue
@@ -106,24 +102,23 @@ def ask(
                 check(table)
                 return table
             except PassingFault as fault:
-                faults[door] = fault
+                last[door], asked_to_wait = fault, max(asked_to_wait, fault.retry_after)
             except PipelineError as refusal:
+                last[door] = refusal
                 refusals[door].append(refusal)
             http.session.close()  # a bad backend stays behind a connection that is kept
             if http.left_s < 0:
                 break
         _end_if_refused(refusals)
-        said = "; ".join(f"/{door}: {faults.get(door) or refusals[door][-1]}" for door in doors
-                         if door in faults or refusals[door])
-        wait = min(http.limits.backoff_s * 2 ** (number - 1) * random.uniform(0.5, 1.5),
+        said = "; ".join(f"/{door}: {fault}" for door, fault in last.items())
+        wait = min(http.limits.backoff_s * 2.0 ** min(number - 1, 30) * random.uniform(0.5, 1.5),
                    http.limits.longest_pause_s)
-        wait = max([wait, *(fault.retry_after for fault in faults.values())])
+        wait = max(wait, asked_to_wait)
         if number == rounds or http.left_s < wait:
             raise _out_of_patience(http, said, time.monotonic() - started, rounds)
         http.progress.update(note=f"{said}; {time.monotonic() - started:.0f} s so far, "
                                   f"next attempt in {wait:.0f} s")
         time.sleep(wait)
-    raise AssertionError("itertools.count has no end")
 
 
 def _end_if_refused(refusals: Mapping[str, Sequence[PipelineError]]) -> None:
@@ -189,7 +184,7 @@ def _wait(http: Connection, job: Any) -> None:
         if time.monotonic() > until:
             raise PassingFault(f"its job was still in phase {phase}")
         time.sleep(pause)
-        pause = min(pause * 1.2, LONGEST_POLL_S)
+        pause = min(pause * 1.05, LONGEST_POLL_S)
     if phase == "COMPLETED":
         http.progress.update(note=phase)
         return
@@ -217,7 +212,8 @@ def _read(
             _keep(http, question, response, body)
             headers = response.headers
         sized = "Content-Length" in headers or "chunked" in headers.get("Transfer-Encoding", "")
-        return read_body(body, sized, question.columns, question.schema, str(http))
+        return read_body(body, sized, question.columns, question.schema, question.maxrec,
+                         str(http))
 
 
 def _keep(

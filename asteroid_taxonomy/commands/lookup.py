@@ -39,7 +39,6 @@ from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.designations import Asked, nearest, normalised, parse
 from asteroid_taxonomy.files import read_parquet
 from asteroid_taxonomy.onnx_model.classifier import load_classifier
-from asteroid_taxonomy.params import PARAMS, load_params
 
 BAR = 40  # characters of a probability of 1
 
@@ -103,9 +102,12 @@ def look_up(asked: Sequence[str]) -> Answer:
     PipelineError
         One of them is not known; the sentence names similar ones where the catalogue is here.
     """
-    name = load_params(["catalogue"])["catalogue"]["name"] if PARAMS.exists() else None
-    if name is not None and catalogue_path(name).exists() and ASTEROIDS_PATH.exists():
-        return _in_the_catalogue(asked, name)
+    if ASTEROIDS_PATH.exists():
+        from asteroid_taxonomy.params import load_params  # an installed package has none
+
+        name = load_params(["catalogue"])["catalogue"]["name"]
+        if catalogue_path(name).exists():
+            return _in_the_catalogue(asked, name)
     return _from_the_archive(asked)
 
 

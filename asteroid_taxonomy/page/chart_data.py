@@ -7,16 +7,11 @@ import numpy as np
 import pandas as pd
 
 from asteroid_taxonomy.asteroids import reflectance_columns
-from asteroid_taxonomy.evaluation.out_of_fold import PLOTS
+from asteroid_taxonomy.evaluation.plot_data import read_plot
 from asteroid_taxonomy.page import charts
 from asteroid_taxonomy.page.chart_style import OPEN
 
 FAILURES = 20
-
-
-def plot_data(name: str) -> pd.DataFrame:
-    """The table reports/crossvalidation/<name>.csv."""
-    return pd.read_csv(PLOTS / f"{name}.csv")
 
 
 def with_error(table: pd.DataFrame) -> pd.DataFrame:
@@ -32,7 +27,7 @@ def with_error(table: pd.DataFrame) -> pd.DataFrame:
 
 def kept_estimates() -> pd.DataFrame:
     """Both estimates of the accuracy of what is kept, one below the other, by threshold."""
-    table = plot_data("kept")
+    table = read_plot("kept")
     parts = []
     for key, name in (("weighted", "labelled ones, weighted by S/N"),
                       ("degraded", "bright ones, noise added")):
@@ -45,11 +40,18 @@ def kept_estimates() -> pd.DataFrame:
 
 def confusion(classes: Sequence[str]) -> pd.DataFrame:
     """Numbers, and shares of each actual class, of the labelled asteroids."""
-    judged = plot_data("confusion")
+    judged = read_plot("confusion")
     table = pd.crosstab(judged["actual"], judged["predicted"]).reindex(
         index=list(classes), columns=list(classes), fill_value=0)
     long = table.stack().rename("asteroids").reset_index()
     return long.assign(share=(long["asteroids"] / long["actual"].map(table.sum(axis=1))).round(4))
+
+
+def classes_told() -> dict[str, list[float]]:
+    """Precision and recall of the classes behind the complexes, by name, where there are both."""
+    table = plot_data("classes").dropna().set_index("class")
+    return {str(name): [float(row["precision"]), float(row["recall"])]
+            for name, row in table.iterrows()}
 
 
 def mean_spectra(judged: pd.DataFrame, wavelengths_nm: Sequence[int]) -> pd.DataFrame:
@@ -110,14 +112,14 @@ def of_crossvalidation(
     """
     return {
         "confusion": charts.confusion(confusion(classes), classes),
-        "reliability": charts.reliability(with_error(plot_data("reliability"))),
-        "snr": charts.accuracy_by_bin(with_error(plot_data("snr")), "snr", "signal to noise"),
+        "reliability": charts.reliability(with_error(read_plot("reliability"))),
+        "snr": charts.accuracy_by_bin(with_error(read_plot("snr")), "snr", "signal to noise"),
         "label_probability": charts.accuracy_by_bin(
-            with_error(plot_data("label_probability")), "label_probability",
+            with_error(read_plot("label_probability")), "label_probability",
             "probability of the label"),
-        "coverage": charts.coverage(plot_data("coverage")),
+        "coverage": charts.coverage(read_plot("coverage")),
         "kept": charts.kept(kept_estimates(), kept),
-        "learning_curve": charts.learning_curve(plot_data("learning_curve")),
+        "learning_curve": charts.learning_curve(read_plot("learning_curve")),
         "confident_failures": charts.confident_failures(
             panels(confident_failures(judged), means, nm), classes),
     }

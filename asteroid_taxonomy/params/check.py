@@ -88,7 +88,7 @@ def _between_keys(params: Mapping[str, Any]) -> Iterator[str]:
              ("taxonomy.complexes", complexes)),
             ("taxonomy.unknown_class", [taxonomy["unknown_class"] or next(iter(complexes))],
              ("taxonomy.complexes", complexes)),
-            ("taxonomy.flagged_classes", taxonomy["flagged_classes"],
+            ("taxonomy.flagged_classes", taxonomy["feature_flags"] and taxonomy["flagged_classes"],
              ("taxonomy.complexes", of)),
             ("fetch_labels.columns.probabilities",
              params["fetch_labels"]["columns"]["probabilities"], ("taxonomy.complexes", of))):

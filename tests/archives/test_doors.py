@@ -7,9 +7,10 @@ import pyarrow as pa
 import pytest
 
 from asteroid_taxonomy.archives import doors
-from asteroid_taxonomy.archives.answer import PassingFault, TapError
-from asteroid_taxonomy.archives.connection import Archive, Connection, Limits
+from asteroid_taxonomy.archives.archive import Archive, Limits
+from asteroid_taxonomy.archives.connection import Connection
 from asteroid_taxonomy.archives.doors import LARGE, SMALL, Question, ask
+from asteroid_taxonomy.archives.faults import PassingFault, TapError
 from asteroid_taxonomy.console import PipelineError, Progress
 
 ARCHIVE = Archive("the archive", "ARCHIVE_URL", "ARCHIVE_FILES", "help@archive.example")
