@@ -62,11 +62,6 @@ METRICS_PATH = Path("reports/metrics.json")
 FAINT = 30.0  # S/N below which a spectrum counts as faint
 
 
-def share_right(right: npt.NDArray[np.bool_]) -> float | None:
-    """The share that is right; None of no asteroids, as a small survey may have."""
-    return float(right.mean()) if right.size else None
-
-
 @together()
 def main(scheduler: str | None = None) -> None:
     """Run the stage, its fits on the workers of a Dask scheduler if one is named."""
@@ -130,7 +125,8 @@ def main(scheduler: str | None = None) -> None:
     }
     for key, chosen in (("snr_below_30", complete & (snr < FAINT)), ("incomplete", ~complete),
                         ("flagged", flagged), ("not_flagged", ~flagged)):
-        metrics |= {f"accuracy_{key}": share_right(right[:, chosen]),
+        # a small survey may have none
+        metrics |= {f"accuracy_{key}": right[:, chosen].mean().item() if chosen.any() else None,
                     f"asteroids_{key}": int(chosen.sum())}
     visible = probabilities[VISIBLE, 0][:, 0, complete]
     metrics |= kept | {f"{VISIBLE}_{key}": float(np.mean(values)) for key, values in fold_scores(

@@ -12,7 +12,6 @@ docs/model_file.md says which CyberEther runs them, and how to put in other spec
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 import pyarrow as pa
@@ -94,8 +93,7 @@ def from_file(model: Classifier, chosen: pa.Table, batch: int, interval_ms: int)
 
 def live(model: Classifier, batch: int, interval_ms: int, asking: Mapping[str, Any]) -> str:
     """The flowgraph that asks the archive, and prints names with their classes."""
-    code, service = asks_archive(model, batch, asking)
-    host = urlsplit(service).hostname
+    code, host = asks_archive(model, batch, asking)
     spectra = (f"Opening this flowgraph runs the Python code of two of its blocks, which asks "
                f"{host} (or GAIA_TAP_URL) for the spectra of asteroids by their numbers.")
     probabilities = link("onnx_inference", "output_0")

@@ -8,7 +8,7 @@ Writes  reports/index.html (about 6 MB: all asteroids can be looked up in it),
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +40,6 @@ PAGE_PATH, CARD_PATH = Path("reports/index.html"), Path("reports/model_card.md")
 MEAN_SPECTRA_PATH = Path("reports/mean_spectra.csv")
 METRICS = ("crossmatch", "evaluate", "metrics", "classify", "verify")
 BRIGHT = 30  # S/N of the asteroids that the page compares spectra with and lets a visitor guess
-
-
-def accuracies(catalogue: pd.DataFrame, names: Sequence[str]) -> list[float | None]:
-    """Cross-validated accuracy of each bin of S/N, None where too few asteroids were judged."""
-    by_bin = catalogue.groupby("snr_bin")["snr_bin_accuracy"].first()
-    return [None if np.isnan(by_bin[name]) else round(float(by_bin[name]), 4) for name in names]
 
 
 def layout(
@@ -89,12 +83,13 @@ def main() -> None:
         del specs[name]
     heights = {name: height_px(spec) for name, spec in specs.items()}
     target = catalogue["source_id"].map(judged.set_index("source_id")["target"])
-    packed, index = encoded(table, asteroids, target.tolist(), nm, classes, names)
+    packed, index = encoded(table, asteroids, target.tolist(), nm, classes)
     failures = chart_data.confident_failures(judged)
     row_of = dict(zip(catalogue["source_id"], range(len(catalogue)), strict=True))
     index |= layout(classifier, params, means, said["survey"]) | {
-        "labels": said["labels"], "bin_accuracy": accuracies(catalogue, names),
+        "labels": said["labels"],
         "chips": chips(catalogue, classes), "heights": heights,
+        "precision_recall": chart_data.classes_told(),
         "failures": {chart_data.panel_title(one): row_of[one["source_id"]]
                      for _, one in failures.iterrows()},
     }

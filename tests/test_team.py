@@ -15,7 +15,7 @@ import time
 import pytest
 import yaml
 
-from tests.commands import call, environment, ran
+from tests.running import call, environment, ran
 
 pytestmark = pytest.mark.slow
 NOT_IN_GIT = shutil.ignore_patterns("cache", "tmp", "__pycache__")

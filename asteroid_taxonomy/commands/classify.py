@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from asteroid_taxonomy.console import PipelineError, Progress, run
+from asteroid_taxonomy.console import PipelineError, Progress, plain, run
 from asteroid_taxonomy.files import atomic
 from asteroid_taxonomy.files.shipped import shipped
 from asteroid_taxonomy.onnx_model.classifier import Classifier, load_classifier
@@ -32,7 +32,6 @@ from asteroid_taxonomy.own_spectra.resampling import normalised
 from asteroid_taxonomy.own_spectra.results import WRITERS, failed, named, show, writer
 from asteroid_taxonomy.own_spectra.spectra import REMARKS, Batch, read_spectra
 from asteroid_taxonomy.own_spectra.units import IN_NM
-from asteroid_taxonomy.own_spectra.unpacking import printable
 
 SHOWN = 20  # spectra in the table on screen
 NORMALISED_WITHIN = 0.01  # of 1; what differs more is counted as normalised here
@@ -215,7 +214,7 @@ def classify_files(
 
     workers = os.cpu_count() or 1
     label = str(files[0]) if len(files) == 1 else f"{len(files):,} files"
-    with ExitStack() as stack, Progress(printable(label)) as progress:
+    with ExitStack() as stack, Progress(plain(label)) as progress:
         pool = stack.enter_context(ThreadPoolExecutor(workers))
         part = stack.enter_context(atomic(output)) if output is not None else None
         rows, under_way = None, deque[Future[tuple[pa.Table, int]]]()
@@ -238,12 +237,12 @@ def classify_files(
             finish(workers)
         finish(0)
         if counts.first is None:
-            raise PipelineError(printable(f"{label} has a header and no rows; there is nothing to "
+            raise PipelineError(plain(f"{label} has a header and no rows; there is nothing to "
                                           "classify"))
         if not counts.with_class:
             used = classifiers[-1].used
             needed = ", ".join(str(classifiers[-1].wavelengths_nm[j]) for j in used)
-            raise PipelineError(printable(
+            raise PipelineError(plain(
                 f"no spectrum of {label} can be classified (the first of {counts.spectra:,}: "
                 f"{counts.first['note'][0]}); the classifier needs {needed} nm"))
     report(counts, classifiers, output)

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from asteroid_taxonomy.console import plain
 from asteroid_taxonomy.own_spectra.naming import asteroid_in
-from asteroid_taxonomy.own_spectra.unpacking import printable
 
 
 def failed(path: Path, sentence: str, classes: Sequence[str]) -> pa.Table:
@@ -100,5 +100,5 @@ def show(table: pa.Table, classes: Sequence[str]) -> None:
         figures = "".join("      -" if row[f"probability_{c}"] is None
                           else f"{row[f'probability_{c}']:7.3f}" for c in classes)
         doubt = "?" if row["abstained"] and row["complex"] else ""
-        print(printable(f"  {name[:28]:28}{figures}  {(row['complex'] or '-') + doubt:8}"
+        print(plain(f"  {name[:28]:28}{figures}  {(row['complex'] or '-') + doubt:8}"
                         f"{row['note'] or ''}").rstrip())

@@ -7,6 +7,7 @@ a file names is fetched from anywhere.
 """
 
 import io
+import math
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,17 +21,18 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from asteroid_taxonomy.console import PipelineError
+from asteroid_taxonomy.console import PipelineError, plain
 from asteroid_taxonomy.own_spectra import text
 from asteroid_taxonomy.own_spectra.text import MAX_COLUMNS
 from asteroid_taxonomy.own_spectra.units import NotSpectra
-from asteroid_taxonomy.own_spectra.unpacking import opened, printable
+from asteroid_taxonomy.own_spectra.unpacking import opened
 
 BATCH_ROWS = 1 << 14
 SAMPLE_ROWS = 2000
 HEAD_BYTES = 1 << 20
 WHOLE_BYTES = 200_000_000  # the largest file that is read whole
-MAX_CELLS = 3_000_000  # of a VOTable, which astropy reads at some 100,000 a second
+# of a VOTable, of which astropy reads some 100,000 cells a second, and columns ever more slowly
+MAX_CELLS, MAX_FIELDS, MAX_NUMBERS = 3_000_000, 2000, 100_000_000
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,12 @@ def readable(path: Path) -> Iterator[None]:
     except PipelineError:
         raise
     except NotSpectra as problem:
-        raise PipelineError(printable(f"{path} {problem}")) from None
+        raise PipelineError(plain(f"{path} {problem}")) from None
     except FileNotFoundError:
-        raise PipelineError(printable(f"{path} does not exist; check the path")) from None
+        raise PipelineError(plain(f"{path} does not exist; check the path")) from None
     except Exception as error:  # parsers raise what they like where a file is damaged
         said = " ".join(str(error).split())[:300] or type(error).__name__
-        raise PipelineError(printable(f"{path} cannot be read: {said}; correct the file, or save "
+        raise PipelineError(plain(f"{path} cannot be read: {said}; correct the file, or save "
                                       "it anew")) from None
 
 
@@ -180,7 +182,7 @@ def _open_votable(path: Path) -> TableFile:
     from astropy.utils.xml.iterparser import get_xml_iterator
 
     content = _whole(path)
-    fields = cells = 0
+    fields = cells = rows = width = 0
     with get_xml_iterator(content) as parts:
         for start, full_name, data, _ in parts:
             name = full_name.rpartition(":")[2]
@@ -189,12 +191,14 @@ def _open_votable(path: Path) -> TableFile:
             if name == "STREAM" and ("href" in data or "gzip" in data.get("encoding", "")):
                 raise NotSpectra("keeps its rows in another file or packed inside; save it as a "
                                  "VOTable of the form TABLEDATA, or as CSV")
-            fields += name in ("FIELD", "PARAM")
             cells += 1
-            sizes = [int(n) for n in re.findall(r"\d+", data.get("arraysize", ""))[:4]]
-            _bound(max([*sizes, fields]), "columns or numbers in a cell", MAX_COLUMNS)
-            cells = max(cells, int(data["nrows"]) if data.get("nrows", "").isdigit() else 0)
-            _bound(cells, "cells", MAX_CELLS)
+            if name == "FIELD":
+                fields += 1
+                width += math.prod(int(n) for n in re.findall(r"\d+", data.get("arraysize", "")))
+            rows = max(rows + (name == "TR"), int(data.get("nrows", "0")))
+            _bound(fields, "columns", MAX_FIELDS)
+            _bound(max(cells, rows), "cells", MAX_CELLS)
+            _bound(width * rows, "numbers", MAX_NUMBERS)
     content.seek(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what is readable and not quite to the standard

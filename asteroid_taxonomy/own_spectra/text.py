@@ -137,8 +137,8 @@ def _names_a_grid(fields: Sequence[str], number: re.Pattern[str]) -> bool:
     """Whether a line of numbers names the columns of a wide table: name,374,418 ..."""
     values = [float(f.replace(",", ".")) for f in fields if number.fullmatch(f)]
     step = np.diff(values)
-    return len(values) >= LEAST_WIDE and len(values) >= len(fields) - 3 and usual_unit(values) is not None \
-        and bool((step > 0).all() or (step < 0).all())
+    return len(values) >= max(LEAST_WIDE, len(fields) - 3) and bool(
+        usual_unit(values) and ((step > 0).all() or (step < 0).all()))
 
 
 def _header_line(

@@ -47,6 +47,13 @@ def confusion(classes: Sequence[str]) -> pd.DataFrame:
     return long.assign(share=(long["asteroids"] / long["actual"].map(table.sum(axis=1))).round(4))
 
 
+def classes_told() -> dict[str, list[float]]:
+    """Precision and recall of the classes behind the complexes, by name, where there are both."""
+    table = plot_data("classes").dropna().set_index("class")
+    return {str(name): [float(row["precision"]), float(row["recall"])]
+            for name, row in table.iterrows()}
+
+
 def mean_spectra(judged: pd.DataFrame, wavelengths_nm: Sequence[int]) -> pd.DataFrame:
     """Median and 16 to 84 % range of the complete labelled spectra of each complex, by band.
 

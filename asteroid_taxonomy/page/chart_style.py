@@ -30,7 +30,7 @@ def finished(chart: Any, description: str) -> dict[str, Any]:
     styled = chart.properties(description=description, background="transparent").configure(
         font="system-ui, sans-serif").configure_axis(
         gridColor=FAINT, domainColor=FAINT, tickColor=FAINT, titleFontWeight="normal", **ink
-        ).configure_legend(orient="top", symbolLimit=40, symbolStrokeWidth=3, symbolSize=200, **ink
+        ).configure_legend(orient="top", symbolLimit=40, symbolStrokeWidth=3, symbolSize=90, **ink
         ).configure_header(labelColor=INK, titleColor=INK, labelFontSize=TEXT_PX
         ).configure_text(fontSize=TEXT_PX).configure_view(stroke=None)
     with alt.data_transformers.enable("default", max_rows=None):

@@ -68,7 +68,7 @@ def mean_spectra(
             own.mark_line(color=INK, clip=True, strokeWidth=2),
             own.mark_point(color=INK, fill=INK, size=70, clip=True).encode(
                 opacity=faint, tooltip=["nm:Q", alt.Tooltip("value:Q", format=".3f"), "flag:N"],
-                shape=alt.Shape("flag:N", title="Flag", scale=alt.Scale(
+                shape=alt.Shape("flag:N", title="Flag", legend=alt.Legend(orient="bottom"), scale=alt.Scale(
                     domain=FLAGS, range=["circle", "triangle-up", "cross"]))),
         ]
     chart = alt.layer(*layers).properties(width="container", height=330)

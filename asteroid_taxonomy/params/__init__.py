@@ -16,6 +16,7 @@ from asteroid_taxonomy.console import PipelineError
 
 PARAMS = Path("params.yaml")
 FAULTS = 5  # named at a time
+WHOLE = "complexes"  # a block whose names a recipe chooses: it replaces that of params.yaml
 
 
 def load_params(keys: Sequence[str], path: Path = PARAMS) -> dict[str, Any]:
@@ -117,7 +118,7 @@ def read_recipe(path: Path) -> dict[str, Any]:
 
 
 def merged(params: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay a recipe over params, key by key.
+    """Lay a recipe over params, key by key; complexes as a whole, whose names are not keys.
 
     Raises
     ------
@@ -131,6 +132,7 @@ def merged(params: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, An
 
             raise PipelineError(f"the recipe sets {key}, which {PARAMS} does not have"
                                 f"{near(str(key), params)}; it has {', '.join(params)}")
-        nested = isinstance(value, Mapping) and isinstance(params[key], Mapping)
+        nested = (isinstance(value, Mapping) and isinstance(params[key], Mapping)
+                  and key != WHOLE)
         out[key] = merged(params[key], value) if nested else value
     return out

@@ -31,7 +31,7 @@ from asteroid_taxonomy.files import write_json
 from asteroid_taxonomy.params import merged
 from benchmarks.team.people import GROUP, Person, people
 from benchmarks.team.servers import http_server, s3_server, ssh_server, write
-from tests.commands import ran
+from tests.running import ran
 
 TOP = Path.cwd()
 RESULT = Path("benchmarks/results/team.json")
