@@ -49,7 +49,7 @@ def confusion(classes: Sequence[str]) -> pd.DataFrame:
 
 def classes_told() -> dict[str, list[float]]:
     """Precision and recall of the classes behind the complexes, by name, where there are both."""
-    table = plot_data("classes").dropna().set_index("class")
+    table = read_plot("classes").dropna().set_index("class")
     return {str(name): [float(row["precision"]), float(row["recall"])]
             for name, row in table.iterrows()}
 
