@@ -6,12 +6,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from asteroid_taxonomy.asteroids import reflectance_columns
-from asteroid_taxonomy.evaluation.out_of_fold import PLOTS
+from asteroid_taxonomy.asteroids import read_asteroids, reflectance_columns
+from asteroid_taxonomy.catalogue import proper_names
+from asteroid_taxonomy.evaluation.out_of_fold import PLOTS, read_out_of_fold
 from asteroid_taxonomy.page import charts
 from asteroid_taxonomy.page.chart_style import OPEN
 
 FAILURES = 20
+
+
+def judged_spectra(nm: Sequence[int]) -> Any:
+    """Out-of-fold predictions with each asteroid's proper name, class and reflectances."""
+    asteroids = read_asteroids(nm, ["source_id", "class", *reflectance_columns(nm)])
+    predictions = read_out_of_fold()
+    names = pd.Series(proper_names(predictions["name"]).to_pylist(), dtype=object)
+    return predictions.to_pandas().assign(name=names).merge(asteroids.to_pandas(), on="source_id")
 
 
 def plot_data(name: str) -> pd.DataFrame:
@@ -34,8 +43,7 @@ def kept_estimates() -> pd.DataFrame:
     """Both estimates of the accuracy of what is kept, one below the other, by threshold."""
     table = plot_data("kept")
     parts = []
-    for key, name in (("weighted", "labelled ones, weighted by S/N"),
-                      ("degraded", "bright ones, noise added")):
+    for key, name in (("weighted", "1: weighted by S/N"), ("degraded", "2: noise added")):
         accuracy, error = table[f"accuracy_{key}"], table[f"accuracy_{key}_se"]
         parts.append(table[["threshold", "kept"]].assign(
             estimate=name, accuracy=accuracy, low=(accuracy - error).round(4),
@@ -118,10 +126,10 @@ def of_crossvalidation(
     return {
         "confusion": charts.confusion(confusion(classes), classes),
         "reliability": charts.reliability(with_error(plot_data("reliability"))),
-        "snr": charts.accuracy_by_bin(with_error(plot_data("snr")), "snr", "signal to noise"),
+        "snr": charts.accuracy_by_bin(with_error(plot_data("snr")), "snr", "Signal to noise"),
         "label_probability": charts.accuracy_by_bin(
             with_error(plot_data("label_probability")), "label_probability",
-            "probability of the label"),
+            "Probability of the label"),
         "coverage": charts.coverage(plot_data("coverage")),
         "kept": charts.kept(kept_estimates(), kept),
         "learning_curve": charts.learning_curve(plot_data("learning_curve")),
@@ -141,7 +149,7 @@ def of_catalogue(
 ) -> dict[str, Any]:
     """The charts of shares in the catalogue (columns complex, abstained, snr_bin), by name."""
     kept = catalogue.assign(complex=catalogue["complex"].where(~catalogue["abstained"]))
-    rows = {"every class given": catalogue, "kept": kept}
+    rows = {"all": catalogue, "kept": kept}
     by_snr = {name: kept[kept["snr_bin"] == name] for name in bins}
     return {name: charts.shares(
         pd.concat([complex_counts(frame, row) for row, frame in parts.items()]), classes,
