@@ -61,7 +61,7 @@ def test_the_package_alone_classifies_a_text_file_and_looks_an_asteroid_up(
     assert code == 0 and "my" in said, said
     code, said = call(tmp_path, command, "lookup", "(4) Vesta", "--plot",
                       GAIA_TAP_URL=os.environ["GAIA_TAP_URL"], no_proxy="*")
-    assert code == 0 and said.startswith("(4) vesta"), said
+    assert code == 0 and said.startswith("(4) Vesta"), said
     code, said = call(tmp_path, python, "-c", (
         "import numpy as np\nfrom asteroid_taxonomy import load\n"
         "nm, reflectance = np.loadtxt('my.txt', unpack=True)\n"

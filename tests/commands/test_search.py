@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from asteroid_taxonomy.commands import search
+from tests.project_fixtures import TOP
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def test_a_scheduler_that_does_not_answer_is_named(small_search):
 
 def environment():
     """That of the test, and where the package is."""
-    return {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    return {**os.environ, "PYTHONPATH": str(TOP)}
 
 
 @pytest.fixture
