@@ -13,7 +13,8 @@ from typing import Any
 from asteroid_taxonomy.asteroids import read_asteroids, reflectance_columns
 from asteroid_taxonomy.console import run
 from asteroid_taxonomy.evaluation.out_of_fold import read_out_of_fold
-from asteroid_taxonomy.files import atomic, write_csv
+from asteroid_taxonomy.files import write_csv
+from asteroid_taxonomy.files.atomic_write import atomic, together
 from asteroid_taxonomy.page import charts
 from asteroid_taxonomy.page.chart_data import mean_spectra, of_crossvalidation
 from asteroid_taxonomy.page.chart_style import svg
@@ -24,6 +25,7 @@ FIGURES = Path("reports/figures")
 MEAN_SPECTRA_PATH = Path("reports/mean_spectra.csv")
 
 
+@together()
 def main() -> None:
     """Run the stage."""
     bands: dict[str, Any] = load_params(PARAMS)["bands"]

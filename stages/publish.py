@@ -9,6 +9,7 @@ A text that is null in the catalogue is empty here; numbers stay null.
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -41,10 +42,10 @@ def to_astropy(table: pa.Table) -> Table:
         about = {"description": said["description"], "unit": said["unit"] or None,
                  "meta": {"ucd": said["ucd"]}}
         if values.dtype.kind in "if":
-            out[field.name] = MaskedColumn(
-                values, mask=column.is_null().to_numpy(), **about,
-                # TNULL of integer columns
-                fill_value=np.iinfo(values.dtype).min if values.dtype.kind == "i" else np.nan)
+            kind: Any = values.dtype
+            null = np.iinfo(kind).min if kind.kind == "i" else np.nan
+            out[field.name] = MaskedColumn(values, mask=column.is_null().to_numpy(),
+                                           fill_value=null, **about)
         else:
             out[field.name] = Column(values, **about)
     return out

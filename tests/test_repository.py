@@ -75,8 +75,8 @@ def test_every_action_of_a_workflow_is_pinned_to_a_commit():
 
 
 def test_the_figures_in_the_pages_are_those_of_the_committed_runs():
-    pages = {page: page.read_text(encoding="utf-8") for page in readme.PAGES}
-    assert readme.fresh(pages) == pages
+    pages = readme.texts()
+    assert readme.fresh(pages, readme.BLOCKS) == pages
 
 
 def test_no_stage_can_write_a_pickle():

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 # how every request introduces itself
 HEADERS = {"User-Agent": "asteroid-taxonomy (astroquery, requests)", "Accept-Encoding": "gzip"}
 
+
 @dataclass(frozen=True)
 class Archive:
     """An archive: the environment variables that name other doors to its tables, and who helps."""

@@ -2,7 +2,7 @@
 
 astroquery's TapPlus brings a connection of its own on http.client, without any of these; it takes
 another one in its place, and this is it, on `requests`. Nothing is tried again here: a fault that
-may pass is told from one that will not, and asteroid_taxonomy.archives.tap has the patience.
+may pass is told from one that will not, and patience.py does the rest.
 """
 
 import os
@@ -52,7 +52,7 @@ class _Answer:
         self.status, self.reason = response.status_code, response.reason
         # TapPlus takes what follows the last slash for the job's name
         location = re.sub(r"[;?#].*", "", response.headers.get("Location", "")).rstrip("/")
-        self._headers = [("Location", location)]
+        self._headers, self.last_of_location = [("Location", location)], location.split("/")[-1]
         self._body = body.decode("utf-8", "replace").encode()
 
     def read(self) -> bytes:
@@ -101,10 +101,9 @@ class Connection(TapConn):
         """POST that makes or changes a job; whatever is no fault is the 303 that it should be."""
         with self.open("POST", subcontext, data) as response:
             answer = _Answer(response, b"")
-            if subcontext == "async":
-                if answer.getheaders()[0][1].rpartition("/")[2] in {"", "async"}:
-                    said = server_message(self.small(response)) or "it said nothing"
-                    raise self.fault(response.status_code, f"did not create a job: {said}")
+            if subcontext == "async" and answer.last_of_location in {"", "async"}:
+                said = server_message(self.small(response)) or "it said nothing"
+                raise self.fault(response.status_code, f"did not create a job: {said}")
         answer.status = 303
         return answer
 
@@ -147,7 +146,7 @@ class Connection(TapConn):
             url = target
         else:
             raise self.fault(0, "redirects without end")
-        if response.status_code in (200, 201):
+        if response.ok and not response.is_redirect:
             return response
         with response:
             said = server_message(self.small(response))
@@ -200,8 +199,7 @@ class Connection(TapConn):
         if not came:
             given_up.set()
             raise PassingFault(f"sent no whole header within {sum(patience):g} s")
-        error = came[0]
-        if isinstance(error, requests.Response):
+        if isinstance(error := came[0], requests.Response):
             return error
         if isinstance(error, requests.exceptions.SSLError):
             raise TapError(f"the certificate of {self} was not accepted ({cause(error)}); check "
@@ -248,6 +246,5 @@ class Connection(TapConn):
                 received += len(chunk)
                 yield chunk
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise PassingFault(
-                f"the connection broke after {received:,} bytes ({cause(error)})"
-            ) from None
+            raise PassingFault(f"the connection broke after {received:,} bytes "
+                               f"({cause(error)})") from None

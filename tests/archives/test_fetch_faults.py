@@ -171,6 +171,7 @@ CASES = {
         "spectra", have(hard_maxrec=100, mark_overflow=True), "truncated (OVERFLOW)"),
     "labels truncated": ("labels", have(hard_maxrec=7), "20 rows sent 7 LABELS_FILE"),
     "mapping truncated": ("mapping", have(hard_maxrec=7), "20 rows sent 7 GAIA_FILES"),
+    "labels truncated by /sync alone": ("labels", have(sync_maxrec=15), RIGHT),
     "count changes": ("spectra", have(counts=[318, 320]), "changed 318 320 run it again"),
     "more rows than counted": ("spectra", have(counts=[300]), "300 rows sent 301"),
     "count is zero": ("spectra", have(counts=[0]), "no rows check the name of the table"),
@@ -307,6 +308,7 @@ CASES = {
         "spectra", have(refusals=["1 unresolved identifiers: number_mp"]), RIGHT),
     "bogus identifier once at either door": (
         "labels", have(refusals=["1 unresolved identifiers: Number"]), RIGHT),
+    "phase forgotten for good": ("spectra", status("GET phase", 404), RIGHT),
     "phase in lower case": ("spectra", have(phases=["executing", "completed"]), RIGHT),
     "phase with a mark of byte order": ("spectra", have(phases=["\ufeffCOMPLETED\r\n"]), RIGHT),
     "phase as XML": ("spectra", have(phases=[
@@ -479,6 +481,18 @@ def test_a_plain_line_tells_what_the_server_said_and_how_long_it_is_waited(
     said = capsys.readouterr().err
     assert re.search(r"reflectance spectra: /sync: answered 503 .*: queued jobs \(150\); "
                      r"/async: .*; \d+ s so far, next attempt in \d+ s", said)
+
+
+@pytest.mark.parametrize(("step", "fault"), [
+    ("GET phase", status("GET phase", 502, times=2)),
+    ("GET phase", hang_up("GET phase", times=1)),
+    ("GET results", status("GET results", 500, times=2)),
+    ("GET results", data(cut_once))])
+def test_a_job_is_not_given_up_for_a_fault_that_passes(step, fault, service, project_folder):
+    fault(service)
+    assert run("spectra") == 0
+    assert service.log.count("POST create") == 1
+    assert service.log.count(step) > 1
 
 
 def test_each_attempt_has_a_connection_of_its_own(service, project_folder):
