@@ -23,7 +23,7 @@ from pathlib import Path
 
 from benchmarks.experiments import set_alpha
 from benchmarks.slow_archive import SlowArchive
-from tests.commands import environment
+from tests.running import environment
 
 RUNS = 3
 RATES = (1, 3, 10)  # MB/s

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from asteroid_taxonomy.console import run
-from asteroid_taxonomy.files import atomic, write_csv
+from asteroid_taxonomy.files import write_csv
+from asteroid_taxonomy.files.atomic_write import atomic, together
 from asteroid_taxonomy.page import charts
 from asteroid_taxonomy.page.chart_data import judged_spectra, mean_spectra, of_crossvalidation
 from asteroid_taxonomy.page.chart_style import svg
@@ -22,6 +23,7 @@ FIGURES = Path("reports/figures")
 MEAN_SPECTRA_PATH = Path("reports/mean_spectra.csv")
 
 
+@together()
 def main() -> None:
     """Run the stage."""
     bands: dict[str, Any] = load_params(PARAMS)["bands"]

@@ -20,7 +20,8 @@ from asteroid_taxonomy.asteroids import read_asteroids
 from asteroid_taxonomy.catalogue import read_catalogue
 from asteroid_taxonomy.console import run
 from asteroid_taxonomy.evaluation import accuracy_by_bin as bins
-from asteroid_taxonomy.files import atomic, read_json
+from asteroid_taxonomy.files import read_csv, read_json
+from asteroid_taxonomy.files.atomic_write import atomic, together
 from asteroid_taxonomy.onnx_model.classifier import Classifier, load_classifier
 from asteroid_taxonomy.onnx_model.contract import read_onnx
 from asteroid_taxonomy.onnx_model.description import ONNX_PATH
@@ -65,7 +66,8 @@ def main() -> None:
     asteroids = read_asteroids(nm).sort_by("source_id")
     catalogue: Any = table.to_pandas()
     judged = chart_data.judged_spectra(nm)
-    means = pd.read_csv(MEAN_SPECTRA_PATH)
+    means = read_csv(MEAN_SPECTRA_PATH, {
+        "complex": str, "nm": int, "median": float, "low": float, "high": float})
     names = [name for name in bins.names(params["crossvalidate"]["snr_edges"])
              if (catalogue["snr_bin"] == name).any()]
 
@@ -105,12 +107,13 @@ def main() -> None:
         "median_snr": float(catalogue["snr"].median()),
         "median_snr_labelled": float(judged["snr"].median()),
     }
-    for path, text in (
-            (PAGE_PATH, rendering.html(about, packed, specs=specs, layout=index,
-                                       network=network(model))),
-            (CARD_PATH, rendering.model_card(about))):
-        with atomic(path) as part:
-            part.write_text(text, encoding="utf-8", newline="\n")
+    texts = {PAGE_PATH: rendering.html(about, packed, specs=specs, layout=index,
+                                       network=network(model)),
+             CARD_PATH: rendering.model_card(about)}
+    with together():
+        for path, text in texts.items():
+            with atomic(path) as part:
+                part.write_text(text, encoding="utf-8", newline="\n")
     print(f"wrote {PAGE_PATH}: {PAGE_PATH.stat().st_size / 1e6:.1f} MB, {len(table):,} asteroids "
           f"to look up; and {CARD_PATH}")
 

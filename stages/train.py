@@ -22,6 +22,7 @@ from asteroid_taxonomy.asteroids import (
 )
 from asteroid_taxonomy.console import PipelineError, run
 from asteroid_taxonomy.files import read_metadata
+from asteroid_taxonomy.files.atomic_write import together
 from asteroid_taxonomy.learning.model_file import model_path, save_model
 from asteroid_taxonomy.learning.models import augmentation, fit, make_model
 from asteroid_taxonomy.learning.predictions import (
@@ -81,6 +82,7 @@ def write(
           f"{len(usable):,} asteroids")
 
 
+@together()
 def main() -> None:
     """Run the stage."""
     params = load_params(PARAMS)

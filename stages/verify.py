@@ -112,7 +112,7 @@ def main() -> None:
     wavelengths_nm = params["bands"]["wavelengths_nm"]
     asteroids = read_asteroids(wavelengths_nm,
                                ["source_id", *reflectance_columns(wavelengths_nm)])
-    metrics = {"survey": read_metadata(TRAINING_SET_PATH)["survey"]}
+    metrics: dict[str, Any] = {"survey": read_metadata(TRAINING_SET_PATH)["survey"]}
     for name in params["train"]["used_bands_nm"]:
         prefix = name.removeprefix("asteroid_taxonomy").lstrip("_")
         # written with few digits: the last ones belong to the processor, not to the model
