@@ -218,10 +218,20 @@ def models() -> str:
                                f"same {found['folds']} folds, once; sizes without the metadata.")
 
 
+def recipes() -> str:
+    """Held-out figures of recipes, from benchmarks/results/recipes.json."""
+    return "\n".join([
+        "| recipe | held out | accuracy | balanced accuracy | macro-F1 | log-loss |",
+        "|---|---|---|---|---|---|",
+        *(f"| `{name}` | {f['asteroids']} | {f['accuracy']:.1%} | {f['balanced_accuracy']:.1%} "
+          f"| {f['macro_f1']:.3f} | {f['log_loss']:.3f} |"
+          for name, f in measured("recipes").items())])
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "results": results, "kept": kept, "by-snr": by_snr, "classes": classes, "columns": columns,
     "models": models, "time": time, "cost": cost, "runtimes": runtimes, "team": team,
-    "experiments": experiments,
+    "experiments": experiments, "recipes": recipes,
 }
 
 
