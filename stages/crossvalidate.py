@@ -5,12 +5,13 @@ Reads   data/training_set.parquet, data/asteroids.parquet, data/predictions/ (th
 Writes  reports/metrics.json, data/out_of_fold.parquet (each labelled asteroid's probabilities by
         models that have not seen it, mean over the repeats), reports/crossvalidation/*.csv
 
-The main model (`cv_...`) learns from all labelled spectra that have its bands, and so does the
-one for visible spectra, in the first repeat. The others need all bands: the published script's
-recipe (with several seeds, whose metrics are averaged), linear discriminant analysis, and the
-majority class learn from the complete spectra in the same folds. All are judged on complete ones.
+The main model (`cv_...`), and in the first repeat the one for visible spectra, learn from all
+labelled spectra that have their bands. The others learn from complete ones in the same folds: the
+published script's recipe (with several seeds, whose metrics are averaged), linear discriminant
+analysis, and the majority class. All are judged on complete ones.
 """
 
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,9 @@ from asteroid_taxonomy.asteroids import (
 )
 from asteroid_taxonomy.console import run
 from asteroid_taxonomy.evaluation.accuracy_by_bin import numbers
-from asteroid_taxonomy.evaluation.baselines import (
-    PUBLISHED_RECIPE,
-    SHIPPED,
-    VISIBLE,
-    candidates,
-)
-from asteroid_taxonomy.evaluation.curves import write_bins, write_classes, write_plot, write_plots
+from asteroid_taxonomy.evaluation.baselines import PUBLISHED_RECIPE, SHIPPED, VISIBLE, candidates
+from asteroid_taxonomy.evaluation.cluster import HELP, cluster
+from asteroid_taxonomy.evaluation.curves import write_bins, write_classes, write_plots
 from asteroid_taxonomy.evaluation.degraded import brighter, degraded_spectra
 from asteroid_taxonomy.evaluation.fold_scores import fold_scores, headline
 from asteroid_taxonomy.evaluation.folds import (
@@ -52,8 +49,10 @@ from asteroid_taxonomy.evaluation.metrics import (
     per_class,
     predicted,
 )
-from asteroid_taxonomy.evaluation.out_of_fold import OUT_OF_FOLD_PATH, PLOTS, write_out_of_fold
+from asteroid_taxonomy.evaluation.out_of_fold import OUT_OF_FOLD_PATH, write_out_of_fold
+from asteroid_taxonomy.evaluation.plot_data import PLOTS, write_plot
 from asteroid_taxonomy.files import print_metrics, read_metadata, write_json
+from asteroid_taxonomy.files.atomic_write import together
 from asteroid_taxonomy.learning.training_set import has_bands, read_training_set
 from asteroid_taxonomy.params import load_params
 
@@ -63,13 +62,9 @@ METRICS_PATH = Path("reports/metrics.json")
 FAINT = 30.0  # S/N below which a spectrum counts as faint
 
 
-def share_right(right: npt.NDArray[np.bool_]) -> float | None:
-    """The share that is right; None of no asteroids, as a small survey may have."""
-    return float(right.mean()) if right.size else None
-
-
-def main() -> None:
-    """Run the stage."""
+@together()
+def main(scheduler: str | None = None) -> None:
+    """Run the stage, its fits on the workers of a Dask scheduler if one is named."""
     params = load_params(PARAMS)
     wavelengths_nm, settings = params["bands"]["wavelengths_nm"], params["crossvalidate"]
     (name, used_nm), (visible_name, _) = params["train"]["used_bands_nm"].items()
@@ -82,19 +77,19 @@ def main() -> None:
     source_id, survey_snr = (asteroids[key].to_numpy() for key in ("source_id", "snr"))
     survey = Survey.of(name, source_id, numbers(survey_snr, edges))
     fold = fold_numbers(data, settings["folds"], settings["repeats"], settings["seed"])
-    by_class, by_share = predict_out_of_fold(
-        data, candidates(params["train"], wavelengths_nm, settings["published_seeds"]), fold,
-        settings["learning_curve"], (SHIPPED, 0),
-        degraded_spectra(data, matrix(asteroids, error_columns(wavelengths_nm)), survey_snr, edges,
-                         settings["seed"]), settings["seed"])
+    degraded = degraded_spectra(data, matrix(asteroids, error_columns(wavelengths_nm)),
+                                survey_snr, edges, settings["seed"])
+    with cluster(scheduler):
+        by_class, by_share = predict_out_of_fold(
+            data, candidates(params["train"], wavelengths_nm, settings["published_seeds"]), fold,
+            settings["learning_curve"], (SHIPPED, 0), degraded, settings["seed"])
     pairs = class_pairs(data)
     probabilities = {key: of_targets(p, pairs) for key, p in by_class.items()}
-    shipped, degraded = probabilities[SHIPPED, 0][:, 0], probabilities[SHIPPED, 0][:, 1:]
+    shipped, of_degraded = probabilities[SHIPPED, 0][:, 0], probabilities[SHIPPED, 0][:, 1:]
     mean = shipped.mean(axis=0)
     right = predicted(shipped.reshape(-1, len(classes)), classes).reshape(fold.shape) == target
-    class_names, classwise = pairs[:, 1], by_class[SHIPPED, 0][:, 0].mean(axis=0)
-    if classwise.shape[1] != len(pairs):
-        class_names = np.asarray(classes)
+    classwise = by_class[SHIPPED, 0][:, 0].mean(axis=0)
+    class_names = pairs[:, 1] if classwise.shape[1] == len(pairs) else np.asarray(classes)
     write_out_of_fold(data.asteroids, predicted(mean, classes), mean, classes, classwise,
                       class_names.tolist(), read_metadata(ASTEROIDS_PATH)["survey"])
     write_classes(data.class_name, classwise, class_names)
@@ -104,10 +99,9 @@ def main() -> None:
     number, bins = np.searchsorted(classes, target), np.arange(len(edges) + 1)[:, None]
     kept, curve = kept_metrics(
         judged(shipped[:, None], number, numbers(snr, edges) == bins),
-        judged(degraded, number, brighter(snr, edges)), survey, classes,
+        judged(of_degraded, number, brighter(snr, edges)), survey, classes,
         settings["abstention_accuracy"])
-    write_plot("kept", ["threshold", "kept", "accuracy_weighted", "accuracy_weighted_se",
-                        "accuracy_degraded", "accuracy_degraded_se", "labelled"],
+    write_plot("kept",
                [list(row) for row in curve])
 
     complete = data.asteroids["complete"].to_numpy()
@@ -131,7 +125,8 @@ def main() -> None:
     }
     for key, chosen in (("snr_below_30", complete & (snr < FAINT)), ("incomplete", ~complete),
                         ("flagged", flagged), ("not_flagged", ~flagged)):
-        metrics |= {f"accuracy_{key}": share_right(right[:, chosen]),
+        # a small survey may have none
+        metrics |= {f"accuracy_{key}": right[:, chosen].mean().item() if chosen.any() else None,
                     f"asteroids_{key}": int(chosen.sum())}
     visible = probabilities[VISIBLE, 0][:, 0, complete]
     metrics |= kept | {f"{VISIBLE}_{key}": float(np.mean(values)) for key, values in fold_scores(
@@ -147,4 +142,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main, __doc__)
+    parser = argparse.ArgumentParser(prog="python -m stages.crossvalidate", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scheduler", help=HELP)
+    run(lambda: main(**vars(parser.parse_args())))

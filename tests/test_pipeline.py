@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from asteroid_taxonomy.params import merged
-from tests.commands import call, ran
 from tests.project_fixtures import TOP
+from tests.running import call, ran
 
 pytestmark = pytest.mark.slow
 

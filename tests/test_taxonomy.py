@@ -1,8 +1,10 @@
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
 from asteroid_taxonomy.console import PipelineError
-from asteroid_taxonomy.taxonomy import complexes, strip_feature_flags
+from asteroid_taxonomy.taxonomy import classified, complexes, strip_feature_flags
 
 FLAGS, FLAGGED = "ehk", ["E", "M", "P", "X"]
 
@@ -43,3 +45,13 @@ def test_an_unknown_class_goes_to_a_complex_only_where_params_say_so(taxonomy):
 def test_no_class_belongs_to_two_complexes(taxonomy):
     members = [c for group in taxonomy["complexes"].values() for c in group]
     assert len(members) == len(set(members))
+
+
+def test_the_probability_of_the_label_is_that_of_its_class_without_flags(taxonomy):
+    labels = pd.DataFrame({"number": pd.array([1, 2], dtype="Int64"), "class": ["Mk", "Ch"],
+                           "probability_M": [0.75, 0.1], "probability_C": [0.2, 0.8]})
+    table = classified(labels, taxonomy)
+    assert table["class_without_flags"].tolist() == ["M", "Ch"]
+    assert table["complex"].tolist() == ["X", "C"]
+    assert table["label_probability"][0] == pytest.approx(0.75)
+    assert np.isnan(table["label_probability"][1])  # the source gives none for Ch

@@ -14,19 +14,18 @@ choice has not seen: the figure to trust is that one, not the winner's own.
 import argparse
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import yaml
-from joblib import parallel_config
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, ParameterSampler, StratifiedKFold
 
-from asteroid_taxonomy.console import PipelineError, Progress
+from asteroid_taxonomy.console import Progress
+from asteroid_taxonomy.evaluation.cluster import HELP, cluster
 from asteroid_taxonomy.evaluation.metrics import scores
 from asteroid_taxonomy.files import read_metadata, write_json
 from asteroid_taxonomy.learning.models import augmentation, fit, make_model
@@ -96,34 +95,11 @@ def ranked(found: GridSearchCV) -> list[tuple[float, dict[str, Any]]]:
             for i in np.argsort(losses, kind="stable")]
 
 
-def cluster(scheduler: str | None) -> AbstractContextManager[Any]:
-    """Where joblib runs the fits: this machine's cores, or the workers of a Dask scheduler.
-
-    Raises
-    ------
-    PipelineError
-        Dask is not installed, or nothing answers at that address.
-    """
-    if scheduler is None:
-        return nullcontext()
-    try:
-        from distributed import Client
-    except ImportError:
-        raise PipelineError("--scheduler needs Dask, which is not installed; run "
-                            "`pip install .[cluster]`") from None
-    try:
-        client = Client(scheduler, timeout=10)
-    except (OSError, ValueError) as error:
-        raise PipelineError(f"no Dask scheduler answers at {scheduler} "
-                            f"({' '.join(str(error).split())})") from None
-    return parallel_config(backend="dask", client=client)
-
-
 def main(arguments: list[str]) -> None:
     """Search, judge the choice, print and write what was found."""
     parser = argparse.ArgumentParser(prog="asteroid-taxonomy search", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--scheduler", help="address of a Dask scheduler, tcp://host:port")
+    parser.add_argument("--scheduler", help=HELP)
     options = parser.parse_args(arguments)
     params = load_params(PARAMS)
     wavelengths_nm, train, settings = params["bands"]["wavelengths_nm"], params["train"], params[

@@ -8,6 +8,7 @@ judged in the same folds, on the complete spectra among them.
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -122,35 +123,50 @@ def class_pairs(data: TrainingSet) -> Names:
     return np.unique(np.column_stack([data.target, data.class_name]), axis=0)
 
 
+class Fit(NamedTuple):
+    """All that one fit needs: model, training spectra [n, bands] and labels [n], unseen spectra.
+
+    A tuple, because joblib would leave arrays with one Dask worker and wait for ever where that
+    one is lost.
+    """
+
+    model: Pipeline
+    copies: Augmentation
+    reflectance: Spectra
+    error: Spectra
+    target: Names
+    class_name: Names
+    unseen: Spectra
+    pairs: Names
+
+
 def _fits(
     data: TrainingSet, tasks: Sequence[tuple[Candidate, Rows, Rows, Spectra, Floats]],
     pairs: Names,
 ) -> Iterator[Floats]:
     """The predictions of each task, in their order, whichever process was first."""
     predictions: Iterator[Floats] = Parallel(n_jobs=-1, return_as="generator")(
-        delayed(fit_predict)(candidate.model, candidate.copies, data.reflectance[learn],
-                             data.error[learn], data.target[learn], data.class_name[learn],
-                             layers[:, judge].reshape(-1, layers.shape[2]), pairs)
+        delayed(fit_predict)(Fit(candidate.model, candidate.copies, data.reflectance[learn],
+                                 data.error[learn], data.target[learn], data.class_name[learn],
+                                 layers[:, judge].reshape(-1, layers.shape[2]), pairs))
         for candidate, learn, judge, layers, _ in tasks)
     return predictions
 
 
-def fit_predict(
-    model: Pipeline, copies: Augmentation, reflectance: Spectra, error: Spectra, target: Names,
-    class_name: Names, unseen: Spectra, pairs: Names,
-) -> Floats:
-    """Fit `model` and give the probabilities of the `unseen` spectra, float64 [m, classes].
+def fit_predict(task: Fit) -> Floats:
+    """Fit the model and give the probabilities of the unseen spectra, float64 [m, classes].
 
     Of `pairs` where the model learns classes: one too rare to be in this part has zeros.
     """
-    fitted = fit(model, copies, reflectance, error, target, class_name)
+    fitted = fit(task.model, task.copies, task.reflectance, task.error, task.target,
+                 task.class_name)
     if not learns_classes(fitted):
-        probabilities: Floats = fitted.predict_proba(unseen).astype(np.float64)
+        probabilities: Floats = fitted.predict_proba(task.unseen).astype(np.float64)
     else:
         summing = fitted.steps[-1][1]
-        probabilities = np.zeros((len(unseen), len(pairs)))
-        probabilities[:, np.isin(pairs[:, 1], summing.class_names_)] = (
-            summing.class_probabilities(fitted[:-1].transform(unseen)))
+        probabilities = np.zeros((len(task.unseen), len(task.pairs)))
+        probabilities[:, np.isin(task.pairs[:, 1], summing.class_names_)] = (
+            summing.class_probabilities(fitted[:-1].transform(task.unseen)))
     return probabilities / probabilities.sum(axis=1, keepdims=True)
 
 

@@ -59,7 +59,7 @@ def chips(catalogue: pd.DataFrame, classes: Sequence[str]) -> list[tuple[str, in
 
 def encoded(
     catalogue: pa.Table, asteroids: pa.Table, target: Sequence[str | None],
-    wavelengths_nm: Sequence[int], classes: Sequence[str], bins: Sequence[str],
+    wavelengths_nm: Sequence[int], classes: Sequence[str],
 ) -> tuple[str, dict[str, Any]]:
     """Base64 of all columns, and their layout: name -> [type, offset in bytes, length].
 
@@ -69,10 +69,11 @@ def encoded(
         The same asteroids in the same order.
     target : sequence of str or None
         The complex that each one's label stands for.
-    wavelengths_nm, classes, bins : sequence
-        The grid in nm, of any length; the complexes; the names of the S/N bins.
+    wavelengths_nm, classes : sequence
+        The grid in nm, of any length; the complexes.
     """
-    literature = sorted({c for c in catalogue["literature_class"].to_pylist() if c})
+    literature, told = (sorted({c for c in catalogue[name].to_pylist() if c})
+                        for name in ("literature_class", "class"))
     columns: Mapping[str, npt.NDArray[Any]] = {
         "number": catalogue["number"].fill_null(NO_NUMBER).to_numpy(),
         "snr": catalogue["snr"].to_numpy().astype(np.float32),
@@ -83,9 +84,15 @@ def encoded(
                            UNKNOWN),
         "probability": quantised(matrix(catalogue, [f"probability_{c}" for c in classes]),
                                  PROBABILITY_STEP, np.uint16, UNKNOWN),
+        "spread": quantised(matrix(catalogue, [f"spread_{c}" for c in classes]),
+                            PROBABILITY_STEP, np.uint16, UNKNOWN),
+        "expected": quantised(matrix(catalogue, ["expected_accuracy"])[:, 0], PROBABILITY_STEP,
+                              np.uint16, UNKNOWN),
+        "class_probability": quantised(matrix(catalogue, ["class_probability"])[:, 0],
+                                       PROBABILITY_STEP, np.uint16, UNKNOWN),
+        "class": codes(catalogue["class"].to_pylist(), told),
         "literature": codes(catalogue["literature_class"].to_pylist(), literature),
         "target": codes(target, classes),
-        "bin": codes(catalogue["snr_bin"].to_pylist(), bins),
         "abstained": catalogue["abstained"].to_numpy().astype(np.uint8),
         "in_training": catalogue["in_training"].to_numpy().astype(np.uint8),
         # as JSON: whatever character a name has, the next one stays the next one
@@ -100,7 +107,7 @@ def encoded(
         whole += bytes(-len(whole) % ALIGNED)
     packed = gzip.compress(whole, mtime=0)
     return base64.b64encode(packed).decode(), {
-        "columns": layout, "literature": literature, "bins": list(bins), "step": STEP,
+        "columns": layout, "literature": literature, "told": told, "step": STEP,
         "probability_step": PROBABILITY_STEP, "missing": MISSING, "unknown": UNKNOWN,
         "no_flag": NO_FLAG, "no_number": str(NO_NUMBER),  # a number of JavaScript would round it
         "wavelengths_nm": list(wavelengths_nm), "classes": list(classes),

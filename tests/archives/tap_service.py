@@ -40,7 +40,8 @@ class Service:
     tables : name -> (column names, rows of text or None)
     edit : changes (names, rows) of a data answer, never of COUNT(*) or TAP_SCHEMA
     counts : numbers that COUNT(*) gives instead of the truth, in order; the last one stays
-    hard_maxrec : the service's own row limit; mark_overflow: whether it says so, in a VOTable
+    hard_maxrec : the service's own row limit; sync_maxrec: that of /sync
+    mark_overflow : whether it says so, in a VOTable
     render : (names, rows) -> bytes, in place of plain CSV
     phases : what a started job goes through; the last one stays
     first_phases : what the first jobs go through instead, a list each
@@ -69,6 +70,7 @@ class Service:
         self.edit, self.counts, self.hard_maxrec, self.mark_overflow = None, [], None, False
         self.render, self.phases, self.job_error = to_csv, ["COMPLETED"], "no reason"
         self.steps, self.send_data, self.units, self.list_columns = {}, None, {}, True
+        self.sync_maxrec = 10**9
         self.first_phases, self.refusals, self.schema_error = [], [], None
         self.location, self.redirect, self.zip_everything = (lambda address: address), 303, False
 
@@ -176,7 +178,8 @@ def _handler_of(service):
             if faults and faults.pop(0)(self):
                 return None
             if step == "sync":
-                return self.send_answer(form["QUERY"], int(form["MAXREC"]))
+                return self.send_answer(form["QUERY"], min(int(form["MAXREC"]),
+                                                           service.sync_maxrec))
             if step == "create":
                 jobid = str(len(service.log))
                 service.jobs[jobid] = (form["QUERY"], int(form["MAXREC"]), [])

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from asteroid_taxonomy.evaluation.folds import fold_numbers
-from asteroid_taxonomy.evaluation.out_of_fold import OUT_OF_FOLD_PATH, PLOTS
+from asteroid_taxonomy.evaluation.out_of_fold import OUT_OF_FOLD_PATH
+from asteroid_taxonomy.evaluation.plot_data import PLOTS
 from asteroid_taxonomy.learning.training_set import Learning, load_training_set, with_noisy_copies
 from stages import crossvalidate, figures
 

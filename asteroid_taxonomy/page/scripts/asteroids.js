@@ -19,9 +19,10 @@ async function unpack(packed) {
   return table;
 }
 
-// names as people type them: any case, 1974_FV1, curly or doubled apostrophes
-const plain = (text) => text.toLowerCase().replace(/_/g, " ").replace(/[‘’`´]|''/g, "'")
-  .replace(/\s+/g, " ").trim();
+// names as people type them: any case, 1974_FV1, 1974FV1, curly or doubled apostrophes
+// (as asteroid_taxonomy/designations.py has it)
+const plain = (text) => text.toLowerCase().replace(/[_\s]+/g, " ").trim().replace(/['‘’`´]+/g, "'")
+  .replace(/^((?:1[89]|20)\d\d) ?([a-hj-y][a-hj-z]) ?(\d*)$/, "$1 $2$3");
 
 const titleOf = (row) => (table.number[row] && `(${table.number[row]}) `) + table.name[row];
 
@@ -56,6 +57,13 @@ function catalogueProbabilities(row) {
   const n = L.classes.length;
   const stored = Array.from(table.probability.subarray(row * n, (row + 1) * n));
   return stored[0] === L.unknown ? null : stored.map((p) => p * L.probability_step);
+}
+
+// how far the networks of the ensemble differ; null where the model is none
+function catalogueSpread(row) {
+  const n = L.classes.length;
+  const stored = Array.from(table.spread.subarray(row * n, (row + 1) * n));
+  return stored[0] === L.unknown ? null : stored.map((s) => s * L.probability_step);
 }
 
 // rows of the bright asteroids whose spectra differ least from this one in the bands of the model

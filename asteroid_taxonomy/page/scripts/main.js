@@ -56,10 +56,9 @@ unpack($("data").textContent).then((unpacked) => {
     type: "button", className: "chip", onclick: () => show(row) })));
   $("guess-classes").append(...L.classes.map((name, i) => element("button", name, {
     type: "button", className: "chip", title: L.meanings[i], onclick: () => answer(i) })));
+  say(`${table.plain.length.toLocaleString("en")} asteroids are ready.`);
   if (asked() && !$(asked())) { $("query").value = asked(); ask(asked()); }
   else if (L.chips.length) take(spectrumOf(L.chips[0][1]));
-  if (!location.hash)
-    say(`${table.plain.length.toLocaleString("en")} asteroids are ready. Type a number or a name.`);
 }).catch((error) => say(`The spectra cannot be unpacked (${error.message}); a browser of 2023 or later can.`));
 
 // for the console, and for tests: asteroidTaxonomy.probabilities([[…], …])

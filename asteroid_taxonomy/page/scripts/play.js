@@ -44,6 +44,7 @@ function forget() {
   current = guess = null;
   $("answer").hidden = $("values").hidden = $("guess").hidden = $("handles").hidden = true;
   $("play").classList.add("empty");
+  showProbabilities(null);
   $("neighbours").replaceChildren();
   $("h-neighbours").hidden = true;
   history.replaceState(null, "", location.pathname + location.search);
@@ -67,10 +68,10 @@ function refresh() {
   $("answer").hidden = $("values").hidden = guess !== null;
   $("guess").hidden = guess === null;
   $("who").textContent = current.title + (isChanged() ? ", changed by you" : "");
-  showProbabilities(p);
+  showProbabilities(p, asMeasured ? catalogueSpread(current.row) : null);
   $("verdict").textContent = verdict(p, { values, flags: current.flags });
-  $("facts").textContent = asMeasured ? facts(current.row)
-    : "Computed just now, in this page, by the network itself.";
+  $("facts").replaceChildren(...(asMeasured ? facts(current.row)
+    : ["Computed just now, in this page, by the network itself."]).map((fact) => element("li", fact)));
   $("undo").hidden = noiseless() && !isChanged();
   $("again").hidden = noiseless();
   $("noise-value").textContent = noiseless() ? "as measured" : `S/N ${targetSnr().toFixed(0)}`;
