@@ -16,11 +16,10 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from asteroid_taxonomy.asteroids import read_asteroids, reflectance_columns
+from asteroid_taxonomy.asteroids import read_asteroids
 from asteroid_taxonomy.catalogue import read_catalogue
 from asteroid_taxonomy.console import run
 from asteroid_taxonomy.evaluation import accuracy_by_bin as bins
-from asteroid_taxonomy.evaluation.out_of_fold import read_out_of_fold
 from asteroid_taxonomy.files import read_csv, read_json
 from asteroid_taxonomy.files.atomic_write import atomic, together
 from asteroid_taxonomy.onnx_model.classifier import Classifier, load_classifier
@@ -66,8 +65,7 @@ def main() -> None:
     table, said = read_catalogue(params["catalogue"]["name"])
     asteroids = read_asteroids(nm).sort_by("source_id")
     catalogue: Any = table.to_pandas()
-    judged: Any = read_out_of_fold().to_pandas().merge(
-        asteroids.to_pandas()[["source_id", "class", *reflectance_columns(nm)]], on="source_id")
+    judged = chart_data.judged_spectra(nm)
     means = read_csv(MEAN_SPECTRA_PATH, {
         "complex": str, "nm": int, "median": float, "low": float, "high": float})
     names = [name for name in bins.names(params["crossvalidate"]["snr_edges"])

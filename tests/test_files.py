@@ -218,6 +218,7 @@ def test_what_a_file_does_not_say_is_told_when_it_is_asked_for(stored):
     (read_metadata, "data/asteroids.parquet", " crossmatch"),
     (read_json, "reports/verify.json", " verify"),
     (lambda p: read_csv(p, {"snr": str}), "reports/crossvalidation/snr.csv", " crossvalidate"),
+    (read_metadata, "data/catalogue/gaia_dr3_taxonomy.parquet", " classify"),
     (read_json, "elsewhere.json", ""),
 ])
 def test_a_file_that_is_not_there_is_told_with_the_stage_that_makes_it(here, read, path, stage):

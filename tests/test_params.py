@@ -255,7 +255,7 @@ def test_the_recipes_change_params_that_are_there_to_values_they_may_have(recipe
 
 
 @pytest.mark.parametrize("recipe, said", [
-    ("trian: {model: mlp}", "sets trian, which params.yaml does not have; did you mean train?"),
+    ("trian: {model: mlp}", "recipe.yaml: the recipe sets trian, .*; did you mean train?"),
     ("train: {mlp: {alhpa: 1}}", "sets alhpa, .* did you mean alpha?"),
     ("train: {mlp: {alpha: -1}}", "recipe.yaml: train.mlp.alpha is -1, and should be greater"),
     ("train: null", "train is null, and should be a valid dictionary"),

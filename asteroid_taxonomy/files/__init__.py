@@ -89,7 +89,7 @@ def read_parquet(
             raise damaged(path, f"has no column {field.name}")
         if found.field(index).type != field.type:
             raise damaged(path, f"has {found.field(index).type} in the column {field.name}, "
-                               f"expected {field.type},")
+                               f"expected {field.type}")
     try:
         # not pq.read_table: its dataset machinery costs 46 MB of memory
         table = pq.ParquetFile(path, page_checksum_verification=True).read(
@@ -181,7 +181,7 @@ def read_json(
         if not (isinstance(value, str) if key in texts else number or value is None
                 or key in nested):
             kind = "a text" if key in texts else "a number"
-            raise damaged(path, f"should say {kind} for {key}, but says {str(value)[:60]!r},")
+            raise damaged(path, f"should say {kind} for {key}, but says {str(value)[:60]!r}")
     return Facts(path, content)
 
 

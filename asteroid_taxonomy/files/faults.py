@@ -1,6 +1,8 @@
 """What is wrong with a file, and which stage makes it anew."""
 
 import os
+import re
+from fnmatch import fnmatch
 from pathlib import Path
 
 from asteroid_taxonomy.console import PipelineError
@@ -27,7 +29,8 @@ def _made_by(path: Path) -> str:
         stages = read_yaml(Path("dvc.yaml"))["stages"]
         for name, stage in stages.items():
             for out in (*stage.get("outs", ()), *stage.get("metrics", ())):
-                if f"{place}/".startswith(f"{out if isinstance(out, str) else next(iter(out))}/"):
+                written = out if isinstance(out, str) else next(iter(out))
+                if fnmatch(f"{place}/", re.sub(r"\$\{.*?\}", "*", written) + "/*"):
                     return f" {name}"
     except (ImportError, PipelineError, KeyError, TypeError, AttributeError):
         pass  # no dvc.yaml here, or one of another form: the sentence does without the name

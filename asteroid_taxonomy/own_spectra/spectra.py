@@ -15,8 +15,9 @@ import pyarrow as pa
 
 from asteroid_taxonomy.asteroids import matrix
 from asteroid_taxonomy.own_spectra.columns import Columns, find_columns
+from asteroid_taxonomy.own_spectra.kinds import open_table
 from asteroid_taxonomy.own_spectra.resampling import SAME_NM, to_bands
-from asteroid_taxonomy.own_spectra.tables import TableFile, open_table, readable
+from asteroid_taxonomy.own_spectra.tables import TableFile, readable
 from asteroid_taxonomy.own_spectra.units import NotSpectra
 
 MAX_POINTS = 100_000  # of one spectrum

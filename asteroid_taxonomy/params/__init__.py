@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from asteroid_taxonomy.console import PipelineError
 
@@ -73,8 +73,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise PipelineError(f"{path} was expected in {Path.cwd()}; run this from the project's "
                             "top folder") from None
     except (YAMLError, ValueError, RecursionError, OSError) as error:
-        mark = getattr(error, "problem_mark", None)
-        what = f"{error.problem} in line {mark.line + 1}" if mark else " ".join(str(error).split())
+        what = " ".join(str(error).split())
+        if isinstance(error, MarkedYAMLError) and error.problem_mark:
+            what = f"{error.problem} in line {error.problem_mark.line + 1}"
         raise PipelineError(f"{path} is not valid YAML: {what}; correct it there") from None
     if not isinstance(content, dict):
         raise PipelineError(f"{path} should hold names and values, and holds "
@@ -109,7 +110,11 @@ def read_recipe(path: Path) -> dict[str, Any]:
         As `read_yaml`, `merged` and `validated` do.
     """
     recipe = read_yaml(path)
-    validated(merged(read_yaml(PARAMS), recipe), f"{PARAMS} with {path}")
+    try:
+        whole = merged(read_yaml(PARAMS), recipe)
+    except PipelineError as error:
+        raise PipelineError(f"{path}: {error}") from None
+    validated(whole, f"{PARAMS} with {path}")
     return recipe
 
 

@@ -40,7 +40,8 @@ def _block(name: str, kind: Any) -> Any:
         return _block(name, kind[0]) | None
     if not isinstance(kind, dict):
         return kind
-    block = TypedDict(name, {  # type: ignore[operator]
+    typed: Any = TypedDict  # mypy takes literals only
+    block = typed(name, {
         key.rstrip("?"): NotRequired[_block(key, of)] if key.endswith("?") else _block(key, of)
         for key, of in kind.items()})
     block.__pydantic_config__ = ConfigDict(extra="forbid")

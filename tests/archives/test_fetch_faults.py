@@ -286,6 +286,19 @@ CASES = {
         "POST phase", 303, times=1, Location="/tap/async", Transfer_Encoding="chunked"), RIGHT),
     "control characters": ("spectra", outage(400, b"<title>\x1b[2J\x07 no\x9b1m</title>"),
                            "[2J no"),
+    "control characters in the reason": ("spectra", all_of(*(
+        send_raw(step, b"HTTP/1.1 403 \x1b[2J no\r\nContent-Length: 0\r\n\r\n")
+        for step in ("POST sync", "POST create"))), "answered 403 [2J no write to"),
+    "control characters in a header line": (
+        "spectra", columns(lambda n, r: (["\x1b[2J", *n[1:]], r)), "sent [2J, number_mp"),
+    "control characters in a unit": (
+        "spectra", have(units={"wavelength": "\x1b[2J"}), "'\\x1b[2J' expected nm"),
+    "control characters in a value": (
+        "spectra", cell("number_mp", "\x1b[2J"), "number not int64 '\\x1b[2J'"),
+    "control characters in a key": (
+        "labels", all_of(cell("class_A", "x"), cell("Number", "\x1b[2J5")), "not int64"),
+    "control characters in an address": (
+        "spectra", all_of(have(location=lambda at: "http://[\x1b[2J"), NO_SYNC), "no address"),
     # the job
     "job stuck in QUEUED": ("spectra", have(phases=["QUEUED"]), RIGHT),
     "job stuck in EXECUTING and sync down": (
@@ -426,7 +439,8 @@ def test_it_ends_in_the_right_file_or_in_one_sentence(
         assert (code, errors) == (0, [])
         assert expected(pq.read_table(path)) if expected is not RIGHT \
             else fetched(stage, project_folder, right_files)
-    if name not in ("job cannot be deleted", "Location that is no address"):
+    if name not in ("job cannot be deleted", "Location that is no address",
+                    "control characters in an address"):
         assert service.jobs == {}
     service.heal()
     assert run(stage) == 0
@@ -493,6 +507,15 @@ def test_a_job_is_not_given_up_for_a_fault_that_passes(step, fault, service, pro
     assert run("spectra") == 0
     assert service.log.count("POST create") == 1
     assert service.log.count(step) > 1
+
+
+def test_a_request_says_who_asks(service, project_folder):
+    agents = []
+    service.steps = {step: [lambda handler: agents.append(handler.headers["User-Agent"])] * 9
+                     for step in ("POST sync", "POST create", "GET phase", "POST job")}
+    assert run("spectra") == 0
+    assert len(agents) >= 5
+    assert all(agent.startswith("asteroid-taxonomy") for agent in agents)
 
 
 def test_each_attempt_has_a_connection_of_its_own(service, project_folder):

@@ -71,7 +71,7 @@ def test_rows_packed_inside_a_votable_are_refused(tmp_path):
     VOTABLE.format("", FIELDS, "<TABLEDATA>" + "<TR/>" * 100_001 + "</TABLEDATA>"),
 ])
 def test_a_votable_out_of_bounds_is_refused_soon(tmp_path, monkeypatch, content):
-    monkeypatch.setattr("asteroid_taxonomy.own_spectra.tables.MAX_CELLS", 100_000)
+    monkeypatch.setattr("asteroid_taxonomy.own_spectra.astropy_tables.MAX_CELLS", 100_000)
     (tmp_path / "a.vot").write_text(content)
     assert "at most" in refused(tmp_path / "a.vot")
 

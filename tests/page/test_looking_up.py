@@ -15,8 +15,8 @@ def ask(page, query):
     page.press("#query", "Enter")
 
 
-@pytest.mark.parametrize("query", ["433", "Eros", "EROS", "(433) Eros", "433 eros", " (433)  EROS ",
-                                   "0433", "(433)"])
+@pytest.mark.parametrize("query", ["433", "Eros", "EROS", "(433) Eros", "433 eros",
+                                   " (433)  EROS ", "0433", "(433)"])
 def test_an_asteroid_is_found_as_people_write_it(page, query):
     ask(page, query)
     page.get_by_role("status").get_by_text("is shown").wait_for()
@@ -116,7 +116,8 @@ def test_chips_neighbours_and_surprises_are_asteroids_of_the_catalogue(page):
     ("4000", "(4000) small number"), (str(2**40 + 4000), f"({2**40 + 4000}) large number"),
     (str(2**60 + 1), f"({2**60 + 1}) larger than a float"),
 ])
-def test_with_twenty_bands_numbers_of_64_bits_are_told_apart(open_page, twenty_bands, query, title):
+def test_with_twenty_bands_numbers_of_64_bits_are_told_apart(
+        open_page, twenty_bands, query, title):
     page = open_page(twenty_bands / report.PAGE_PATH)
     ask(page, query)
     page.get_by_role("status").get_by_text("is shown").wait_for()

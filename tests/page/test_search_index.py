@@ -27,7 +27,7 @@ def table_of(numbers, names, bands):
         **{f"probability_{c}": pa.array(rng.random(n), pa.float32()) for c in CLASSES},
         **{name: pa.array([None] * n, pa.float32()) for name in (
             *(f"spread_{c}" for c in CLASSES), "expected_accuracy", "class_probability")},
-        "class": pa.array([None] * n, pa.string()), "literature_class": pa.array([None] * n, pa.string()),
+        **{name: pa.array([None] * n, pa.string()) for name in ("class", "literature_class")},
         "abstained": pa.array([False] * n),
         "in_training": pa.array([False] * n)})
     return asteroids, catalogue, grid
