@@ -16,6 +16,13 @@ lint: $(VENV)/installed
 	$(BIN)/mypy
 	$(BIN)/mypy --platform win32
 
+# The experiments of this commit by what matters: held-out figures, which each has of its own, and
+# cross-validated ones, which one that stopped at evaluate has from the commit it came from
+WHAT_MATTERS := ^Experiment$$|^(reports/evaluate.json:)?(accuracy|log_loss)$$
+WHAT_MATTERS := $(WHAT_MATTERS)|^(reports/metrics.json:)?cv_(accuracy|balanced_accuracy|log_loss)$$
+compare: $(VENV)/installed
+	$(BIN)/python -m dvc exp show --no-pager --md --drop '.*' --keep '$(WHAT_MATTERS)'
+
 # Asks an index of known vulnerabilities, over the network. Accepted: diskcache reads pickles from
 # DVC's site cache. No release mends it and DVC cannot do without; an attacker needs to write to that
 # folder, which docs/team.md makes private, and check-cache checks
@@ -37,4 +44,5 @@ lock:
 $(VENV)/installed: requirements.lock
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	touch $@

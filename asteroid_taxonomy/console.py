@@ -12,6 +12,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+# environment: another matrix kernel than the pinned one, on purpose; run and metrics name it
+KERNEL = "ASTEROID_TAXONOMY_KERNEL"
 EXAMPLES = 3  # keys that an error names when rows are at fault
 PLAIN_LINE_EVERY_S = 5.0  # where stderr is not a terminal (CI logs), one line this often
 

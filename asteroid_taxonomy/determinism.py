@@ -14,9 +14,10 @@ import os
 import sys
 from pathlib import Path
 
+from asteroid_taxonomy.console import KERNEL
+
 # what a fit elsewhere must be run with too, for the same bytes
 PINNED = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_CORETYPE")
-KERNEL = "ASTEROID_TAXONOMY_KERNEL"  # another OpenBLAS kernel, on purpose; metrics files name it
 
 
 def pin() -> None:

@@ -31,7 +31,7 @@ def begin() -> None:
         signal.signal(signal.SIGINT, _stop)  # until console.run: nothing is there to clean up
     if os.name != "posix" or "DVC_STAGE" not in os.environ:
         return
-    import psutil  # DVC needs it anyway; 15 ms that only stages under DVC pay
+    import psutil  # type: ignore[import-untyped]  # DVC needs it anyway; 15 ms that only stages under DVC pay
 
     if sys.platform == "linux":
         import ctypes

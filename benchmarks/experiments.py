@@ -19,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.commands import environment, ran
+from tests.running import environment, ran
 
 ROUNDS = 5
 RUNS = 10

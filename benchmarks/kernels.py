@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from asteroid_taxonomy.determinism import KERNEL
+from asteroid_taxonomy.console import KERNEL
 
 KERNELS = ("Haswell", "Zen", "SkylakeX", "Sandybridge", "Nehalem")
 FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")

@@ -49,6 +49,7 @@ from asteroid_taxonomy.files import (
     write_json,
     write_parquet,
 )
+from asteroid_taxonomy.files.atomic_write import together
 from asteroid_taxonomy.learning.predictions import spreads
 from asteroid_taxonomy.learning.training_set import read_training_set
 from asteroid_taxonomy.onnx_model.classifier import load_classifier
@@ -60,6 +61,7 @@ COUNTS_PATH = Path("reports/classify.json")
 BY_SNR_PATH = Path("reports/catalogue_by_snr.csv")
 
 
+@together()
 def main() -> None:
     """Run the stage."""
     params = load_params(PARAMS)

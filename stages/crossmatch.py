@@ -21,6 +21,7 @@ from asteroid_taxonomy.files import (
     write_json,
     write_parquet,
 )
+from asteroid_taxonomy.files.atomic_write import together
 from asteroid_taxonomy.params import load_params
 from asteroid_taxonomy.plausibility import check_crossmatched
 from asteroid_taxonomy.taxonomy import classified, usable_labels
@@ -83,6 +84,7 @@ def by_complex(table: pd.DataFrame, names: list[str], key: str) -> dict[str, int
     return {f"{key}_{name}": int((table["complex"] == name).sum()) for name in names}
 
 
+@together()
 def main() -> None:
     """Run the stage."""
     params = load_params(PARAMS)

@@ -33,7 +33,7 @@ from asteroid_taxonomy.console import run
 from asteroid_taxonomy.evaluation.accuracy_by_bin import numbers
 from asteroid_taxonomy.evaluation.baselines import PUBLISHED_RECIPE, SHIPPED, VISIBLE, candidates
 from asteroid_taxonomy.evaluation.cluster import HELP, cluster
-from asteroid_taxonomy.evaluation.curves import write_bins, write_classes, write_plot, write_plots
+from asteroid_taxonomy.evaluation.curves import write_bins, write_classes, write_plots
 from asteroid_taxonomy.evaluation.degraded import brighter, degraded_spectra
 from asteroid_taxonomy.evaluation.fold_scores import fold_scores, headline
 from asteroid_taxonomy.evaluation.folds import (
@@ -49,8 +49,10 @@ from asteroid_taxonomy.evaluation.metrics import (
     per_class,
     predicted,
 )
-from asteroid_taxonomy.evaluation.out_of_fold import OUT_OF_FOLD_PATH, PLOTS, write_out_of_fold
+from asteroid_taxonomy.evaluation.out_of_fold import OUT_OF_FOLD_PATH, write_out_of_fold
+from asteroid_taxonomy.evaluation.plot_data import PLOTS, write_plot
 from asteroid_taxonomy.files import print_metrics, read_metadata, write_json
+from asteroid_taxonomy.files.atomic_write import together
 from asteroid_taxonomy.learning.training_set import has_bands, read_training_set
 from asteroid_taxonomy.params import load_params
 
@@ -60,11 +62,7 @@ METRICS_PATH = Path("reports/metrics.json")
 FAINT = 30.0  # S/N below which a spectrum counts as faint
 
 
-def share_right(right: npt.NDArray[np.bool_]) -> float | None:
-    """The share that is right; None of no asteroids, as a small survey may have."""
-    return float(right.mean()) if right.size else None
-
-
+@together()
 def main(scheduler: str | None = None) -> None:
     """Run the stage, its fits on the workers of a Dask scheduler if one is named."""
     params = load_params(PARAMS)
@@ -103,8 +101,7 @@ def main(scheduler: str | None = None) -> None:
         judged(shipped[:, None], number, numbers(snr, edges) == bins),
         judged(of_degraded, number, brighter(snr, edges)), survey, classes,
         settings["abstention_accuracy"])
-    write_plot("kept", ["threshold", "kept", "accuracy_weighted", "accuracy_weighted_se",
-                        "accuracy_degraded", "accuracy_degraded_se", "labelled"],
+    write_plot("kept",
                [list(row) for row in curve])
 
     complete = data.asteroids["complete"].to_numpy()
@@ -128,7 +125,8 @@ def main(scheduler: str | None = None) -> None:
     }
     for key, chosen in (("snr_below_30", complete & (snr < FAINT)), ("incomplete", ~complete),
                         ("flagged", flagged), ("not_flagged", ~flagged)):
-        metrics |= {f"accuracy_{key}": share_right(right[:, chosen]),
+        # a small survey may have none
+        metrics |= {f"accuracy_{key}": right[:, chosen].mean().item() if chosen.any() else None,
                     f"asteroids_{key}": int(chosen.sum())}
     visible = probabilities[VISIBLE, 0][:, 0, complete]
     metrics |= kept | {f"{VISIBLE}_{key}": float(np.mean(values)) for key, values in fold_scores(

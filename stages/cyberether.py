@@ -12,7 +12,6 @@ docs/model_file.md says which CyberEther runs them, and how to put in other spec
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +19,7 @@ import pyarrow.compute as pc
 
 from asteroid_taxonomy.asteroids import matrix, read_asteroids, reflectance_columns
 from asteroid_taxonomy.console import PipelineError, run
-from asteroid_taxonomy.files import atomic
+from asteroid_taxonomy.files.atomic_write import atomic, together
 from asteroid_taxonomy.onnx_model.classifier import Classifier, load_classifier
 from asteroid_taxonomy.onnx_model.description import ONNX_PATH
 from asteroid_taxonomy.onnx_model.flowgraph import (
@@ -94,8 +93,7 @@ def from_file(model: Classifier, chosen: pa.Table, batch: int, interval_ms: int)
 
 def live(model: Classifier, batch: int, interval_ms: int, asking: Mapping[str, Any]) -> str:
     """The flowgraph that asks the archive, and prints names with their classes."""
-    code, service = asks_archive(model, batch, asking)
-    host = urlsplit(service).hostname
+    code, host = asks_archive(model, batch, asking)
     spectra = (f"Opening this flowgraph runs the Python code of two of its blocks, which asks "
                f"{host} (or GAIA_TAP_URL) for the spectra of asteroids by their numbers.")
     probabilities = link("onnx_inference", "output_0")
@@ -117,6 +115,7 @@ def live(model: Classifier, batch: int, interval_ms: int, asking: Mapping[str, A
     ])
 
 
+@together()
 def main() -> None:
     """Run the stage."""
     settings = load_params(PARAMS)["cyberether"]

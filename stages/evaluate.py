@@ -22,6 +22,7 @@ from asteroid_taxonomy.evaluation.metrics import (
     scores,
 )
 from asteroid_taxonomy.files import print_metrics, read_metadata, write_csv, write_json
+from asteroid_taxonomy.files.atomic_write import together
 from asteroid_taxonomy.learning.predictions import (
     SURVEY,
     predictions_path,
@@ -86,6 +87,7 @@ def check_learned(metrics: dict[str, Any], actual: Strings, margin: float | None
             "asteroids; check the label table and the source mapping, or lower that margin")
 
 
+@together()
 def main() -> None:
     """Run the stage."""
     params = load_params(PARAMS)

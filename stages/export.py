@@ -21,6 +21,7 @@ from onnx import helper
 from asteroid_taxonomy.asteroids import used_band_numbers
 from asteroid_taxonomy.console import run
 from asteroid_taxonomy.files import atomic, read_json, read_metadata, sha256
+from asteroid_taxonomy.files.atomic_write import together
 from asteroid_taxonomy.learning.model_file import load_model, model_path
 from asteroid_taxonomy.learning.training_set import (
     TRAINING_SET_PATH,
@@ -109,12 +110,14 @@ def write(path: Path, exported: onnx.ModelProto, about: Mapping[str, Any]) -> No
         key: ",".join(map(str, value)) if isinstance(value, list) else str(value)
         for key, value in about.items()
     })
+    content = sealed(exported.SerializeToString(deterministic=True))
     with atomic(path) as part:
-        part.write_bytes(sealed(exported.SerializeToString(deterministic=True)))
+        part.write_bytes(content)
     operators = ", ".join(sorted({node.op_type for node in exported.graph.node}))
-    print(f"wrote {path}: {path.stat().st_size:,} bytes, operators {operators}")
+    print(f"wrote {path}: {len(content):,} bytes, operators {operators}")
 
 
+@together()
 def main() -> None:
     """Run the stage."""
     params = load_params(PARAMS)

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from asteroid_taxonomy.archives import files
-from asteroid_taxonomy.archives.connection import VIZIER
+from asteroid_taxonomy.archives.archive import VIZIER
 from asteroid_taxonomy.archives.tap import SMALL, Query, TapService
 from asteroid_taxonomy.console import run
 from asteroid_taxonomy.files import write_parquet

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from asteroid_taxonomy.archives import files
-from asteroid_taxonomy.archives.connection import GAIA
+from asteroid_taxonomy.archives.archive import GAIA
 from asteroid_taxonomy.archives.tap import Query, TapService
 from asteroid_taxonomy.console import run
 from asteroid_taxonomy.files import write_parquet

@@ -10,12 +10,11 @@ bytes with the same Altair and vl-convert.
 from pathlib import Path
 from typing import Any
 
-from asteroid_taxonomy.asteroids import read_asteroids, reflectance_columns
 from asteroid_taxonomy.console import run
-from asteroid_taxonomy.evaluation.out_of_fold import read_out_of_fold
-from asteroid_taxonomy.files import atomic, write_csv
+from asteroid_taxonomy.files import write_csv
+from asteroid_taxonomy.files.atomic_write import atomic, together
 from asteroid_taxonomy.page import charts
-from asteroid_taxonomy.page.chart_data import mean_spectra, of_crossvalidation
+from asteroid_taxonomy.page.chart_data import judged_spectra, mean_spectra, of_crossvalidation
 from asteroid_taxonomy.page.chart_style import svg
 from asteroid_taxonomy.params import load_params
 
@@ -24,12 +23,12 @@ FIGURES = Path("reports/figures")
 MEAN_SPECTRA_PATH = Path("reports/mean_spectra.csv")
 
 
+@together()
 def main() -> None:
     """Run the stage."""
     bands: dict[str, Any] = load_params(PARAMS)["bands"]
     nm = bands["wavelengths_nm"]
-    asteroids = read_asteroids(nm, ["source_id", *reflectance_columns(nm)])
-    judged: Any = read_out_of_fold().to_pandas().merge(asteroids.to_pandas(), on="source_id")
+    judged = judged_spectra(nm)
     classes = [name.removeprefix("probability_") for name in judged.filter(regex="^probability_")]
 
     means = mean_spectra(judged, nm)

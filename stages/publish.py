@@ -9,6 +9,7 @@ A text that is null in the catalogue is empty here; numbers stay null.
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +21,7 @@ from astropy.table import Column, MaskedColumn, Table
 from asteroid_taxonomy.catalogue import catalogue_path, read_catalogue
 from asteroid_taxonomy.console import run
 from asteroid_taxonomy.files import atomic
+from asteroid_taxonomy.files.atomic_write import together
 from asteroid_taxonomy.params import load_params
 
 PARAMS = ("catalogue",)
@@ -40,10 +42,10 @@ def to_astropy(table: pa.Table) -> Table:
         about = {"description": said["description"], "unit": said["unit"] or None,
                  "meta": {"ucd": said["ucd"]}}
         if values.dtype.kind in "if":
-            out[field.name] = MaskedColumn(
-                values, mask=column.is_null().to_numpy(), **about,
-                # TNULL of integer columns
-                fill_value=np.iinfo(values.dtype).min if values.dtype.kind == "i" else np.nan)
+            kind: Any = values.dtype
+            null = np.iinfo(kind).min if kind.kind == "i" else np.nan
+            out[field.name] = MaskedColumn(values, mask=column.is_null().to_numpy(),
+                                           fill_value=null, **about)
         else:
             out[field.name] = Column(values, **about)
     return out
@@ -93,9 +95,12 @@ def main() -> None:
     name = load_params(PARAMS)["catalogue"]["name"]
     table, said = read_catalogue(name)
     exported, facts = to_astropy(table), provenance(said)
-    for write, ending in ((write_votable, ".vot"), (write_fits, ".fits")):
-        path = catalogue_path(name).with_suffix(ending)
-        write(exported, facts, path)
+    writers = {catalogue_path(name).with_suffix(".vot"): write_votable,
+               catalogue_path(name).with_suffix(".fits"): write_fits}
+    with together():
+        for path, write in writers.items():
+            write(exported, facts, path)
+    for path in writers:
         print(f"wrote {path}: {len(exported):,} rows, {path.stat().st_size / 1e6:.1f} MB")
 
 

@@ -8,7 +8,7 @@ Writes  reports/index.html (about 6 MB: all asteroids can be looked up in it),
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,12 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from asteroid_taxonomy.asteroids import read_asteroids, reflectance_columns
+from asteroid_taxonomy.asteroids import read_asteroids
 from asteroid_taxonomy.catalogue import read_catalogue
 from asteroid_taxonomy.console import run
 from asteroid_taxonomy.evaluation import accuracy_by_bin as bins
-from asteroid_taxonomy.evaluation.out_of_fold import read_out_of_fold
-from asteroid_taxonomy.files import atomic, read_json
+from asteroid_taxonomy.files import read_csv, read_json
+from asteroid_taxonomy.files.atomic_write import atomic, together
 from asteroid_taxonomy.onnx_model.classifier import Classifier, load_classifier
 from asteroid_taxonomy.onnx_model.contract import read_onnx
 from asteroid_taxonomy.onnx_model.description import ONNX_PATH
@@ -39,12 +39,6 @@ PAGE_PATH, CARD_PATH = Path("reports/index.html"), Path("reports/model_card.md")
 MEAN_SPECTRA_PATH = Path("reports/mean_spectra.csv")
 METRICS = ("crossmatch", "evaluate", "metrics", "classify", "verify")
 BRIGHT = 30  # S/N of the asteroids that the page compares spectra with and lets a visitor guess
-
-
-def accuracies(catalogue: pd.DataFrame, names: Sequence[str]) -> list[float | None]:
-    """Cross-validated accuracy of each bin of S/N, None where too few asteroids were judged."""
-    by_bin = catalogue.groupby("snr_bin")["snr_bin_accuracy"].first()
-    return [None if np.isnan(by_bin[name]) else round(float(by_bin[name]), 4) for name in names]
 
 
 def layout(
@@ -71,9 +65,9 @@ def main() -> None:
     table, said = read_catalogue(params["catalogue"]["name"])
     asteroids = read_asteroids(nm).sort_by("source_id")
     catalogue: Any = table.to_pandas()
-    judged: Any = read_out_of_fold().to_pandas().merge(
-        asteroids.to_pandas()[["source_id", "class", *reflectance_columns(nm)]], on="source_id")
-    means = pd.read_csv(MEAN_SPECTRA_PATH)
+    judged = chart_data.judged_spectra(nm)
+    means = read_csv(MEAN_SPECTRA_PATH, {
+        "complex": str, "nm": int, "median": float, "low": float, "high": float})
     names = [name for name in bins.names(params["crossvalidate"]["snr_edges"])
              if (catalogue["snr_bin"] == name).any()]
 
@@ -87,12 +81,13 @@ def main() -> None:
         del specs[name]
     heights = {name: height_px(spec) for name, spec in specs.items()}
     target = catalogue["source_id"].map(judged.set_index("source_id")["target"])
-    packed, index = encoded(table, asteroids, target.tolist(), nm, classes, names)
+    packed, index = encoded(table, asteroids, target.tolist(), nm, classes)
     failures = chart_data.confident_failures(judged)
     row_of = dict(zip(catalogue["source_id"], range(len(catalogue)), strict=True))
     index |= layout(classifier, params, means, said["survey"]) | {
-        "labels": said["labels"], "bin_accuracy": accuracies(catalogue, names),
+        "labels": said["labels"],
         "chips": chips(catalogue, classes), "heights": heights,
+        "precision_recall": chart_data.classes_told(),
         "failures": {chart_data.panel_title(one): row_of[one["source_id"]]
                      for _, one in failures.iterrows()},
     }
@@ -108,16 +103,17 @@ def main() -> None:
         "metadata": dict(sorted(classifier.metadata.items())), "heights": heights,
         "params": yaml.safe_dump(params, sort_keys=False, default_flow_style=None, width=90),
         "failures": failures.astype({"number": object}).replace({np.nan: ""}).to_dict("records"),
-        "example": f"433 or {index['chips'][0][0]}" if index["chips"] else "a number or a name",
+        "example": index["chips"][0][0] if index["chips"] else "",
         "median_snr": float(catalogue["snr"].median()),
         "median_snr_labelled": float(judged["snr"].median()),
     }
-    for path, text in (
-            (PAGE_PATH, rendering.html(about, packed, specs=specs, layout=index,
-                                       network=network(model))),
-            (CARD_PATH, rendering.model_card(about))):
-        with atomic(path) as part:
-            part.write_text(text, encoding="utf-8", newline="\n")
+    texts = {PAGE_PATH: rendering.html(about, packed, specs=specs, layout=index,
+                                       network=network(model)),
+             CARD_PATH: rendering.model_card(about)}
+    with together():
+        for path, text in texts.items():
+            with atomic(path) as part:
+                part.write_text(text, encoding="utf-8", newline="\n")
     print(f"wrote {PAGE_PATH}: {PAGE_PATH.stat().st_size / 1e6:.1f} MB, {len(table):,} asteroids "
           f"to look up; and {CARD_PATH}")
 

@@ -18,6 +18,7 @@ from sklearn.model_selection import train_test_split
 from asteroid_taxonomy.asteroids import ASTEROIDS_PATH, read_asteroids
 from asteroid_taxonomy.console import PipelineError, run
 from asteroid_taxonomy.files import print_metrics, read_metadata, write_json, write_parquet
+from asteroid_taxonomy.files.atomic_write import together
 from asteroid_taxonomy.learning.training_set import TRAINING_SET_PATH, has_bands, schema
 from asteroid_taxonomy.params import load_params
 
@@ -72,6 +73,7 @@ def held_out(
     return pa.array(out, mask=~usable), pa.array(place, mask=~usable)
 
 
+@together()
 def main() -> None:
     """Run the stage."""
     params = load_params(PARAMS)

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from joblib import Parallel, cpu_count, delayed
+from sklearn.pipeline import Pipeline
 
 from asteroid_taxonomy.asteroids import (
     matrix,
@@ -20,6 +22,7 @@ from asteroid_taxonomy.asteroids import (
 )
 from asteroid_taxonomy.console import PipelineError, run
 from asteroid_taxonomy.files import read_metadata
+from asteroid_taxonomy.files.atomic_write import together
 from asteroid_taxonomy.learning.model_file import model_path, save_model
 from asteroid_taxonomy.learning.models import augmentation, fit, make_model
 from asteroid_taxonomy.learning.predictions import (
@@ -40,48 +43,59 @@ PARAMS = ("bands.wavelengths_nm", "train.model", "train.used_bands_nm",
           "train.augmentation_seed", "train.${train.model}")
 
 
-def train_and_predict(
-    name: str, train: dict[str, Any], wavelengths_nm: Sequence[int], asteroids: pa.Table
-) -> None:
-    """Fit the model `name` and write it and its predictions."""
-    used_nm = train["used_bands_nm"][name]
-    data = read_training_set(wavelengths_nm, used_nm)
-    model, copies = make_model(train, wavelengths_nm, used_nm), augmentation(train)
+def fitted(
+    name: str, train: dict[str, Any], wavelengths_nm: Sequence[int]
+) -> tuple[Pipeline, float]:
+    """Fit the model `name`; also give the seconds that took."""
+    data = read_training_set(wavelengths_nm, train["used_bands_nm"][name])
+    model = make_model(train, wavelengths_nm, train["used_bands_nm"][name])
     started = time.monotonic()
     try:
-        fit(model, copies, data.reflectance[data.train], data.error[data.train],
+        fit(model, augmentation(train), data.reflectance[data.train], data.error[data.train],
             data.target[data.train], data.class_name[data.train])
     except ValueError as error:
         raise PipelineError(
             f"train.{train['model']} in params.yaml was refused by scikit-learn: "
             f"{' '.join(str(error).split())}; correct that hyperparameter"
         ) from None
-    took = time.monotonic() - started
-    save_model(model, model_path(name))
+    return model, time.monotonic() - started
 
+
+def write(
+    name: str, model: Pipeline, wavelengths_nm: Sequence[int], used_nm: Sequence[int],
+    asteroids: pa.Table,
+) -> None:
+    """Write a fitted model, and what it makes of the survey and of stress inputs."""
+    data = read_training_set(wavelengths_nm, used_nm)
     usable = asteroids.filter(pa.array(has_bands(asteroids, wavelengths_nm, used_nm)))
     spectra = matrix(usable, reflectance_columns(wavelengths_nm))
     used = used_band_numbers(wavelengths_nm, used_nm)
+    save_model(model, model_path(name))
     write_predictions(
         model.predict_proba, list(model.classes_), usable["source_id"].combine_chunks(),
         {SURVEY: spectra, **stress_inputs(data.reflectance[data.test], used)},
         spread(model, spectra), read_metadata(TRAINING_SET_PATH)["survey"], predictions_path(name))
     by_target = ", ".join(f"{target} {n:,}" for target, n in zip(
         *np.unique(data.target[data.train], return_counts=True), strict=True))
-    print(f"wrote {model_path(name)}: {train['model']} on {len(data.train):,} asteroids "
-          f"({by_target}) and {copies.noisy_copies} noisy copies of each, by "
-          f"{train[train['model']]['learn']}, {len(used_nm)} bands, {took:.1f} s, "
-          f"{len(data.test):,} held out; and {predictions_path(name)}: {len(usable):,} asteroids")
+    print(f"wrote {model_path(name)}: trained on {len(data.train):,} asteroids ({by_target}), "
+          f"{len(used)} bands, {len(data.test):,} held out; and {predictions_path(name)}: "
+          f"{len(usable):,} asteroids")
 
 
+@together()
 def main() -> None:
     """Run the stage."""
     params = load_params(PARAMS)
     wavelengths_nm, train = params["bands"]["wavelengths_nm"], params["train"]
+    names = train["used_bands_nm"]
+    # processes that start as copies of this one: new ones would load scikit-learn again
+    fits = Parallel(n_jobs=min(len(names), cpu_count()), backend="multiprocessing")(
+        delayed(fitted)(name, train, wavelengths_nm) for name in names)
     asteroids = read_asteroids(wavelengths_nm,
                                ["source_id", *reflectance_columns(wavelengths_nm)])
-    for name in train["used_bands_nm"]:
-        train_and_predict(name, train, wavelengths_nm, asteroids)
+    for (name, used_nm), (model, took) in zip(names.items(), fits, strict=True):
+        print(f"{name}: {train['model']}, {train[train['model']]}, {took:.1f} s")
+        write(name, model, wavelengths_nm, used_nm, asteroids)
 
 
 if __name__ == "__main__":

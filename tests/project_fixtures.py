@@ -18,7 +18,7 @@ from asteroid_taxonomy.asteroids import ASTEROIDS_PATH, matrix, reflectance_colu
 from asteroid_taxonomy.files import read_metadata, write_parquet
 from asteroid_taxonomy.params import merged
 from stages import classify, crossmatch
-from tests.commands import call
+from tests.running import call
 
 TOP = Path(__file__).parent.parent
 DVC_STAGES = yaml.safe_load((TOP / "dvc.yaml").read_text(encoding="utf-8"))["stages"]

@@ -98,7 +98,8 @@ def test_a_stage_takes_no_arguments():
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_stage_answers_help(stage, tmp_path):
     text = (TOP / f"stages/{stage}.py").read_text(encoding="utf-8")
-    assert text.endswith('if __name__ == "__main__":\n    run(main, __doc__)\n')
+    assert text.endswith(('if __name__ == "__main__":\n    run(main, __doc__)\n',
+                          "    run(lambda: main(**vars(parser.parse_args())))\n"))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")

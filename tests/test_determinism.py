@@ -1,5 +1,4 @@
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -75,23 +74,6 @@ def test_onnxruntime_leaves_no_trace_in_a_fresh_home(tmp_path):
     if not list(tmp_path.rglob("*")):
         pytest.skip("this onnxruntime writes nothing anyway")
     assert (tmp_path / ".cache/Microsoft").exists()
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
-def test_loading_and_running_the_model_opens_no_connection(tmp_path):
-    """For longer than the nine seconds after which onnxruntime would call its vendor."""
-    model = TOP / "models/asteroid_taxonomy.onnx"
-    trace = tmp_path / "trace"
-    home = tmp_path / "home"
-    home.mkdir()
-    code = (PIN + "import numpy, onnxruntime, time\n"
-            f"session = onnxruntime.InferenceSession({str(model)!r})\n"
-            "session.run(None, {session.get_inputs()[0].name: numpy.ones((2, 16), 'f4')})\n"
-            "time.sleep(12)")
-    run(code, "strace", "-f", "-e", "trace=connect,sendto", "-o", str(trace), HOME=str(home))
-    assert [line for line in trace.read_text().splitlines() if "AF_INET" in line] == []
-    assert list(home.rglob("*")) == []
 
 
 @pytest.mark.parametrize("module", [

@@ -218,6 +218,7 @@ def test_what_a_file_does_not_say_is_told_when_it_is_asked_for(stored):
     (read_metadata, "data/asteroids.parquet", " crossmatch"),
     (read_json, "reports/verify.json", " verify"),
     (lambda p: read_csv(p, {"snr": str}), "reports/crossvalidation/snr.csv", " crossvalidate"),
+    (read_metadata, "data/catalogue/gaia_dr3_taxonomy.parquet", " classify"),
     (read_json, "elsewhere.json", ""),
 ])
 def test_a_file_that_is_not_there_is_told_with_the_stage_that_makes_it(here, read, path, stage):
@@ -239,6 +240,7 @@ def test_a_file_that_is_not_there_is_told_with_the_stage_that_makes_it(here, rea
     ('{"survey": 3}', "should say a text for survey, but says '3'"),
     (b"\xff\xfe", "is not readable JSON"),
     ("[" * 100_000, "is not readable JSON"),
+    ('{"accuracy": "0.7"}', "should say a number for accuracy"),
 ])
 def test_metrics_that_are_damaged_are_told(here, content, said):
     path = Path("reports/verify.json")
@@ -255,6 +257,8 @@ def test_metrics_come_back_and_one_that_is_not_there_is_told(here):
     assert found == {"survey": "x", "accuracy": 0.12346, "none": None, "ok": True}
     with pytest.raises(PipelineError, match="^reports/verify.json does not say ece; delete it"):
         found["ece"]
+    write_json({"models": ["mlp"], "accuracy": 0.7}, path)
+    assert read_json(path, nested=["models"])["models"] == ["mlp"]
 
 
 def test_metrics_of_another_matrix_kernel_name_it(here, monkeypatch):

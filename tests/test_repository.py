@@ -44,8 +44,10 @@ def test_the_shared_dvc_config_has_no_credentials():
 def test_every_package_that_is_imported_is_declared():
     declared = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
     names = {re.split(r"[>=\[]", line)[0].lower() for line in (
-        *declared["dependencies"], *declared["optional-dependencies"]["cluster"])}
+        *declared["dependencies"], *declared["optional-dependencies"]["pipeline"],
+        *declared["optional-dependencies"]["cluster"])}
     called = {"yaml": "pyyaml", "sklearn": "scikit-learn", "vl_convert": "vl-convert-python",
+              "ruamel": "ruamel.yaml", "typing_extensions": "typing-extensions",
               "google": "onnx"}  # protobuf comes with onnx, whose messages it reads
     imports = {name.split(".")[0] for path in CODE
                for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
@@ -59,15 +61,22 @@ def test_text_files_end_their_lines_with_lf():
     assert [name for name, text in tracked_text() if "\r" in text] == []
 
 
-def test_the_lock_pins_every_package_without_urls():
-    lines = Path("requirements.lock").read_text(encoding="utf-8").splitlines()
-    pins = [line for line in lines if line and not line.lstrip().startswith("#")]
-    assert pins and all(re.match(r"[\w.\-\[\]]+==[\w.!+]+( ; .*)?$", pin) for pin in pins)
+def test_the_lock_pins_every_package_with_hashes_and_without_urls():
+    text = Path("requirements.lock").read_text(encoding="utf-8")
+    pins = re.sub(r"^ *#.*\n", "", text, flags=re.MULTILINE).replace(" \\\n", "").splitlines()
+    pin = re.compile(r"[\w.\-\[\]]+==[\w.!+]+( ; [^:]*)?( +--hash=sha256:[0-9a-f]{64})+")
+    assert pins and [line for line in pins if not pin.fullmatch(line)] == []
+
+
+def test_every_action_of_a_workflow_is_pinned_to_a_commit():
+    used = [(path.name, found) for path in Path(".github/workflows").glob("*.yml")
+            for found in re.findall(r"uses: (.*)", path.read_text(encoding="utf-8"))]
+    assert used and all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v[\d.]+", use) for _, use in used)
 
 
 def test_the_figures_in_the_pages_are_those_of_the_committed_runs():
-    pages = {page: page.read_text(encoding="utf-8") for page in readme.PAGES}
-    assert readme.fresh(pages) == pages
+    pages = readme.texts()
+    assert readme.fresh(pages, readme.BLOCKS) == pages
 
 
 def test_no_stage_can_write_a_pickle():

@@ -1,7 +1,7 @@
 """What goes wrong between people who share a remote or a cache, and how it ends.
 
 Ann has run the pipeline (on the simulated survey); Bob has what Git would give him. The kinds of
-remotes, and two Unix users, are in tests/team.
+remotes, and two Unix users, are in benchmarks/team.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ import time
 import pytest
 import yaml
 
-from tests.commands import call, environment, ran
+from tests.running import call, environment, ran
 
 pytestmark = pytest.mark.slow
 NOT_IN_GIT = shutil.ignore_patterns("cache", "tmp", "__pycache__")
@@ -24,6 +24,18 @@ NOT_IN_GIT = shutil.ignore_patterns("cache", "tmp", "__pycache__")
 def dvc(folder, *arguments):
     """Run DVC in a workspace: exit code and output."""
     return call(folder, sys.executable, "-m", "dvc", *arguments)
+
+
+def check_cache(folder, *arguments):
+    return call(folder, sys.executable, "-m", "asteroid_taxonomy", "check-cache", *arguments)
+
+
+@pytest.fixture(autouse=True)
+def private_site_cache(tmp_path, monkeypatch):
+    """What docs/team.md asks of each account."""
+    folder = tmp_path / "site"
+    folder.mkdir(mode=0o700)
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(folder))
 
 
 def start_dvc(folder, *arguments):
@@ -76,11 +88,10 @@ def remote(tmp_path):
 
 
 @pytest.fixture
-def ann(clone, demo, remote, tmp_path):
+def ann(demo, remote, tmp_path):
     """Ann's workspace: everything has been run, and nothing pushed."""
-    assert demo[0] == 0, demo[1]
     folder = tmp_path / "ann"
-    shutil.copytree(clone / "demo", folder)
+    shutil.copytree(demo[0] / "demo", folder)
     for arguments in (("add", "--default", "team", str(remote)),
                       ("modify", "team", "verify", "true")):
         assert dvc(folder, "remote", *arguments)[0] == 0
@@ -137,7 +148,7 @@ def test_a_damaged_object_in_the_remote_is_refused_and_can_be_replaced(ann, bob,
     code, said = dvc(bob, "pull")
     assert code != 0 and path in said, said
     assert not (bob / path).exists()
-    code, said = call(ann, sys.executable, "-m", "asteroid_taxonomy.commands.check_cache", "--remove", str(remote))
+    code, said = check_cache(ann, "--remove", str(remote))
     assert code == 0 and path in said and "1 damaged" in said
     assert dvc(ann, "push")[0] == 0
     code, said = dvc(bob, "pull")
@@ -151,9 +162,9 @@ def test_a_damaged_object_in_the_cache_is_found_and_brought_anew(ann):
     (ann / path).unlink()
     assert dvc(ann, "checkout")[0] == 0
     assert "up to date" in dvc(ann, "status")[1] and not is_whole(ann)  # DVC does not see it
-    code, said = call(ann, sys.executable, "-m", "asteroid_taxonomy.commands.check_cache")
+    code, said = check_cache(ann)
     assert code == 1 and path in said and "run it again with --remove" in said
-    assert call(ann, sys.executable, "-m", "asteroid_taxonomy.commands.check_cache", "--remove")[0] == 0
+    assert check_cache(ann, "--remove")[0] == 0
     assert dvc(ann, "pull")[0] == 0
     assert is_whole(ann)
 

@@ -6,7 +6,6 @@ page in XML or HTML in its place. What is not plainly the table asked for stops 
 
 import csv
 import gzip
-import html
 import re
 import zlib
 from collections.abc import Mapping
@@ -16,64 +15,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as pa_csv
 
+from asteroid_taxonomy.archives.faults import (
+    PassingFault,
+    TapError,
+    one_line,
+    query_is_at_fault,
+    server_message,
+)
 from asteroid_taxonomy.console import EXAMPLES, PipelineError
 
 NULLS = ["", "null", "NULL", "NaN", "nan"]
-# words of DaCHS, VOLLT (TAPVizieR), ESA and PostgreSQL about a query that will not pass either way
-QUERY_FAULT = re.compile(
-    r"unresolved|\bpars(e|ing)|cannot find|syntax|unknown (table|column)|no such|not exist|not found|"
-    r"could not locate|incorrect ADQL|encountered \"", re.IGNORECASE)
 HEAD_BYTES = 1 << 16
 BLOCK_BYTES = 1 << 20
 GZIP_MAGIC = b"\x1f\x8b"
 
 
-class TapError(PipelineError):
-    """A service refuses, or sends what is not the answer: will not pass by waiting.
-
-    `kind` is what two refusals are compared by.
-    """
-
-    def __init__(self, sentence: str, kind: str = "answer") -> None:
-        super().__init__(sentence)
-        self.kind = kind
-
-
-class PassingFault(Exception):
-    """A fault that may pass: worth another attempt after `retry_after` seconds."""
-
-    def __init__(self, reason: str, retry_after: float = 0.0) -> None:
-        super().__init__(reason)
-        self.retry_after = retry_after
-
-
-def printable(text: str) -> str:
-    """`text` on one line, without what could move a terminal's cursor."""
-    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
-
-
-def query_is_at_fault(said: str) -> bool:
-    """Whether a service's words blame the query."""
-    return bool(QUERY_FAULT.search(said))
-
-
-def server_message(body: bytes) -> str:
-    """What a service says is wrong, out of a VOTable, UWS or HTML error page, on one line."""
-    text = body[:HEAD_BYTES].decode("utf-8", "replace")
-    for pattern in (
-        r'<INFO[^>]*value="ERROR"[^>]*>(.*?)</(?:\w+:)?INFO>',
-        r"<(?:\w+:)?message>(.*?)</(?:\w+:)?message>",
-        r"<title>(.*?)</title>",
-    ):
-        found = re.search(pattern, text, re.DOTALL | re.IGNORECASE)
-        if found and found[1].strip():
-            text = found[1]
-            break
-    return printable(html.unescape(re.sub(r"<[^>]*>", " ", text)))[:300]
-
-
 def read_body(
-    body: IO[bytes], sized: bool, columns: Mapping[str, str], schema: pa.Schema, source: str
+    body: IO[bytes], sized: bool, columns: Mapping[str, str], schema: pa.Schema, most_rows: int,
+    source: str,
 ) -> pa.Table:
     """Parse a stored result into the names, order and types of `schema`.
 
@@ -92,6 +51,8 @@ def read_body(
         What the result calls each field of `schema`, by its name there.
     schema : pyarrow.Schema
         What was asked for.
+    most_rows : int
+        Where there are more, no more are read than it takes to see it.
     source : str
         Who sent it, for messages.
 
@@ -113,23 +74,23 @@ def read_body(
     body.seek(0)
     stream = cast(IO[bytes], gzip.GzipFile(fileobj=body)) if zipped else body
     try:
-        return _read_csv(stream, columns, schema, source)
+        return _read_csv(stream, columns, schema, most_rows, source)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise PipelineError(f"the compressed answer of {source} is cut off or damaged ({error}); "
                             "run it again") from None
 
 
 def _read_csv(
-    stream: IO[bytes], columns: Mapping[str, str], schema: pa.Schema, source: str
+    stream: IO[bytes], columns: Mapping[str, str], schema: pa.Schema, most_rows: int, source: str
 ) -> pa.Table:
     names = {columns[field.name].strip('"').lower(): field for field in schema}
     declared = _header(stream, names, source)
     stream.seek(0)
     try:
-        table = _parse(stream, declared)
+        table = _parse(stream, declared, most_rows)
     except pa.ArrowInvalid as error:
         stream.seek(0)
-        raise PipelineError(_explain(stream, declared, source, error)) from None
+        raise PipelineError(_explain(stream, declared, most_rows, source, error)) from None
     return _null_for_nan_and_blanks(table.select(schema.names))
 
 
@@ -155,20 +116,27 @@ def _header(stream: IO[bytes], names: Mapping[str, pa.Field], source: str) -> li
     header = [name.strip().strip('"').strip() for name in next(csv.reader([line]))]
     if sorted(name.lower() for name in header) != sorted(names):
         raise PipelineError(f"{source} was asked for the columns {', '.join(names)} and "
-                            f"sent {printable(', '.join(header))[:300]}; nothing was stored; "
+                            f"sent {one_line(', '.join(header))[:300]}; nothing was stored; "
                             "check the names of the table and its columns in params.yaml")
     return [names[name.lower()] for name in header]
 
 
-def _parse(stream: IO[bytes], declared: list[pa.Field]) -> pa.Table:
+def _parse(stream: IO[bytes], declared: list[pa.Field], most_rows: int) -> pa.Table:
     types = {field.name: field.type for field in declared}
-    return pa_csv.open_csv(
+    batches, rows = [], 0
+    reader = pa_csv.open_csv(
         stream,
         read_options=pa_csv.ReadOptions(column_names=list(types), skip_rows=1,
                                         block_size=BLOCK_BYTES),
         convert_options=pa_csv.ConvertOptions(column_types=types, null_values=NULLS,
                                               strings_can_be_null=True),
-    ).read_all()
+    )
+    for batch in reader:
+        batches.append(batch)
+        rows += batch.num_rows
+        if rows > most_rows:
+            break
+    return pa.Table.from_batches(batches, reader.schema)
 
 
 def _null_for_nan_and_blanks(table: pa.Table) -> pa.Table:
@@ -189,13 +157,14 @@ def _null_for_nan_and_blanks(table: pa.Table) -> pa.Table:
 
 
 def _explain(
-    stream: IO[bytes], declared: list[pa.Field], source: str, error: pa.ArrowInvalid
+    stream: IO[bytes], declared: list[pa.Field], most_rows: int, source: str,
+    error: pa.ArrowInvalid,
 ) -> str:
     """Name the first column whose text does not fit its type, how often, and three examples."""
     damaged = (f"the answer of {source} is not CSV throughout ({' '.join(str(error).split())}); "
                "nothing was stored; run it again")
     try:
-        text = _parse(stream, [pa.field(field.name, pa.binary()) for field in declared])
+        text = _parse(stream, [pa.field(field.name, pa.binary()) for field in declared], most_rows)
     except pa.ArrowInvalid:
         return damaged
     for field in declared:
@@ -204,7 +173,7 @@ def _explain(
         if bad:
             rows = pc.is_in(column, pa.array(bad, pa.binary()))
             keys = text.column(0).filter(rows).unique().slice(0, EXAMPLES).to_pylist()
-            shown = printable(", ".join(str(k and k.decode("utf-8", "replace")) for k in keys))
+            shown = one_line(", ".join(str(k and k.decode("utf-8", "replace")) for k in keys))
             return (f"column {field.name} of the answer of {source} has {pc.sum(rows).as_py():,} "
                     f"values that are not {field.type}, e.g. {bad[0].decode('utf-8', 'replace')!r}"
                     f" ({text.column_names[0]} {shown}); nothing was stored; check the table name")

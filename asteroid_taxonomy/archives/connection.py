@@ -2,29 +2,30 @@
 
 astroquery's TapPlus brings a connection of its own on http.client, without any of these; it takes
 another one in its place, and this is it, on `requests`. Nothing is tried again here: a fault that
-may pass is told from one that will not, and asteroid_taxonomy.archives.tap has the patience.
+may pass is told from one that will not, and patience.py does the rest.
 """
 
-import email.utils
 import os
 import re
 import threading
 import time
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
 from astroquery.utils.tap.conn.tapconn import CONTENT_TYPE_POST_DEFAULT, TapConn
 
-from asteroid_taxonomy.archives.answer import (
-    GZIP_MAGIC,
+from asteroid_taxonomy.archives.answer import GZIP_MAGIC
+from asteroid_taxonomy.archives.archive import HEADERS, Archive, Limits
+from asteroid_taxonomy.archives.faults import (
     PassingFault,
     TapError,
-    printable,
+    cause,
+    one_line,
     query_is_at_fault,
+    retry_after_seconds,
     server_message,
 )
 from asteroid_taxonomy.console import Progress
@@ -35,34 +36,6 @@ REDIRECTS = 5
 CHUNK_BYTES = 1 << 18
 SMALL_BYTES = 1 << 20  # of a phase, a job or an error page; more is not read
 GRACE_S = 5.0  # what a request gets after the deadline: deleting the job is still worth a try
-HEADERS = {"User-Agent": "asteroid-taxonomy (astroquery, requests)", "Accept-Encoding": "gzip"}
-
-
-@dataclass(frozen=True)
-class Archive:
-    """An archive: the environment variables that name other doors to its tables, and who helps."""
-
-    name: str
-    mirror_variable: str
-    files_variable: str
-    contact: str
-
-
-GAIA = Archive("the Gaia archive", "GAIA_TAP_URL", "GAIA_FILES",
-               "the Gaia helpdesk (https://www.cosmos.esa.int/web/gaia/gaia-helpdesk)")
-VIZIER = Archive("TAPVizieR", "VIZIER_TAP_URL", "LABELS_FILE",
-                 "CDS (cds-question@unistra.fr)")
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How long to wait, in seconds (block `tap` of params.yaml)."""
-
-    connect_timeout_s: float
-    read_timeout_s: float
-    deadline_s: float
-    backoff_s: float
-    longest_pause_s: float
 
 
 class _Session(requests.Session):
@@ -79,7 +52,7 @@ class _Answer:
         self.status, self.reason = response.status_code, response.reason
         # TapPlus takes what follows the last slash for the job's name
         location = re.sub(r"[;?#].*", "", response.headers.get("Location", "")).rstrip("/")
-        self._headers = [("Location", location)]
+        self._headers, self.last_of_location = [("Location", location)], location.split("/")[-1]
         self._body = body.decode("utf-8", "replace").encode()
 
     def read(self) -> bytes:
@@ -128,10 +101,9 @@ class Connection(TapConn):
         """POST that makes or changes a job; whatever is no fault is the 303 that it should be."""
         with self.open("POST", subcontext, data) as response:
             answer = _Answer(response, b"")
-            if subcontext == "async":
-                if answer.getheaders()[0][1].rpartition("/")[2] in {"", "async"}:
-                    said = server_message(self.small(response)) or "it said nothing"
-                    raise self.fault(response.status_code, f"did not create a job: {said}")
+            if subcontext == "async" and answer.last_of_location in {"", "async"}:
+                said = server_message(self.small(response)) or "it said nothing"
+                raise self.fault(response.status_code, f"did not create a job: {said}")
         answer.status = 303
         return answer
 
@@ -165,7 +137,7 @@ class Connection(TapConn):
             except ValueError:
                 response.close()
                 raise self.fault(0, "redirects to what is no address: "
-                                 + printable(response.headers["Location"])) from None
+                                 + one_line(response.headers["Location"])) from None
             if method == "POST" and not (response.status_code in MOVED_STATUS and same_name):
                 if path != "sync":  # the address of a job, for who asked
                     return response
@@ -174,12 +146,12 @@ class Connection(TapConn):
             url = target
         else:
             raise self.fault(0, "redirects without end")
-        if response.status_code in (200, 201):
+        if response.ok and not response.is_redirect:
             return response
         with response:
             said = server_message(self.small(response))
-            status = printable(f"answered {response.status_code} {response.reason}")
-            retry_after = _seconds(response.headers.get("Retry-After", ""))
+            status = one_line(f"answered {response.status_code} {response.reason}")
+            retry_after = retry_after_seconds(response.headers.get("Retry-After", ""))
         gone = response.status_code == 404 and method == "GET" and path.startswith("async/")
         raise self.fault(429 if gone else response.status_code,
                          f"{status} to {method} /{path}{': ' * bool(said)}{said}", retry_after)
@@ -227,15 +199,14 @@ class Connection(TapConn):
         if not came:
             given_up.set()
             raise PassingFault(f"sent no whole header within {sum(patience):g} s")
-        error = came[0]
-        if isinstance(error, requests.Response):
+        if isinstance(error := came[0], requests.Response):
             return error
         if isinstance(error, requests.exceptions.SSLError):
-            raise TapError(f"the certificate of {self} was not accepted ({_reason(error)}); check "
+            raise TapError(f"the certificate of {self} was not accepted ({cause(error)}); check "
                            "this machine's clock and proxy", "certificate")
         if isinstance(error, (requests.exceptions.ConnectionError, requests.exceptions.Timeout)):
-            raise PassingFault(_reason(error))
-        raise self.fault(0, f"cannot be asked: {_reason(error)}")
+            raise PassingFault(cause(error))
+        raise self.fault(0, f"cannot be asked: {cause(error)}")
 
     def small(self, response: requests.Response) -> bytes:
         """A small body, unzipped where a proxy zipped it.
@@ -275,27 +246,5 @@ class Connection(TapConn):
                 received += len(chunk)
                 yield chunk
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise PassingFault(
-                f"the connection broke after {received:,} bytes ({_reason(error)})"
-            ) from None
-
-
-def _seconds(retry_after: str) -> float:
-    """Retry-After in seconds; RFC 9110 allows a number or a date. 0 where it is neither."""
-    if retry_after.strip().isdecimal():
-        return float(retry_after)
-    try:
-        return email.utils.parsedate_to_datetime(retry_after).timestamp() - time.time()
-    except (ValueError, OverflowError):
-        return 0.0
-
-
-def _reason(error: BaseException) -> str:
-    """The innermost cause of a network error, on one line."""
-    text = printable(str(error))
-    for pattern in (r"Failed to (?:resolve|establish)[^\[\(]*(?:\[[^\]]*\] [^\)'\"]*)?",
-                    r"(?:Read|Connect) timed out[^\)'\"]*", r"Remote end closed[^\)'\"]*"):
-        found = re.search(pattern, text)
-        if found:
-            return found[0].strip()
-    return text[:200]
+            raise PassingFault(f"the connection broke after {received:,} bytes "
+                               f"({cause(error)})") from None

@@ -1,8 +1,7 @@
-"""The two doors of a TAP service, and the patience before them.
+"""The two doors of a TAP service: a query goes in, and the table that it asks for comes out.
 
 Small answers (COUNT(*), TAP_SCHEMA, the label table) are asked for over /sync, in one request;
-large ones over /async, as a job of the Universal Worker Service (UWS). Where one door fails the
-other is tried, and both again and again until `tap.deadline_s`, each time on a new connection.
+large ones over /async, as a job of the Universal Worker Service (UWS).
 
 Jobs are made, started and watched by astroquery's TapPlus. What it leaves open is done here: its
 connection has no time-outs, proxies or redirects, so it is given one that has (connection.py); its
@@ -14,35 +13,28 @@ connection at import, is not used.
 References: TAP 1.1 (IVOA, 2019), UWS 1.1 (IVOA, 2016).
 """
 
-import itertools
-import random
 import re
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 from urllib.parse import urlencode
 
 import pyarrow as pa
 import requests
 from astroquery.utils.tap.core import TapPlus
 
-from asteroid_taxonomy.archives.answer import (
-    GZIP_MAGIC,
-    PassingFault,
-    TapError,
-    read_body,
-    server_message,
-)
+from asteroid_taxonomy.archives.answer import GZIP_MAGIC, read_body
 from asteroid_taxonomy.archives.connection import GRACE_S, Connection
-from asteroid_taxonomy.console import PipelineError
+from asteroid_taxonomy.archives.faults import PassingFault, TapError, server_message
 from asteroid_taxonomy.raw_tables import SPECTRA_PATH
 
 SMALL, LARGE = ("sync", "async"), ("async", "sync")  # the door to try first, and the other
 RUNNING = {"PENDING", "QUEUED", "EXECUTING", "HELD", "SUSPENDED"}  # UWS 1.1, section 2.1.3
 LONGEST_POLL_S = 5.0
 ROW_BYTES = 4096  # more than a row of these tables has, as text
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -59,100 +51,6 @@ class Question:
     rows_before: int | None = None
 
 
-def ask(
-    http: Connection,
-    question: Question,
-    doors: Sequence[str],
-    check: Callable[[pa.Table], None] = lambda table: None,
-    rounds: int | None = None,
-) -> pa.Table:
-    """Ask at one door and then at the other, in rounds, until an answer passes.
-
-    Parameters
-    ----------
-    http : Connection
-        The service.
-    question : Question
-        What is asked.
-    doors : sequence of str
-        SMALL or LARGE.
-    check : callable
-        Raises TapError where an answer is not the whole one.
-    rounds : int, optional
-        Give up after so many; None: at the deadline.
-
-    Returns
-    -------
-    pyarrow.Table
-        The answer, with the names and types of the question's schema.
-
-    Raises
-    ------
-    TapError
-        Both doors refuse in the same way, or each of them twice; the query is refused twice; or
-        the deadline has come.
-    PipelineError
-        Both doors send what is not a table of these columns and types.
-    """
-    refusals: dict[str, list[PipelineError]] = {door: [] for door in doors}
-    started = time.monotonic()
-    for number in itertools.count(1):
-        faults: dict[str, PassingFault] = {}
-        for door in doors:
-            if len(refusals[door]) > 1:
-                continue
-            try:
-                table = _over[door](http, question)
-                check(table)
-                return table
-            except PassingFault as fault:
-                faults[door] = fault
-            except PipelineError as refusal:
-                refusals[door].append(refusal)
-            http.session.close()  # a bad backend stays behind a connection that is kept
-            if http.left_s < 0:
-                break
-        _end_if_refused(refusals)
-        said = "; ".join(f"/{door}: {faults.get(door) or refusals[door][-1]}" for door in doors
-                         if door in faults or refusals[door])
-        wait = min(http.limits.backoff_s * 2 ** (number - 1) * random.uniform(0.5, 1.5),
-                   http.limits.longest_pause_s)
-        wait = max([wait, *(fault.retry_after for fault in faults.values())])
-        if number == rounds or http.left_s < wait:
-            raise _out_of_patience(http, said, time.monotonic() - started, rounds)
-        http.progress.update(note=f"{said}; {time.monotonic() - started:.0f} s so far, "
-                                  f"next attempt in {wait:.0f} s")
-        time.sleep(wait)
-    raise AssertionError("itertools.count has no end")
-
-
-def _end_if_refused(refusals: Mapping[str, Sequence[PipelineError]]) -> None:
-    """Raise a refusal that will not pass; one alone may be the fault of a door or a backend."""
-    last = [came[-1] for came in refusals.values() if came]
-    blaming = [r for came in refusals.values() for r in came if _kind(r) == "query"]
-    if len(blaming) > 1:
-        raise blaming[-1]
-    if len(last) == len(refusals) and (
-            len(set(map(_kind, last))) == 1 or min(map(len, refusals.values())) > 1):
-        raise last[0]
-
-
-def _kind(refusal: PipelineError) -> str:
-    return getattr(refusal, "kind", "answer")
-
-
-def _out_of_patience(http: Connection, said: str, waited: float, rounds: int | None) -> TapError:
-    archive = http.archive
-    if rounds:
-        return TapError(f"{http} {said}")
-    return TapError(
-        f"{http} could not be used for {waited:.0f} s, and the next attempt would come after the "
-        f"deadline of {http.limits.deadline_s:g} s (tap.deadline_s in params.yaml): {said}; try "
-        f"again later, name a mirror in {archive.mirror_variable} or files in "
-        f"{archive.files_variable} (docs/releases.md), or run on the simulated survey (`make "
-        "demo`)")
-
-
 def _over_sync(http: Connection, question: Question) -> pa.Table:
     form = {"REQUEST": "doQuery", "LANG": "ADQL", "FORMAT": "csv", "QUERY": question.adql,
             "MAXREC": question.maxrec}
@@ -167,20 +65,34 @@ def _over_async(http: Connection, question: Question) -> pa.Table:
     try:
         job.start()
         _wait(http, job)
-        return _read(http, question,
-                     lambda: http.open("GET", f"async/{job.jobid}/results/result"))
+        result = f"async/{job.jobid}/results/result"
+        return _again(http, lambda: _read(http, question, lambda: http.open("GET", result)))
     finally:
         _delete(http, job)
 
 
-_over = {"sync": _over_sync, "async": _over_async}
+DOORS = {"sync": _over_sync, "async": _over_async}
+
+
+def _again(http: Connection, attempt: Callable[[], T]) -> T:
+    """Try up to three times: a job that waits or is done is not given up for one fault."""
+    others = 2
+    while True:
+        try:
+            return attempt()
+        except PassingFault:
+            if not others or http.left_s < 0:
+                raise
+        others -= 1
+        http.session.close()
+        time.sleep(http.limits.backoff_s)
 
 
 def _wait(http: Connection, job: Any) -> None:
     # half of the time that is left: the other half is the other door's
     until, pause = time.monotonic() + http.left_s / 2, 0.05
     while True:
-        text = job.get_phase(update=True)
+        text = _again(http, lambda: str(job.get_phase(update=True)))
         word = re.search(r"phase>\s*(\w+)\s*<|^\W*(\w+)\W*$", text)  # a job as XML, or a word
         phase = (word[1] or word[2]).upper() if word else ""
         if phase not in RUNNING:
@@ -189,7 +101,7 @@ def _wait(http: Connection, job: Any) -> None:
         if time.monotonic() > until:
             raise PassingFault(f"its job was still in phase {phase}")
         time.sleep(pause)
-        pause = min(pause * 1.2, LONGEST_POLL_S)
+        pause = min(pause * 1.05, LONGEST_POLL_S)
     if phase == "COMPLETED":
         http.progress.update(note=phase)
         return
@@ -217,7 +129,8 @@ def _read(
             _keep(http, question, response, body)
             headers = response.headers
         sized = "Content-Length" in headers or "chunked" in headers.get("Transfer-Encoding", "")
-        return read_body(body, sized, question.columns, question.schema, str(http))
+        return read_body(body, sized, question.columns, question.schema, question.maxrec,
+                         str(http))
 
 
 def _keep(

@@ -15,8 +15,9 @@ import pyarrow.compute as pc
 from pyarrow import csv as pa_csv
 
 from asteroid_taxonomy.archives import places
-from asteroid_taxonomy.archives.answer import NULLS, printable
-from asteroid_taxonomy.archives.connection import GAIA, VIZIER
+from asteroid_taxonomy.archives.answer import NULLS
+from asteroid_taxonomy.archives.archive import GAIA, VIZIER
+from asteroid_taxonomy.archives.faults import one_line
 from asteroid_taxonomy.archives.text_tables import delimited, fixed_width, spelled, typed
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.raw_tables import (
@@ -186,7 +187,7 @@ def _not_there(
     location: str, variable: str, roles: Mapping[str, str], headers: Mapping[str, list[str]]
 ) -> PipelineError:
     address, header = max(headers.items(), key=lambda item: len(spelled(roles, item[1])))
-    have = printable(", ".join(header))[:300]
+    have = one_line(", ".join(header))[:300]
     return PipelineError(
         f"{variable} is {location!r}, where no file has the columns {', '.join(roles.values())}; "
         f"{places.name_of(address)} has {have or 'no header that could be read'}; name the right "

@@ -22,7 +22,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from asteroid_taxonomy.archives.answer import GZIP_MAGIC
-from asteroid_taxonomy.archives.connection import HEADERS
+from asteroid_taxonomy.archives.archive import HEADERS
 from asteroid_taxonomy.console import PipelineError
 
 CHECKSUMS = "_MD5SUM.txt"  # ESA's bulk download: "digest  name", a line per file of the folder

@@ -13,9 +13,11 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 from astropy.units import Unit
 
-from asteroid_taxonomy.archives.answer import TapError, printable
-from asteroid_taxonomy.archives.connection import Archive, Connection, Limits
-from asteroid_taxonomy.archives.doors import LARGE, SMALL, Question, ask
+from asteroid_taxonomy.archives.archive import Archive, Limits
+from asteroid_taxonomy.archives.connection import Connection
+from asteroid_taxonomy.archives.doors import LARGE, SMALL, Question
+from asteroid_taxonomy.archives.faults import TapError, one_line
+from asteroid_taxonomy.archives.patience import ask
 from asteroid_taxonomy.console import PipelineError, Progress
 from asteroid_taxonomy.raw_tables import RawTable, in_order
 
@@ -90,7 +92,7 @@ class TapService:
         except PipelineError as error:
             print(f"the columns of {table} are not known beforehand: {error}")
             return {}
-        names = [printable(str(name)).strip('"') for name in rows["column_name"].to_pylist()]
+        names = [one_line(str(name)).strip('"') for name in rows["column_name"].to_pylist()]
         self.listed = {name: unit or "" for name, unit in
                        zip(names, rows["unit"].to_pylist(), strict=True)}
         return self.listed

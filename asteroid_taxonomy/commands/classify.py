@@ -10,31 +10,34 @@ a file is. Not a DVC stage: nothing of the project changes.
 
 import argparse
 import os
-import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from asteroid_taxonomy.console import PipelineError, Progress, run
+from asteroid_taxonomy.console import PipelineError, Progress, plain, run
 from asteroid_taxonomy.files import atomic
 from asteroid_taxonomy.files.shipped import shipped
 from asteroid_taxonomy.onnx_model.classifier import Classifier, load_classifier
 from asteroid_taxonomy.onnx_model.description import CLASSES_PATH, ONNX_PATH
 from asteroid_taxonomy.own_spectra.naming import files_of
 from asteroid_taxonomy.own_spectra.resampling import normalised
-from asteroid_taxonomy.own_spectra.results import WRITERS, failed, named, show, writer
+from asteroid_taxonomy.own_spectra.results import (
+    WRITERS,
+    Counts,
+    failed,
+    named,
+    report,
+    writer,
+)
 from asteroid_taxonomy.own_spectra.spectra import REMARKS, Batch, read_spectra
 from asteroid_taxonomy.own_spectra.units import IN_NM
-from asteroid_taxonomy.own_spectra.unpacking import printable
 
-SHOWN = 20  # spectra in the table on screen
 NORMALISED_WITHIN = 0.01  # of 1; what differs more is counted as normalised here
 Bools = npt.NDArray[np.bool_]
 
@@ -161,28 +164,6 @@ def read_all(
             yield path, str(error)
 
 
-@dataclass
-class Counts:
-    """What has been classified so far, and the first rows of it."""
-
-    spectra: int = 0
-    with_class: int = 0
-    kept: int = 0
-    elsewhere: int = 0
-    unread: int = 0
-    first: pa.Table | None = None
-
-    def add(self, table: pa.Table, not_normalised: int) -> None:
-        """Count the rows of a part of the result; None: of a file that could not be read."""
-        self.spectra += len(table)
-        self.with_class += len(table) - table["complex"].null_count
-        self.kept += len(table) - int(np.count_nonzero(table["abstained"].to_numpy()))
-        self.elsewhere += not_normalised
-        if self.first is None or len(self.first) < SHOWN:
-            more = table.slice(0, SHOWN)
-            self.first = more if self.first is None else pa.concat_tables([self.first, more])
-
-
 def classify_files(
     given: Sequence[Path], output: Path | None = None, unit: str | None = None,
     models: Sequence[Path] = (), strict: bool = False,
@@ -215,7 +196,7 @@ def classify_files(
 
     workers = os.cpu_count() or 1
     label = str(files[0]) if len(files) == 1 else f"{len(files):,} files"
-    with ExitStack() as stack, Progress(printable(label)) as progress:
+    with ExitStack() as stack, Progress(plain(label)) as progress:
         pool = stack.enter_context(ThreadPoolExecutor(workers))
         part = stack.enter_context(atomic(output)) if output is not None else None
         rows, under_way = None, deque[Future[tuple[pa.Table, int]]]()
@@ -237,32 +218,16 @@ def classify_files(
             under_way.append(pool.submit(classified, path, batch))
             finish(workers)
         finish(0)
-        if counts.first is None:
-            raise PipelineError(printable(f"{label} has a header and no rows; there is nothing to "
+        if counts.first is None or not counts.spectra:
+            raise PipelineError(plain(f"{label} has a header and no rows; there is nothing to "
                                           "classify"))
         if not counts.with_class:
             used = classifiers[-1].used
             needed = ", ".join(str(classifiers[-1].wavelengths_nm[j]) for j in used)
-            raise PipelineError(printable(
+            raise PipelineError(plain(
                 f"no spectrum of {label} can be classified (the first of {counts.spectra:,}: "
                 f"{counts.first['note'][0]}); the classifier needs {needed} nm"))
-    report(counts, classifiers, output)
-
-
-def report(counts: Counts, classifiers: Sequence[Classifier], output: Path | None) -> None:
-    """Print the first rows and what has become of all."""
-    assert counts.first is not None
-    show(counts.first.slice(0, SHOWN), classifiers[0].classes)
-    if counts.spectra > SHOWN:
-        print(f"  ... and {counts.spectra - SHOWN:,} more")
-    if counts.elsewhere:
-        print(f"  {counts.elsewhere:,} of {counts.spectra:,} were not 1 at "
-              f"{classifiers[0].normalised_at_nm} nm and have been normalised")
-    if counts.unread:
-        print(f"{counts.unread:,} files could not be read; the column note says why",
-              file=sys.stderr)
-    print(f"{f'wrote {output}: ' if output else ''}{counts.spectra:,} spectra, "
-          f"{counts.with_class:,} with a class, {counts.kept:,} of them kept (not abstained)")
+    report(counts, classes, classifiers[0].normalised_at_nm, output)
 
 
 def main(arguments: list[str] | None = None) -> None:

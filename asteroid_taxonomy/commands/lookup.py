@@ -32,14 +32,13 @@ from asteroid_taxonomy.asteroids import (
     reflectance_columns,
     signal_to_noise,
 )
-from asteroid_taxonomy.catalogue import catalogue_path, read_catalogue
+from asteroid_taxonomy.catalogue import catalogue_path, proper_names, read_catalogue
 from asteroid_taxonomy.commands.archive_query import Spectrum, spectra_of
-from asteroid_taxonomy.commands.spectrum_plot import bars, over_the_complexes, write_picture
-from asteroid_taxonomy.console import PipelineError
+from asteroid_taxonomy.commands.spectrum_plot import BAD, bars, over_the_complexes, write_picture
+from asteroid_taxonomy.console import PipelineError, plain
 from asteroid_taxonomy.designations import Asked, nearest, normalised, parse
 from asteroid_taxonomy.files import read_parquet
 from asteroid_taxonomy.onnx_model.classifier import load_classifier
-from asteroid_taxonomy.params import PARAMS, load_params
 
 BAR = 40  # characters of a probability of 1
 
@@ -64,6 +63,7 @@ class Answer:
     known: list[Known]
     classes: list[str]
     wavelengths_nm: list[int]
+    normalised_at_nm: int
     survey: str
     labels: str
 
@@ -85,13 +85,14 @@ def main(arguments: list[str]) -> None:
     if given.output and len(answer.known) > 1:
         parser.error(f"--output draws one asteroid, but {len(answer.known)} are asked for")
     for known in answer.known:
-        print("\n".join(describe(known, answer)))
-        print("\n".join((over_the_complexes if given.plot else bars)(
-            answer.wavelengths_nm, known.spectrum, known.error, known.flag)))
-        print()
+        draw = over_the_complexes if given.plot else bars
+        for line in [*describe(known, answer), *draw(answer.wavelengths_nm, known.spectrum,
+                                                     known.error, known.flag), ""]:
+            print(plain(line))
     if given.output:
-        write_picture(_title(answer.known[0].row), answer.wavelengths_nm,
-                      answer.known[0].spectrum, given.output)
+        one = answer.known[0]
+        write_picture(_title(one.row), answer.wavelengths_nm, one.spectrum, one.error, one.flag,
+                      answer.normalised_at_nm, given.output)
         print(f"wrote {given.output}")
 
 
@@ -103,14 +104,17 @@ def look_up(asked: Sequence[str]) -> Answer:
     PipelineError
         One of them is not known; the sentence names similar ones where the catalogue is here.
     """
-    name = load_params(["catalogue"])["catalogue"]["name"] if PARAMS.exists() else None
-    if name is not None and catalogue_path(name).exists() and ASTEROIDS_PATH.exists():
-        return _in_the_catalogue(asked, name)
+    if ASTEROIDS_PATH.exists():
+        from asteroid_taxonomy.params import load_params  # an installed package has none
+
+        params = load_params(["catalogue", "bands.normalised_at_nm"])
+        if catalogue_path(params["catalogue"]["name"]).exists():
+            return _in_the_catalogue(asked, **params["catalogue"], **params["bands"])
     return _from_the_archive(asked)
 
 
-def _in_the_catalogue(asked: Sequence[str], catalogue: str) -> Answer:
-    table, said = read_catalogue(catalogue)
+def _in_the_catalogue(asked: Sequence[str], name: str, normalised_at_nm: int) -> Answer:
+    table, said = read_catalogue(name)
     names = [name or "" for name in table["name"].to_pylist()]
     by = {"name": {normalised(name): i for i, name in enumerate(names)},
           "number": {n: i for i, n in enumerate(table["number"].to_pylist())},
@@ -121,7 +125,7 @@ def _in_the_catalogue(asked: Sequence[str], catalogue: str) -> Answer:
         role, value = _most_telling(key)
         row = by[role].get(value)
         if row is not None and key.name and by["name"].get(key.name) != row:
-            print(f"note: {one!r} is called {names[row]!r} here", file=sys.stderr)
+            print(plain(f"note: {one!r} is called {names[row]!r} here"), file=sys.stderr)
         return row
 
     rows = {}
@@ -143,8 +147,8 @@ def _in_the_catalogue(asked: Sequence[str], catalogue: str) -> Answer:
         known.append(Known(row, matrix(one, reflectance_columns(nm))[0],
                            matrix(one, error_columns(nm))[0],
                            np.array([one[name][0].as_py() for name in flag_columns(nm)])))
-    return Answer(known, json.loads(said["classes"]), nm, said["survey"],
-                  said.get("labels", "literature"))
+    return Answer(known, json.loads(said["classes"]), nm, normalised_at_nm, said["survey"],
+                  said["labels"])
 
 
 def _from_the_archive(asked: Sequence[str]) -> Answer:
@@ -169,15 +173,18 @@ def _from_the_archive(asked: Sequence[str]) -> Answer:
     snr = signal_to_noise(reflectance, np.stack([s.error for s in unique]))
     reasons, gaps = classifier.unclassified_because(reflectance), names_of(
         np.isnan(reflectance), nm)
+    names = proper_names(pa.chunked_array([[s.name for s in unique]])).to_pylist()
+    used = np.isin(np.arange(len(nm)), classifier.used)
     known = [Known({
-        "source_id": s.source_id, "number": s.number, "name": s.name, "complex": complexes[i],
+        "source_id": s.source_id, "number": s.number, "name": names[i], "complex": complexes[i],
         **{f"probability_{name}": None if np.isnan(p) else float(p)
            for name, p in zip(classifier.classes, probabilities[i], strict=True)},
         "confidence": float(confidence[i]), "abstained": not confidence[i] >= classifier.threshold,
         "reason": reasons[i], "snr": float(snr[i]), "bands_missing": gaps[i],
-        "flags": "".join(map(str, s.flag)),
+        "flagged_bands_used": names_of(((s.flag == BAD) & used)[None], nm)[0],
     }, s.reflectance, s.error, s.flag) for i, s in enumerate(unique)]
-    return Answer(known, classifier.classes, nm, classifier.survey, "")
+    return Answer(known, classifier.classes, nm, classifier.normalised_at_nm, classifier.survey,
+                  "")
 
 
 def describe(known: Known, answer: Answer) -> list[str]:
@@ -185,20 +192,26 @@ def describe(known: Known, answer: Answer) -> list[str]:
     row = known.row
     lines = [f"{_title(row)}   source_id {row['source_id']}   survey: {answer.survey}", ""]
     for name in answer.classes:
-        value = row[f"probability_{name}"]
-        lines.append(f"  {name}  -" if value is None
-                     else f"  {name}  {value:5.3f} {'#' * round(BAR * value)}".rstrip())
+        value, spread = row[f"probability_{name}"], row.get(f"spread_{name}")
+        within = f" ±{spread:.3f}" if spread is not None else ""
+        lines.append(f"  {name}  -" if value is None else
+                     f"  {name}  {value:5.3f}{within} {'#' * round(BAR * value)}".rstrip())
     if row["complex"] is None:
         lines.append(f"  no class: {row['reason']}")
     else:
         doubt = ", below the threshold: take it as unknown" if row["abstained"] else ""
         lines.append(f"  complex {row['complex']} at {row['confidence']:.3f}{doubt}")
+    if row.get("class"):
+        lines.append(f"  class {row['class']} at {row['class_probability']:.3f} ({answer.labels})")
     if row.get("in_training"):
         lines.append("  (out of fold: from models that did not see this asteroid)")
-    accuracy = row.get("snr_bin_accuracy")
-    measured = (f" (bin {row['snr_bin']}; {accuracy:.0%} of the labelled ones there are right)"
-                if accuracy is not None else "")
-    lines += ["", f"  S/N {row['snr']:.1f}{measured}"]
+    if row["flagged_bands_used"]:
+        lines.append(f"  careful: the survey flags {row['flagged_bands_used']} nm as bad, which "
+                     "the classifier looks at")
+    lines += ["", f"  S/N {row['snr']:.1f}"]
+    if row.get("expected_accuracy") is not None:
+        lines[-1] += (f"; of labelled asteroids with this S/N and confidence "
+                      f"{row['expected_accuracy']:.0%} are right")
     if not answer.labels:
         lines.append("  from the archive; literature class and measured accuracy are in the "
                      "catalogue (`dvc pull`)")
@@ -207,9 +220,7 @@ def describe(known: Known, answer: Answer) -> list[str]:
                      f"{row['literature_complex']} ({answer.labels})")
     else:
         lines.append("  literature: no class")
-    bad = names_of((known.flag > 1)[None], answer.wavelengths_nm)[0]
-    return [*lines, f"  bands missing: {row['bands_missing'] or 'none'}; flagged as bad by the "
-                    f"survey: {bad or 'none'}", ""]
+    return [*lines, f"  bands missing: {row['bands_missing'] or 'none'}", ""]
 
 
 def _most_telling(key: Asked) -> tuple[str, int | str | None]:

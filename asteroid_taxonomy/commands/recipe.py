@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from asteroid_taxonomy.console import PipelineError
-from asteroid_taxonomy.params import read_recipe
+from asteroid_taxonomy.params import WHOLE, read_recipe
 
 CODE = ("stages", "asteroid_taxonomy")
 
@@ -29,6 +29,19 @@ def flat(params: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
             yield from flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
+
+
+def overrides(recipe: Mapping[str, Any]) -> Iterator[str]:
+    """Write a recipe as --set-param takes it, in Hydra's grammar: ~ removes a key, + adds one."""
+    replaced = set()
+    for key, value in flat(recipe):
+        block = key.rpartition(".")[0]
+        if block.endswith(f".{WHOLE}"):
+            if block not in replaced:
+                yield f"~{block}"
+            replaced.add(block)
+            key = f"+{key}"
+        yield f"{key}={json.dumps(value)}"
 
 
 def environment() -> dict[str, str]:
@@ -71,8 +84,8 @@ def main(arguments: list[str]) -> None:
     naming = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     naming.add_argument("-n", "--name", default=given.recipe.stem)
     named, options = naming.parse_known_args(given.options)
-    settings = [part for key, value in flat(read_recipe(given.recipe))
-                for part in ("--set-param", f"{key}={json.dumps(value)}")]
+    settings = [part for change in overrides(read_recipe(given.recipe))
+                for part in ("--set-param", change)]
     if missing := not_in_git():
         print(f"warning: Git does not know {', '.join(missing)}, and DVC copies only what Git "
               f"knows: `git add {' '.join(missing)}` first, or the experiment runs without",

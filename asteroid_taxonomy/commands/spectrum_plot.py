@@ -1,7 +1,6 @@
 """A spectrum as text, alone or over the mean spectra of the complexes, and as a picture."""
 
 import csv
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -85,7 +84,8 @@ def mean_spectra() -> dict[str, list[tuple[int, float, float, float]]]:
 
 
 def write_picture(
-    title: str, wavelengths_nm: Sequence[int], reflectance: Values, path: Path
+    title: str, wavelengths_nm: Sequence[int], reflectance: Values, error: Values,
+    flag: npt.NDArray[np.integer], normalised_at_nm: int, path: Path,
 ) -> None:
     """Draw a spectrum [bands] over those of the complexes, by the page's chart: .svg or .png.
 
@@ -100,21 +100,23 @@ def write_picture(
         import pandas as pd
         import vl_convert
 
-        from asteroid_taxonomy.page import charts
-    except ModuleNotFoundError as error:
-        raise PipelineError(f"a picture needs {error.name}, which is not installed; run "
+        from asteroid_taxonomy.page import chart_style, charts
+    except ModuleNotFoundError as error_:
+        raise PipelineError(f"a picture needs {error_.name}, which is not installed; run "
                             "`pip install asteroid-taxonomy[pipeline]`, or use --plot") from None
     means = mean_spectra()
     table = pd.DataFrame([(name, *point) for name, points in means.items() for point in points],
-                         columns=["complex", "nm", "mean", "low", "high"])
-    spec = charts.spectra(table, list(means), searched=True)
+                         columns=["complex", "nm", "median", "low", "high"])
+    spec = charts.mean_spectra(table, list(means), normalised_at_nm, interactive=True)
+    sigma = np.nan_to_num(error)
     spec["datasets"]["asteroid"] = [
-        {"nm": nm, "mean": float(value), "low": float(value), "high": float(value)}
-        for nm, value in zip(wavelengths_nm, reflectance, strict=True) if np.isfinite(value)]
-    spec |= {"title": title, "width": 640, "background": "white"}
-    text = json.dumps(spec).replace(charts.INK, "black")  # the page's own colour
+        {"nm": nm, "value": float(value), "low": float(value - s), "high": float(value + s),
+         "flag": charts.FLAGS[mark], "used": True}
+        for nm, value, s, mark in zip(wavelengths_nm, reflectance, sigma, flag, strict=True)
+        if np.isfinite(value)]
+    drawn = chart_style.svg(spec | {"title": title})
     with atomic(path) as part:
         if path.suffix == ".svg":
-            part.write_text(vl_convert.vegalite_to_svg(text), encoding="utf-8")
+            part.write_text(drawn, encoding="utf-8")
         else:
-            part.write_bytes(vl_convert.vegalite_to_png(text, scale=2))
+            part.write_bytes(vl_convert.svg_to_png(drawn, scale=2))

@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import Pipeline
@@ -14,6 +13,7 @@ from asteroid_taxonomy.asteroids import used_band_numbers
 from asteroid_taxonomy.evaluation.folds import Candidate
 from asteroid_taxonomy.learning.augmentation import Augmentation
 from asteroid_taxonomy.learning.models import augmentation, make_model
+from asteroid_taxonomy.params import read_recipe
 
 PUBLISHED = Path("experiments/published.yaml")
 # how their metrics' names begin
@@ -33,7 +33,7 @@ def candidates(
     train: dict[str, Any], wavelengths_nm: Sequence[int], published_seeds: int
 ) -> dict[tuple[str, int], Candidate]:
     """By recipe and seed. The published recipe's own seed is the first of its seeds."""
-    published = yaml.safe_load(PUBLISHED.read_text(encoding="utf-8"))["train"]
+    published = read_recipe(PUBLISHED)["train"]
     published["augmentation_seed"] = train["augmentation_seed"]
     used_nm, *others = train["used_bands_nm"].values()
     out = {(SHIPPED, 0): candidate(train, wavelengths_nm, used_nm)}

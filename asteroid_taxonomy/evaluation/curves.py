@@ -13,8 +13,7 @@ import pyarrow as pa
 from asteroid_taxonomy.evaluation.accuracy_by_bin import by_bin, shares
 from asteroid_taxonomy.evaluation.fold_scores import fold_scores
 from asteroid_taxonomy.evaluation.metrics import coverage_curve, predicted, reliability
-from asteroid_taxonomy.evaluation.out_of_fold import PLOTS
-from asteroid_taxonomy.files import write_csv
+from asteroid_taxonomy.evaluation.plot_data import write_plot
 
 Strings = npt.NDArray[np.str_]
 Floats = npt.NDArray[np.float64]
@@ -29,9 +28,9 @@ def write_plots(
     pooled, labels = np.concatenate(probabilities), np.tile(target, len(probabilities))
     accuracy, threshold = coverage_curve(labels, pooled, classes)
     ends = [len(labels) * percent // 100 - 1 for percent in range(2, 101, 2)]
-    write_plot("coverage", ["coverage", "accuracy", "threshold"],
+    write_plot("coverage",
                [[(end + 1) / len(labels), accuracy[end], threshold[end]] for end in ends])
-    write_plot("reliability", ["confidence", "accuracy", "asteroids"],
+    write_plot("reliability",
                [[c, a, n // len(probabilities)] for c, a, n in
                 reliability(labels, pooled, classes)])
     rows = []
@@ -39,16 +38,10 @@ def write_plots(
         figures = fold_scores(target, found[None], fold[:1], classes)
         rows.append([share, *(float(np.mean(figures[name])) for name in
                               ("accuracy", "macro_f1", "log_loss"))])
-    write_plot("learning_curve", ["share", "accuracy", "macro_f1", "log_loss"], rows)
-    write_plot("confusion", ["actual", "predicted"],
+    write_plot("learning_curve", rows)
+    write_plot("confusion",
                np.column_stack([target, predicted(probabilities.mean(axis=0), classes)]).tolist())
     return float(accuracy[len(labels) * 6 // 10 - 1])
-
-
-def write_plot(name: str, header: list[str], rows: list[list[Any]]) -> None:
-    """Write reports/crossvalidation/<name>.csv, floats with four digits."""
-    write_csv(header, [[f"{v:.4f}" if isinstance(v, float) else v for v in row] for row in rows],
-              PLOTS / f"{name}.csv")
 
 
 def write_bins(
@@ -61,10 +54,10 @@ def write_bins(
     """
     edges = settings["snr_edges"]
     share = shares(survey_snr, edges)
-    write_plot("snr", ["snr", "asteroids", "accuracy", "ece", "share_of_all_asteroids"],
+    write_plot("snr",
                [[name, b.asteroids, b.accuracy, b.ece, share[name]] for name, b in by_bin(
                    asteroids["snr"].to_numpy(), edges, target, probabilities, classes).items()])
-    write_plot("label_probability", ["label_probability", "asteroids", "accuracy"],
+    write_plot("label_probability",
                [[name, b.asteroids, b.accuracy] for name, b in by_bin(
                    asteroids["label_probability"].to_numpy(), settings["label_probability_edges"],
                    target, probabilities, classes).items()])
@@ -84,4 +77,4 @@ def write_classes(
         both = int((said & true).sum())
         rows.append([name, int(true.sum()), int(said.sum()), both / max(int(true.sum()), 1),
                      both / int(said.sum()) if said.any() else ""])
-    write_plot("classes", ["class", "asteroids", "predicted", "recall", "precision"], rows)
+    write_plot("classes", rows)

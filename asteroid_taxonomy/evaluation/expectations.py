@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
-from asteroid_taxonomy.evaluation.out_of_fold import PLOTS
+from asteroid_taxonomy.evaluation.plot_data import read_plot
 
 LEAST = 30  # labelled asteroids, or predictions; of fewer, an accuracy says little
 MOSTLY = 0.5  # precision from which on a class is worth telling: more often right than wrong
@@ -18,15 +17,14 @@ Floats = npt.NDArray[np.floating]
 
 def accuracy_by_bin(names: Sequence[str]) -> npt.NDArray[np.float32]:
     """Accuracy that crossvalidate measured in each bin of S/N; NaN where too few were there."""
-    found = pd.read_csv(PLOTS / "snr.csv").set_index("snr").reindex(list(names))
+    found = read_plot("snr").set_index("snr").reindex(list(names))
     return found["accuracy"].where(found["asteroids"] >= LEAST).to_numpy(np.float32)
 
 
 def answerable(names: Sequence[str]) -> list[str]:
     """The classes that cross-validation can answer for: told often enough, and mostly rightly."""
-    found = pd.read_csv(PLOTS / "classes.csv", keep_default_na=False, dtype={"class": str})
-    precision = pd.to_numeric(found["precision"], errors="coerce")
-    good = found["class"][(found["predicted"] >= LEAST) & (precision >= MOSTLY)]
+    found = read_plot("classes")
+    good = found["class"][(found["predicted"] >= LEAST) & (found["precision"] >= MOSTLY)]
     return [name for name in names if name in set(good)]
 
 

@@ -114,9 +114,10 @@ class Survey(NamedTuple):
         return np.bincount(self.bin_of[chosen], minlength=bins)[:bins].astype(float)
 
 
-def kept_curve(
-    weighted: Judged, degraded: Judged, survey: Survey
-) -> list[tuple[float, int, float, float, float, float, int]]:
+Curve = list[tuple[float, int, float, float, float, float, int]]
+
+
+def kept_curve(weighted: Judged, degraded: Judged, survey: Survey) -> Curve:
     """By threshold: kept asteroids, both accuracies with their errors, labelled asteroids."""
     rows = []
     for threshold in THRESHOLDS.tolist():
@@ -127,9 +128,7 @@ def kept_curve(
     return rows
 
 
-def lowest_threshold(
-    curve: Sequence[tuple[float, int, float, float, float, float, int]], wanted: float
-) -> float:
+def lowest_threshold(curve: Curve, wanted: float) -> float:
     """The lowest threshold from which on both accuracies are as `wanted`; 1.0: none is."""
     found = 1.0
     for threshold, _, weighted, _, degraded, _, asteroids in reversed(curve):
@@ -143,7 +142,7 @@ def lowest_threshold(
 
 def kept_metrics(
     weighted: Judged, degraded: Judged, survey: Survey, classes: Sequence[str], wanted: float
-) -> tuple[dict[str, float | int | None], list[tuple[float, ...]]]:
+) -> tuple[dict[str, float | int | None], Curve]:
     """The threshold, how many asteroids it keeps and how often they are right; and the curve."""
     curve = kept_curve(weighted, degraded, survey)
     threshold, bins = lowest_threshold(curve, wanted), len(weighted.member)

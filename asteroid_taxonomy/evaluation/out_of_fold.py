@@ -1,4 +1,4 @@
-"""What crossvalidate leaves for others: out-of-fold probabilities, and the data of plots."""
+"""What crossvalidate leaves for others: out-of-fold probabilities."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,6 @@ import pyarrow as pa
 from asteroid_taxonomy.files import read_parquet, write_parquet
 
 OUT_OF_FOLD_PATH = Path("data/out_of_fold.parquet")
-PLOTS = Path("reports/crossvalidation")
 FACTS = pa.schema([
     ("source_id", pa.int64()), ("number", pa.int64()), ("name", pa.string()),
     ("snr", pa.float32()), ("label_probability", pa.float32()), ("target", pa.string()),

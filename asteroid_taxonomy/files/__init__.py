@@ -7,6 +7,7 @@ what is wrong with it, which stage makes it anew.
 import csv
 import hashlib
 import json
+import math
 import mmap
 import os
 import zlib
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from asteroid_taxonomy.determinism import KERNEL
+from asteroid_taxonomy.console import KERNEL
 from asteroid_taxonomy.files.atomic_write import atomic
 from asteroid_taxonomy.files.faults import absent, damaged
 
@@ -88,7 +89,7 @@ def read_parquet(
             raise damaged(path, f"has no column {field.name}")
         if found.field(index).type != field.type:
             raise damaged(path, f"has {found.field(index).type} in the column {field.name}, "
-                               f"expected {field.type},")
+                               f"expected {field.type}")
     try:
         # not pq.read_table: its dataset machinery costs 46 MB of memory
         table = pq.ParquetFile(path, page_checksum_verification=True).read(
@@ -157,8 +158,10 @@ def print_metrics(content: Mapping[str, Any]) -> None:
         print(f"  {key}: {value:{form}}" if form else f"  {key}: {value}")
 
 
-def read_json(path: Path, texts: Sequence[str] = ("survey", "model", "kernel")) -> dict[str, Any]:
-    """Read a metrics file: by name a finite number, true, false or null, or a text of `texts`.
+def read_json(
+    path: Path, texts: Sequence[str] = ("survey", "model", "kernel"), nested: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Read a metrics file: by name a finite number, true, false or null; `texts`; `nested` ones.
 
     Raises
     ------
@@ -174,10 +177,11 @@ def read_json(path: Path, texts: Sequence[str] = ("survey", "model", "kernel")) 
     if not isinstance(content, dict) or not content:
         raise damaged(path, "should hold figures by name and does not")
     for key, value in content.items():
-        if isinstance(value, str) != (key in texts) or isinstance(value, list | dict) or (
-                value != value or value in (float("inf"), float("-inf"))):
+        number = isinstance(value, int | float) and math.isfinite(value)
+        if not (isinstance(value, str) if key in texts else number or value is None
+                or key in nested):
             kind = "a text" if key in texts else "a number"
-            raise damaged(path, f"should say {kind} for {key}, but says {str(value)[:60]!r},")
+            raise damaged(path, f"should say {kind} for {key}, but says {str(value)[:60]!r}")
     return Facts(path, content)
 
 
@@ -211,7 +215,7 @@ def read_csv(path: Path, columns: Mapping[str, type]) -> "pd.DataFrame":
             raise damaged(path, "is cut off")
         table = pd.read_csv(
             path, dtype=dict(columns), keep_default_na=False,
-            na_values={name: [""] for name, kind in columns.items() if kind is float})
+            na_values={name: ["", "nan"] for name, kind in columns.items() if kind is float})
     except FileNotFoundError:
         raise absent(path) from None
     except (ValueError, OSError) as error:

@@ -1,10 +1,11 @@
 """What is wrong with a file, and which stage makes it anew."""
 
 import os
+import re
+from fnmatch import fnmatch
 from pathlib import Path
 
 from asteroid_taxonomy.console import PipelineError
-from asteroid_taxonomy.params import read_yaml
 
 
 def absent(path: Path) -> PipelineError:
@@ -23,11 +24,14 @@ def _made_by(path: Path) -> str:
     """The stage of dvc.yaml that writes a file, with a blank before it; empty if none is seen."""
     place = os.path.relpath(path).replace(os.sep, "/")
     try:
+        from asteroid_taxonomy.params import read_yaml  # what classifies does without YAML
+
         stages = read_yaml(Path("dvc.yaml"))["stages"]
         for name, stage in stages.items():
             for out in (*stage.get("outs", ()), *stage.get("metrics", ())):
-                if f"{place}/".startswith(f"{out if isinstance(out, str) else next(iter(out))}/"):
+                written = out if isinstance(out, str) else next(iter(out))
+                if fnmatch(f"{place}/", re.sub(r"\$\{.*?\}", "*", written) + "/*"):
                     return f" {name}"
-    except (PipelineError, KeyError, TypeError, AttributeError):
+    except (ImportError, PipelineError, KeyError, TypeError, AttributeError):
         pass  # no dvc.yaml here, or one of another form: the sentence does without the name
     return ""

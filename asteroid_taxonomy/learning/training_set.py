@@ -64,7 +64,7 @@ def has_bands(
     """Whether each asteroid of `table` has a reflectance in every band of `used_nm`, bool [n]."""
     used = [reflectance_columns(wavelengths_nm)[i]
             for i in used_band_numbers(wavelengths_nm, used_nm)]
-    return ~np.isnan(matrix(table, used)).any(axis=1)
+    return np.asarray(np.isfinite(matrix(table, used)).all(axis=1))
 
 
 def read_training_set(

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import jinja2
 import yaml
@@ -89,7 +90,7 @@ def _share(span: tuple[int, int], i: int, count: int) -> tuple[int, int]:
 def asks_archive(
     model: Description, batch: int, asking: Mapping[str, Any]
 ) -> tuple[str, str]:
-    """The code of the block that asks the archive for spectra, and that archive's address.
+    """The code of the block that asks the archive for spectra, and that archive's host.
 
     Parameters
     ----------
@@ -109,6 +110,9 @@ def asks_archive(
         service, table = (model.metadata[f"spectra_{what}"] for what in ("service", "table"))
         columns = json.loads(model.metadata["spectra_columns"])
         columns = [columns[role] for role in ROLES]
+        host = urlsplit(service).hostname
+        if host is None or not all(isinstance(column, str) for column in columns):
+            raise ValueError
     except (KeyError, ValueError, TypeError):
         raise PipelineError(f"{ONNX_PATH} should say in its metadata where its spectra came from "
                             "(spectra_service, spectra_table, spectra_columns), but does not; "
@@ -116,7 +120,7 @@ def asks_archive(
     code = _templates.get_template("flowgraph_spectra.py.j2").render(
         service=service, table=table, columns=columns, wavelengths_nm=model.wavelengths_nm,
         used=model.used, batch=batch, **asking)
-    return code, service
+    return code, host
 
 
 def prints_names(model: Description) -> str:

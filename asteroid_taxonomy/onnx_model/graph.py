@@ -8,6 +8,7 @@ time that could be measured and triples the difference to scikit-learn.
 """
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 import onnx
@@ -22,6 +23,9 @@ from asteroid_taxonomy.learning.sum_of_classes import SumOfClasses
 from asteroid_taxonomy.onnx_model.contract import ML_DOMAIN
 from asteroid_taxonomy.onnx_model.description import INPUT_NAME, OUTPUT_NAME
 
+CONTRACT_VERSION = 1  # of what contract.py promises; raised with any change of it
+SCALER = {"Sub": "subtract_mean", "Div": "divide_by_scale", "Sum": "add_networks"}
+LAYER = {"MatMul": "weights", "Add": "bias", "Relu": "relu", "Softmax": "softmax", "Mul": "share"}
 USED, RAW, SUMS = "used_bands", "network_probabilities", "sums_of_classes"
 
 
@@ -70,10 +74,14 @@ def to_onnx(
     classes = len(model.classes_ if summed else classifier.classes_)
     picking, numbers = pick_bands(used)
     carrying, zeros = carry_nan(probabilities, len(used), classes)
+    name_nodes(network.node)
     graph = helper.make_graph(
         [*picking, *network.node, *summing, *carrying], "asteroid_taxonomy",
-        [helper.make_tensor_value_info(INPUT_NAME, TensorProto.FLOAT, ["batch", bands])],
-        [helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, ["batch", classes])],
+        [helper.make_tensor_value_info(INPUT_NAME, TensorProto.FLOAT, ["batch", bands],
+                                       doc_string="reflectance of each band; NaN: not measured")],
+        [helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, ["batch", classes],
+                                       doc_string="probability of each class; NaN where a band "
+                                                  "that the model uses is NaN")],
         [*numbers, *map(without_denormals, network.initializer), *members, zeros],
     )
     needed = {"", *(node.domain for node in network.node)}
@@ -81,9 +89,31 @@ def to_onnx(
         graph, opset_imports=[helper.make_opsetid(domain, number)
                               for domain, number in opsets.items() if domain in needed],
         ir_version=ir_version, producer_name="asteroid-taxonomy", producer_version=__version__,
-        domain="asteroid-taxonomy",
+        domain="asteroid-taxonomy", model_version=CONTRACT_VERSION,
         doc_string="Probabilities of taxonomic complexes from an asteroid's reflectance spectrum",
     )
+
+
+def name_nodes(nodes: Sequence[onnx.NodeProto]) -> None:
+    """Name the nodes of scaler and networks after what they do: network_2_layer_1_weights.
+
+    skl2onnx numbers them, whatever they do. Others keep their names.
+    """
+    place: dict[str, tuple[int, int]] = {}  # of each tensor in a network: network and layer
+    networks = 0
+    for node in nodes:
+        if node.op_type in SCALER:
+            node.name = SCALER[node.op_type]
+            continue
+        network, layer = next((place[name] for name in node.input if name in place), (0, 0))
+        if node.op_type == "MatMul" and not network:
+            networks += 1
+            network = networks
+        if node.op_type not in LAYER or not network:
+            continue
+        layer += node.op_type == "MatMul"
+        node.name = f"network_{network}_layer_{layer}_{LAYER[node.op_type]}"
+        place[node.output[0]] = (network, layer)
 
 
 def without_denormals(weights: onnx.TensorProto) -> onnx.TensorProto:

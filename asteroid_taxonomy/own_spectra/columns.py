@@ -143,7 +143,7 @@ def _long(
         return Columns([], beside, to_nm, wavelength)
     if len(beside) == 1 and not apart:
         return Columns(ids, beside, to_nm, wavelength,
-                       remark=f"column {beside[0]} was taken for the reflectance")
+                       remark=f"the column {beside[0]!r} was taken for the reflectance")
     unsure = [*beside, *apart]
     if unsure:
         raise NotSpectra(f"has no column called reflectance, and {' and '.join(unsure[:5])} may "

@@ -32,9 +32,9 @@ def not_measured(
     lowest = np.fmin.reduce(reflectance, axis=1)
     highest = np.fmax.reduce(reflectance, axis=1)
     # no value is beyond the bounds of the median unless one is of those of another value
-    with np.errstate(over="ignore"):
-        doubtful = np.flatnonzero(~((lowest > 0) & (highest <= HIGH * lowest))
-                                  & ~np.isnan(lowest))
+    with np.errstate(over="ignore", invalid="ignore"):
+        sound = (lowest > 0) & (highest <= HIGH * lowest) & (highest < USUAL[0])
+    doubtful = np.flatnonzero(~sound & ~np.isnan(lowest))
     values = reflectance[doubtful].astype(np.float64)
     there = np.isfinite(values)
     low = there & ~(values > 0)

@@ -11,8 +11,8 @@ LABELS = (".xml", ".lbl", ".fmt")  # PDS describes a table beside it
 _DESIGNATION = re.compile(r"(?<!\d)(1[89]\d\d|20\d\d)[ _]?([A-HJ-Y][A-HJ-Z])[ _]?(\d{0,3})"
                           r"(?![A-Za-z0-9])", re.IGNORECASE)
 _SURVEY = re.compile(r"(?<!\d)(\d{4})[ _-]?(P-?L|T-?[123])(?![A-Za-z0-9])", re.IGNORECASE)
-_NUMBER = re.compile(r"(?:[a-z]\d_|ast|asteroid|spec|a)?[ _]?\(?0*([1-9]\d{0,6})\)?(?![-.]?\d)",
-                     re.IGNORECASE)
+_NUMBER = re.compile(r"(?:[a-z]\d_|ast|asteroid|spec|a)?[ _]?\(?0*([1-9]\d{0,6})\)?"
+                     r"(?!-?\d)(?!(?<=^\d)\.\d)", re.IGNORECASE)
 
 
 def files_of(given: Sequence[Path], apart: Path | None = None) -> list[Path]:

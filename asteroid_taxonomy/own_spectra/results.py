@@ -1,17 +1,22 @@
 """The table of results: who each spectrum is, on the screen, and as a file."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from asteroid_taxonomy.console import plain
 from asteroid_taxonomy.own_spectra.naming import asteroid_in
-from asteroid_taxonomy.own_spectra.unpacking import printable
+
+SHOWN = 20  # spectra in the table on screen
 
 
 def failed(path: Path, sentence: str, classes: Sequence[str]) -> pa.Table:
@@ -100,5 +105,45 @@ def show(table: pa.Table, classes: Sequence[str]) -> None:
         figures = "".join("      -" if row[f"probability_{c}"] is None
                           else f"{row[f'probability_{c}']:7.3f}" for c in classes)
         doubt = "?" if row["abstained"] and row["complex"] else ""
-        print(printable(f"  {name[:28]:28}{figures}  {(row['complex'] or '-') + doubt:8}"
+        print(plain(f"  {name[:28]:28}{figures}  {(row['complex'] or '-') + doubt:8}"
                         f"{row['note'] or ''}").rstrip())
+
+
+@dataclass
+class Counts:
+    """What has been classified so far, and the first rows of it."""
+
+    spectra: int = 0
+    with_class: int = 0
+    kept: int = 0
+    elsewhere: int = 0
+    unread: int = 0
+    first: pa.Table | None = None
+
+    def add(self, table: pa.Table, not_normalised: int) -> None:
+        """Count the rows of a part of the result, and those that were not 1 where they should."""
+        self.spectra += len(table)
+        self.with_class += len(table) - table["complex"].null_count
+        self.kept += len(table) - int(np.count_nonzero(table["abstained"].to_numpy()))
+        self.elsewhere += not_normalised
+        if self.first is None or len(self.first) < SHOWN:
+            more = table.slice(0, SHOWN)
+            self.first = more if self.first is None else pa.concat_tables([self.first, more])
+
+
+def report(
+    counts: Counts, classes: Sequence[str], normalised_at_nm: int, output: Path | None
+) -> None:
+    """Print the first rows and what has become of all."""
+    assert counts.first is not None
+    show(counts.first.slice(0, SHOWN), classes)
+    if counts.spectra > SHOWN:
+        print(f"  ... and {counts.spectra - SHOWN:,} more")
+    if counts.elsewhere:
+        print(f"  {counts.elsewhere:,} of {counts.spectra:,} were not 1 at "
+              f"{normalised_at_nm} nm and have been normalised")
+    if counts.unread:
+        print(f"{counts.unread:,} files could not be read; the column note says why",
+              file=sys.stderr)
+    print(f"{f'wrote {output}: ' if output else ''}{counts.spectra:,} spectra, "
+          f"{counts.with_class:,} with a class, {counts.kept:,} of them kept (not abstained)")

@@ -15,11 +15,13 @@ import pyarrow as pa
 
 from asteroid_taxonomy.asteroids import matrix
 from asteroid_taxonomy.own_spectra.columns import Columns, find_columns
+from asteroid_taxonomy.own_spectra.kinds import open_table
 from asteroid_taxonomy.own_spectra.resampling import SAME_NM, to_bands
-from asteroid_taxonomy.own_spectra.tables import TableFile, open_table, readable
+from asteroid_taxonomy.own_spectra.tables import TableFile, readable
 from asteroid_taxonomy.own_spectra.units import NotSpectra
 
 MAX_POINTS = 100_000  # of one spectrum
+CONTRADICTION = 1.5  # two values at one wavelength that differ by this factor are neither
 LEAST_POINTS = 4  # that two passes share
 REMARKS = ("rows without a wavelength were left out",
            "values at one wavelength were averaged",
@@ -230,4 +232,6 @@ def _averaged(
     total = np.add.reduceat(np.where(known, marked, 0.0), heads)
     count = np.add.reduceat(known.astype(float), heads)
     mean = np.where(count > 0, total / np.maximum(count, 1), reflectance[heads])
+    low, high = np.fmin.reduceat(marked, heads), np.fmax.reduceat(marked, heads)
+    mean[high > CONTRADICTION * low] = -1.0  # as surveys mark what was not measured
     return nm[heads], mean, which[heads]

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from asteroid_taxonomy.own_spectra.units import NotSpectra, role, usual_unit
+from asteroid_taxonomy.own_spectra.units import SPELLINGS, NotSpectra, role, usual_unit
 
 SNIFFED_LINES = 2000
 MAX_COLUMNS = 10_000
@@ -83,10 +83,9 @@ def sniff(lines: Sequence[str]) -> Layout:
     units: dict[str, str] = {}
     if header_at is not None:
         names = _names(lines[header_at], separator, width)
-        below = [_split(lines[i], separator) for i in range(header_at + 1, first)
-                 if lines[i].strip()]
-        if len(below) > 1 and _is_dashes(below[-1]):
-            units = {n: u for n, u in zip(names, below[-2], strict=False) if u}
+        for i in range(header_at + 1, first):  # a row of units
+            below = zip(names, _split(lines[i], separator), strict=False)
+            units |= {n: u for n, unit in below if (u := unit.strip("()[]").lower()) in SPELLINGS}
     for i in range(len(names), width):
         names.append(f"column {i + 1}")
     names = [name or f"column {i + 1}" for i, name in enumerate(names)]
@@ -137,8 +136,8 @@ def _names_a_grid(fields: Sequence[str], number: re.Pattern[str]) -> bool:
     """Whether a line of numbers names the columns of a wide table: name,374,418 ..."""
     values = [float(f.replace(",", ".")) for f in fields if number.fullmatch(f)]
     step = np.diff(values)
-    return len(values) >= LEAST_WIDE and len(values) >= len(fields) - 3 and usual_unit(values) is not None \
-        and bool((step > 0).all() or (step < 0).all())
+    return len(values) >= max(LEAST_WIDE, len(fields) - 3) and bool(
+        usual_unit(values) and ((step > 0).all() or (step < 0).all()))
 
 
 def _header_line(
@@ -157,12 +156,14 @@ def _header_line(
         table = [i for i in above[:-1] if len(_split(lines[i], separator)) == width
                  and not _COMMENT.match(lines[i])]
         return table[-2] if len(table) > 1 else table[-1] if table else None
-    for i in reversed(above):
-        names = _header_fields(lines[i], separator)
-        found = [role(name).kind for name in names]
-        if {"wavelength", "reflectance"} <= set(found) and abs(len(names) - len(own)) <= 3 or (
-                len(names) == len(own) and (found.count("wide") >= LEAST_WIDE
-                                            or {"wavelength", "reflectance"} & set(found))):
+    named = {i: [role(name).kind for name in _header_fields(lines[i], separator)]
+             for i in reversed(above)}
+    for i, found in named.items():
+        if {"wavelength", "reflectance"} <= set(found) and abs(len(found) - len(own)) <= 3:
+            return i
+    for i, found in named.items():
+        if len(found) == len(own) and (found.count("wide") >= LEAST_WIDE
+                                       or {"wavelength", "reflectance"} & set(found)):
             return i
     if _names_a_grid(own, number):
         return first
@@ -214,7 +215,12 @@ def read_rows(
 def sample_of(lines: Sequence[str], layout: Layout) -> pd.DataFrame:
     """The rows among the first lines, each column of the type that its fields have."""
     body = io.StringIO("\n".join(line.rstrip("\r\n") for line in lines[layout.rows_at:]))
-    return pd.read_csv(
+    sample = pd.read_csv(
         body, sep=layout.separator or r"\s+", decimal=layout.decimal, comment=layout.comment,
         header=None, names=layout.names, index_col=False, na_values=NULLS, skipinitialspace=True,
         low_memory=False)
+    for name in sample.columns:  # a stray word does not make text of a column of numbers
+        numbers = pd.to_numeric(sample[name], errors="coerce")
+        if numbers.notna().sum() > sample[name].notna().sum() / 2:
+            sample[name] = numbers
+    return sample

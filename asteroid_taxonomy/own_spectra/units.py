@@ -62,7 +62,8 @@ def role(name: str) -> Role:
     lowered = name.strip().lower()
     if match := WIDE.fullmatch(name.strip()):
         return Role("wide", SPELLINGS.get((match["unit"] or "").lower(), ""),
-                    match["kind"].lower() in ("reflectance", "refl", ""), float(match["value"].replace(",", ".")))
+                    match["kind"].lower() in ("reflectance", "refl", ""),
+                    float(match["value"].replace(",", ".")))
     if lowered in IDS or lowered.replace(" ", "_") in IDS:
         return Role("id")
     words = re.findall(r"[a-zµμåλ]+|[\d.]+", lowered)

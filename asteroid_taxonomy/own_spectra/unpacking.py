@@ -1,4 +1,4 @@
-"""Bytes of users' files, unpacked on the way and within bounds; and text that is safe to show."""
+"""Bytes of users' files, unpacked on the way and within bounds."""
 
 import io
 from pathlib import Path
@@ -61,8 +61,3 @@ def opened(path: Path) -> io.BufferedReader:
         source = pa.CompressedInputStream(pa.OSFile(str(path)), packing)
         allowed = max(SAFE_BYTES, MAX_RATIO * path.stat().st_size)
     return io.BufferedReader(_Bounded(source, allowed), 1 << 18)
-
-
-def printable(text: str) -> str:
-    """`text` without control characters, which a terminal would obey."""
-    return "".join(c if c.isprintable() else "?" for c in text)

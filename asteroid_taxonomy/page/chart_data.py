@@ -6,17 +6,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from asteroid_taxonomy.asteroids import reflectance_columns
-from asteroid_taxonomy.evaluation.out_of_fold import PLOTS
+from asteroid_taxonomy.asteroids import read_asteroids, reflectance_columns
+from asteroid_taxonomy.catalogue import proper_names
+from asteroid_taxonomy.evaluation.out_of_fold import read_out_of_fold
+from asteroid_taxonomy.evaluation.plot_data import read_plot
 from asteroid_taxonomy.page import charts
 from asteroid_taxonomy.page.chart_style import OPEN
 
 FAILURES = 20
 
 
-def plot_data(name: str) -> pd.DataFrame:
-    """The table reports/crossvalidation/<name>.csv."""
-    return pd.read_csv(PLOTS / f"{name}.csv")
+def judged_spectra(nm: Sequence[int]) -> Any:
+    """Out-of-fold predictions with each asteroid's proper name, class and reflectances."""
+    asteroids = read_asteroids(nm, ["source_id", "class", *reflectance_columns(nm)])
+    predictions = read_out_of_fold()
+    names = pd.Series(proper_names(predictions["name"]).to_pylist(), dtype=object)
+    return predictions.to_pandas().assign(name=names).merge(asteroids.to_pandas(), on="source_id")
 
 
 def with_error(table: pd.DataFrame) -> pd.DataFrame:
@@ -32,10 +37,9 @@ def with_error(table: pd.DataFrame) -> pd.DataFrame:
 
 def kept_estimates() -> pd.DataFrame:
     """Both estimates of the accuracy of what is kept, one below the other, by threshold."""
-    table = plot_data("kept")
+    table = read_plot("kept")
     parts = []
-    for key, name in (("weighted", "labelled ones, weighted by S/N"),
-                      ("degraded", "bright ones, noise added")):
+    for key, name in (("weighted", "1: weighted by S/N"), ("degraded", "2: noise added")):
         accuracy, error = table[f"accuracy_{key}"], table[f"accuracy_{key}_se"]
         parts.append(table[["threshold", "kept"]].assign(
             estimate=name, accuracy=accuracy, low=(accuracy - error).round(4),
@@ -45,11 +49,18 @@ def kept_estimates() -> pd.DataFrame:
 
 def confusion(classes: Sequence[str]) -> pd.DataFrame:
     """Numbers, and shares of each actual class, of the labelled asteroids."""
-    judged = plot_data("confusion")
+    judged = read_plot("confusion")
     table = pd.crosstab(judged["actual"], judged["predicted"]).reindex(
         index=list(classes), columns=list(classes), fill_value=0)
     long = table.stack().rename("asteroids").reset_index()
     return long.assign(share=(long["asteroids"] / long["actual"].map(table.sum(axis=1))).round(4))
+
+
+def classes_told() -> dict[str, list[float]]:
+    """Precision and recall of the classes behind the complexes, by name, where there are both."""
+    table = read_plot("classes").dropna().set_index("class")
+    return {str(name): [float(row["precision"]), float(row["recall"])]
+            for name, row in table.iterrows()}
 
 
 def mean_spectra(judged: pd.DataFrame, wavelengths_nm: Sequence[int]) -> pd.DataFrame:
@@ -110,14 +121,14 @@ def of_crossvalidation(
     """
     return {
         "confusion": charts.confusion(confusion(classes), classes),
-        "reliability": charts.reliability(with_error(plot_data("reliability"))),
-        "snr": charts.accuracy_by_bin(with_error(plot_data("snr")), "snr", "signal to noise"),
+        "reliability": charts.reliability(with_error(read_plot("reliability"))),
+        "snr": charts.accuracy_by_bin(with_error(read_plot("snr")), "snr", "Signal to noise"),
         "label_probability": charts.accuracy_by_bin(
-            with_error(plot_data("label_probability")), "label_probability",
-            "probability of the label"),
-        "coverage": charts.coverage(plot_data("coverage")),
+            with_error(read_plot("label_probability")), "label_probability",
+            "Probability of the label"),
+        "coverage": charts.coverage(read_plot("coverage")),
         "kept": charts.kept(kept_estimates(), kept),
-        "learning_curve": charts.learning_curve(plot_data("learning_curve")),
+        "learning_curve": charts.learning_curve(read_plot("learning_curve")),
         "confident_failures": charts.confident_failures(
             panels(confident_failures(judged), means, nm), classes),
     }
@@ -134,7 +145,7 @@ def of_catalogue(
 ) -> dict[str, Any]:
     """The charts of shares in the catalogue (columns complex, abstained, snr_bin), by name."""
     kept = catalogue.assign(complex=catalogue["complex"].where(~catalogue["abstained"]))
-    rows = {"every class given": catalogue, "kept": kept}
+    rows = {"all": catalogue, "kept": kept}
     by_snr = {name: kept[kept["snr_bin"] == name] for name in bins}
     return {name: charts.shares(
         pd.concat([complex_counts(frame, row) for row, frame in parts.items()]), classes,

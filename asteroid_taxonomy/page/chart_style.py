@@ -20,7 +20,7 @@ DASHES = [[1, 0], [6, 2], [2, 2], [8, 2, 2, 2]]
 TEXT_PX = 12
 SVG_WIDTH_PX = 600  # of what is as wide as its container on the page
 VL_VERSION = ".".join(alt.SCHEMA_VERSION[1:].split(".")[:2])  # v6.1.0 -> 6.1
-PERCENT = alt.Axis(format="%")
+PERCENT = alt.Axis(format="%", tickCount=6)
 
 
 def finished(chart: Any, description: str) -> dict[str, Any]:
@@ -57,11 +57,12 @@ def height_px(spec: dict[str, Any]) -> int:
     return math.ceil(float(size[1])) if size else 0
 
 
-def colour(classes: Sequence[str], open_: bool = False) -> Any:
+def colour(classes: Sequence[str], open_: bool = False, **properties: Any) -> Any:
     """Encode a complex by colour, and what is left open by grey."""
     domain = [*classes, *([OPEN] if open_ else [])]
     colours = [PALETTE[i % len(PALETTE)] for i in range(len(classes))] + ["#8888"] * open_
-    return alt.Color("complex:N", title="Complex", scale=alt.Scale(domain=domain, range=colours))
+    return alt.Color("complex:N", title="Complex", **properties,
+                     scale=alt.Scale(domain=domain, range=colours))
 
 
 def dash(classes: Sequence[str]) -> Any:

@@ -22,6 +22,8 @@ from asteroid_taxonomy.page.chart_style import (
     wavelength,
 )
 
+# of areas and lines together: the line is the symbol
+LINES = alt.Legend(symbolType="stroke", symbolOpacity=1, symbolFillColor="transparent")
 FLAGS = ["good", "suspect", "bad"]  # 0, 1, 2 of a survey's flags
 
 
@@ -49,8 +51,7 @@ def mean_spectra(
     def reflectance(field: str) -> Any:
         return alt.Y(f"{field}:Q", title=f"Reflectance (1 at {normalised_at_nm} nm)", scale=scale)
 
-    lines = colour(classes).legend(symbolType="stroke", symbolOpacity=1,
-                                   symbolFillColor="transparent")
+    lines = colour(classes, legend=LINES)
     base = alt.Chart(means).encode(x=wavelength(values=list(range(400, 2600, 100))))
     layers = [
         base.mark_area(opacity=0.15, clip=True).encode(
@@ -68,8 +69,9 @@ def mean_spectra(
             own.mark_line(color=INK, clip=True, strokeWidth=2),
             own.mark_point(color=INK, fill=INK, size=70, clip=True).encode(
                 opacity=faint, tooltip=["nm:Q", alt.Tooltip("value:Q", format=".3f"), "flag:N"],
-                shape=alt.Shape("flag:N", title="Flag", scale=alt.Scale(
-                    domain=FLAGS, range=["circle", "triangle-up", "cross"]))),
+                shape=alt.Shape(
+                    "flag:N", title="Flag", legend=alt.Legend(orient="bottom", symbolSize=90),
+                    scale=alt.Scale(domain=FLAGS, range=["circle", "triangle-up", "cross"]))),
         ]
     chart = alt.layer(*layers).properties(width="container", height=330)
     if interactive:
@@ -150,15 +152,17 @@ def kept(table: pd.DataFrame, asteroids: int | None) -> dict[str, Any]:
 
     Columns kept, threshold, estimate, accuracy, low, high.
     """
+    lines = alt.Color("estimate:N", title="Estimate", sort=None, scale=alt.Scale(range=PALETTE),
+                      legend=LINES)
     base = alt.Chart(table).encode(
-        x=alt.X("kept:Q", title="Asteroids kept", axis=alt.Axis(format=",d", tickCount=7)),
-        color=alt.Color("estimate:N", title="Estimate", sort=None, scale=alt.Scale(range=PALETTE)))
+        x=alt.X("kept:Q", title="Asteroids kept", axis=alt.Axis(format="~s", tickCount=6)),
+        color=lines)
     chart = base.mark_area(opacity=0.2).encode(
         y=alt.Y("low:Q", axis=PERCENT, scale=alt.Scale(zero=False), title="Accuracy on these"),
         y2="high:Q")
-    chart += base.mark_line().encode(y="accuracy:Q", strokeDash=alt.StrokeDash(
-        "estimate:N", title="Estimate", sort=None), tooltip=[
-            "estimate", alt.Tooltip("kept", format=","), "threshold", shown("accuracy")])
+    chart += base.mark_line().encode(
+        y="accuracy:Q", strokeDash=alt.StrokeDash("estimate:N", title="Estimate", sort=None),
+        tooltip=["estimate", alt.Tooltip("kept", format=","), "threshold", shown("accuracy")])
     if asteroids is not None:
         chart += alt.Chart(pd.DataFrame({"kept": [asteroids]})).mark_rule(
             color=INK, strokeDash=[4, 4]).encode(x="kept:Q")

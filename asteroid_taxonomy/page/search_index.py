@@ -40,26 +40,25 @@ def quantised(
 
 def codes(values: Sequence[str | None], names: Sequence[str]) -> npt.NDArray[np.uint16]:
     """Position of each value in `names` plus 1; 0 for None and for what is not among them."""
-    place = {name: i for i, name in enumerate(names, 1)}
+    place: dict[str | None, int] = {name: i for i, name in enumerate(names, 1)}
     return np.array([place.get(value, 0) for value in values], np.uint16)
 
 
 def chips(catalogue: pd.DataFrame, classes: Sequence[str]) -> list[tuple[str, int]]:
     """Name and row of asteroids to begin with: famous ones, or the brightest of each complex."""
     called = catalogue["name"].str.lower()
-    out = [(name, int(rows[0])) for number, name in FAMOUS.items() if len(rows := np.flatnonzero(
-        (catalogue["number"] == number) & (called == name.lower())))]
-    if out:
-        return out
-    brightest = catalogue.reset_index().sort_values("snr", ascending=False)
-    rows = [int(found.iloc[0]) for name in classes
-            if len(found := brightest.loc[brightest["complex"] == name, "index"])]
-    return [(str(catalogue["name"].iloc[row]), row) for row in rows]
+    famous = [(name, (catalogue["number"] == number) & (called == name.lower()))
+              for number, name in FAMOUS.items()]
+    if any(is_one.any() for _, is_one in famous):
+        return [(name, int(is_one.argmax())) for name, is_one in famous if is_one.any()]
+    rows = catalogue.reset_index(drop=True).groupby("complex")["snr"].idxmax()
+    return [(str(catalogue["name"].iloc[rows[name]]), int(rows[name]))
+            for name in classes if name in rows]
 
 
 def encoded(
     catalogue: pa.Table, asteroids: pa.Table, target: Sequence[str | None],
-    wavelengths_nm: Sequence[int], classes: Sequence[str], bins: Sequence[str],
+    wavelengths_nm: Sequence[int], classes: Sequence[str],
 ) -> tuple[str, dict[str, Any]]:
     """Base64 of all columns, and their layout: name -> [type, offset in bytes, length].
 
@@ -69,10 +68,11 @@ def encoded(
         The same asteroids in the same order.
     target : sequence of str or None
         The complex that each one's label stands for.
-    wavelengths_nm, classes, bins : sequence
-        The grid in nm, of any length; the complexes; the names of the S/N bins.
+    wavelengths_nm, classes : sequence
+        The grid in nm, of any length; the complexes.
     """
-    literature = sorted({c for c in catalogue["literature_class"].to_pylist() if c})
+    literature, told = (sorted({c for c in catalogue[name].to_pylist() if c})
+                        for name in ("literature_class", "class"))
     columns: Mapping[str, npt.NDArray[Any]] = {
         "number": catalogue["number"].fill_null(NO_NUMBER).to_numpy(),
         "snr": catalogue["snr"].to_numpy().astype(np.float32),
@@ -83,9 +83,15 @@ def encoded(
                            UNKNOWN),
         "probability": quantised(matrix(catalogue, [f"probability_{c}" for c in classes]),
                                  PROBABILITY_STEP, np.uint16, UNKNOWN),
+        "spread": quantised(matrix(catalogue, [f"spread_{c}" for c in classes]),
+                            PROBABILITY_STEP, np.uint16, UNKNOWN),
+        "expected": quantised(matrix(catalogue, ["expected_accuracy"])[:, 0], PROBABILITY_STEP,
+                              np.uint16, UNKNOWN),
+        "class_probability": quantised(matrix(catalogue, ["class_probability"])[:, 0],
+                                       PROBABILITY_STEP, np.uint16, UNKNOWN),
+        "class": codes(catalogue["class"].to_pylist(), told),
         "literature": codes(catalogue["literature_class"].to_pylist(), literature),
         "target": codes(target, classes),
-        "bin": codes(catalogue["snr_bin"].to_pylist(), bins),
         "abstained": catalogue["abstained"].to_numpy().astype(np.uint8),
         "in_training": catalogue["in_training"].to_numpy().astype(np.uint8),
         # as JSON: whatever character a name has, the next one stays the next one
@@ -100,7 +106,7 @@ def encoded(
         whole += bytes(-len(whole) % ALIGNED)
     packed = gzip.compress(whole, mtime=0)
     return base64.b64encode(packed).decode(), {
-        "columns": layout, "literature": literature, "bins": list(bins), "step": STEP,
+        "columns": layout, "literature": literature, "told": told, "step": STEP,
         "probability_step": PROBABILITY_STEP, "missing": MISSING, "unknown": UNKNOWN,
         "no_flag": NO_FLAG, "no_number": str(NO_NUMBER),  # a number of JavaScript would round it
         "wavelengths_nm": list(wavelengths_nm), "classes": list(classes),

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from asteroid_taxonomy.console import PipelineError
 
 PARAMS = Path("params.yaml")
 FAULTS = 5  # named at a time
+WHOLE = "complexes"  # a block whose names a recipe chooses: it replaces that of params.yaml
 
 
 def load_params(keys: Sequence[str], path: Path = PARAMS) -> dict[str, Any]:
@@ -72,8 +73,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise PipelineError(f"{path} was expected in {Path.cwd()}; run this from the project's "
                             "top folder") from None
     except (YAMLError, ValueError, RecursionError, OSError) as error:
-        mark = getattr(error, "problem_mark", None)
-        what = f"{error.problem} in line {mark.line + 1}" if mark else " ".join(str(error).split())
+        what = " ".join(str(error).split())
+        if isinstance(error, MarkedYAMLError) and error.problem_mark:
+            what = f"{error.problem} in line {error.problem_mark.line + 1}"
         raise PipelineError(f"{path} is not valid YAML: {what}; correct it there") from None
     if not isinstance(content, dict):
         raise PipelineError(f"{path} should hold names and values, and holds "
@@ -108,12 +110,16 @@ def read_recipe(path: Path) -> dict[str, Any]:
         As `read_yaml`, `merged` and `validated` do.
     """
     recipe = read_yaml(path)
-    validated(merged(read_yaml(PARAMS), recipe), f"{PARAMS} with {path}")
+    try:
+        whole = merged(read_yaml(PARAMS), recipe)
+    except PipelineError as error:
+        raise PipelineError(f"{path}: {error}") from None
+    validated(whole, f"{PARAMS} with {path}")
     return recipe
 
 
 def merged(params: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay a recipe over params, key by key.
+    """Lay a recipe over params, key by key; complexes as a whole, whose names are not keys.
 
     Raises
     ------
@@ -127,6 +133,7 @@ def merged(params: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, An
 
             raise PipelineError(f"the recipe sets {key}, which {PARAMS} does not have"
                                 f"{near(str(key), params)}; it has {', '.join(params)}")
-        nested = isinstance(value, Mapping) and isinstance(params[key], Mapping)
+        nested = (isinstance(value, Mapping) and isinstance(params[key], Mapping)
+                  and key != WHOLE)
         out[key] = merged(params[key], value) if nested else value
     return out

@@ -40,7 +40,8 @@ def _block(name: str, kind: Any) -> Any:
         return _block(name, kind[0]) | None
     if not isinstance(kind, dict):
         return kind
-    block = TypedDict(name, {  # type: ignore[operator]
+    typed: Any = TypedDict  # mypy takes literals only
+    block = typed(name, {
         key.rstrip("?"): NotRequired[_block(key, of)] if key.endswith("?") else _block(key, of)
         for key, of in kind.items()})
     block.__pydantic_config__ = ConfigDict(extra="forbid")
@@ -88,7 +89,7 @@ def _between_keys(params: Mapping[str, Any]) -> Iterator[str]:
              ("taxonomy.complexes", complexes)),
             ("taxonomy.unknown_class", [taxonomy["unknown_class"] or next(iter(complexes))],
              ("taxonomy.complexes", complexes)),
-            ("taxonomy.flagged_classes", taxonomy["flagged_classes"],
+            ("taxonomy.flagged_classes", taxonomy["feature_flags"] and taxonomy["flagged_classes"],
              ("taxonomy.complexes", of)),
             ("fetch_labels.columns.probabilities",
              params["fetch_labels"]["columns"]["probabilities"], ("taxonomy.complexes", of))):

@@ -34,9 +34,9 @@ def either(word: str) -> WrapValidator:
     return WrapValidator(check)
 
 
-def number(**bounds: float) -> Any:
+def number(**bounds: Any) -> Any:
     """A number, left as it is: 20 does not become 20.0 in what is printed."""
-    return Annotated[float, Field(strict=True, allow_inf_nan=False, **bounds),  # type: ignore[arg-type]
+    return Annotated[float, Field(strict=True, allow_inf_nan=False, **bounds),
                      WrapValidator(lambda value, check: (check(value), value)[1])]
 
 
@@ -46,15 +46,24 @@ def whole(low: int, high: int = 1_000_000_000) -> Any:
         lambda v: int(v) if isinstance(v, float) and v.is_integer() else v)]
 
 
+def listed(of: Any, least: int = 1, most: int | None = None) -> Any:
+    """A list of so many values."""
+    return Annotated[list[of], Field(min_length=least, max_length=most)]
+
+
 def ascending(of: Any, least: int = 1, most: int | None = None) -> Any:
     """A list of so many values in ascending order."""
-    return Annotated[list[of], Field(min_length=least, max_length=most), must(
+    return Annotated[listed(of, least, most), must(
         lambda v: all(a < b for a, b in zip(v, v[1:], strict=False)),
         "should be in ascending order, each value once")]
 
 
-RANGE = Annotated[list[number()], Field(min_length=2, max_length=2), must(
-    lambda v: v[0] <= v[1], "should be [lowest, highest]")]
+def _range() -> Any:
+    return Annotated[listed(number(), 2, 2), must(
+        lambda v: v[0] <= v[1], "should be [lowest, highest]")]
+
+
+RANGE = _range()
 TEXT = Annotated[str, must(lambda v: v != "" and v == v.strip() and v.isprintable(),
                             "should be a text in one line, without blanks at its ends")]
 NAME = Annotated[str, must(

@@ -21,6 +21,7 @@ from asteroid_taxonomy.params.kinds import (
     URL,
     ascending,
     either,
+    listed,
     number,
     whole,
 )
@@ -37,7 +38,7 @@ IDENTITY = {"source_id": TEXT, "number": TEXT, "name": TEXT}
 EVERY_MODEL = {"learn": Literal["class", "target"], "noisy_copies": whole(0, 1000)}
 ACTIVATION, LEARNING_RATE = Literal["relu", "tanh", "logistic", "identity"], number(gt=0, le=10)
 MLP = EVERY_MODEL | {
-    "hidden_layer_sizes": Annotated[list[whole(1, 10_000)], Field(min_length=1)],
+    "hidden_layer_sizes": listed(whole(1, 10_000)),
     "alpha": number(ge=0, le=1e6),
     "batch_size": Annotated[whole(1, 1_000_000), either("auto")],
     "max_iter": whole(1, 100_000),
@@ -65,7 +66,7 @@ MODELS: dict[str, dict[str, Any]] = {
                           "class_weight?": Literal["balanced"]},
 }
 
-RANGES = {f"{key.rstrip('?')}?": Annotated[list[kind], Field(min_length=1)]  # type: ignore[valid-type]
+RANGES = {f"{key.rstrip('?')}?": listed(kind)
           for model in MODELS.values() for key, kind in model.items()}
 
 SCHEMA: dict[str, Any] = {

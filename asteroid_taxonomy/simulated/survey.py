@@ -152,7 +152,8 @@ def _draw_spectra(
     rng: np.random.Generator, stats: dict[str, Any], names: list[str], snr: Floats
 ) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
     """Reflectances, errors and flags [asteroids, bands]; NaN where a band is missing."""
-    n_bands, fixed = len(stats["wavelengths_nm"]), stats["wavelengths_nm"].index(stats["normalised_at_nm"])
+    grid = stats["wavelengths_nm"]
+    n_bands, fixed = len(grid), grid.index(stats["normalised_at_nm"])
     free = np.arange(n_bands) != fixed
     shapes = list(stats["shapes"])
     which = np.array([shapes.index(stats["classes"][name]["shape"]) for name in names])

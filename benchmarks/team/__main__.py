@@ -31,7 +31,7 @@ from asteroid_taxonomy.files import write_json
 from asteroid_taxonomy.params import merged
 from benchmarks.team.people import GROUP, Person, people
 from benchmarks.team.servers import http_server, s3_server, ssh_server, write
-from tests.commands import ran
+from tests.running import ran
 
 TOP = Path.cwd()
 RESULT = Path("benchmarks/results/team.json")
@@ -142,6 +142,27 @@ def finish_a_run(story: Story) -> Path:
     story.figures["survey"] = yaml.safe_load((work / "params.yaml").read_text())["survey"]
     expect(not ran(dvc(ann, work, "repro")), "ann's run is finished, but `dvc repro` ran a stage")
     return work
+
+
+def close_the_site_caches(story: Story, work: Path) -> None:
+    """Each closes the folder of DVC's own databases: what lies there runs code when it is read."""
+    ann, bob = story.ann, story.bob
+    check = ("python", "-m", "asteroid_taxonomy", "check-cache")
+    code, said = ann.tries(*check, cwd=work)
+    expect(code == 1 and "core.site_cache_dir" in said, f"check-cache said {said}")
+    for person in (ann, bob):
+        private = person.home / ".cache/dvc-private"
+        person.runs("install", "-d", "-m", "700", private)
+        dvc(person, person.home, "config", "--global", "core.site_cache_dir", private)
+    ann.runs(*check, cwd=work)
+    dvc(ann, work, "status")
+    databases = next((ann.home / ".cache/dvc-private").rglob("*.db"))
+    for planted in (databases, databases.with_name("planted")):
+        code, _ = bob.tries("sh", "-c", f"echo planted > {planted}")
+        expect(code, "bob could write where ann's DVC reads pickles")
+    code, _ = bob.tries("mv", databases.parent, databases.parent.with_name("mine"))
+    expect(code, "bob could put a folder of his in the place of ann's")
+    say("ann and bob closed the folders of DVC's databases; neither can reach the other's")
 
 
 def let_in(story: Story) -> list[str]:
@@ -320,10 +341,12 @@ def push_to_a_full_disk(story: Story, work: Path) -> None:
         dvc(ann, work, "remote", "add", "--local", "small", full / "remote")
         code, said = ann.tries("python", "-m", "dvc", "push", "-r", "small", cwd=work)
         expect(code and "No space left" in said, f"a push to a full disk said {said}")
-        ann.runs("python", "-m", "asteroid_taxonomy.commands.check_cache", full / "remote", cwd=work)
+        ann.runs("python", "-m", "asteroid_taxonomy", "check-cache", full / "remote",
+                 cwd=work)
         subprocess.run(["mount", "-o", "remount,size=1g", full], check=True)
         dvc(ann, work, "push", "-r", "small")
-        ann.runs("python", "-m", "asteroid_taxonomy.commands.check_cache", full / "remote", cwd=work)
+        ann.runs("python", "-m", "asteroid_taxonomy", "check-cache", full / "remote",
+                 cwd=work)
         dvc(ann, work, "remote", "remove", "--local", "small")
     finally:
         subprocess.run(["umount", full], check=True)
@@ -342,7 +365,7 @@ def interrupt_a_push(story: Story, work: Path) -> None:
     arrived = len(list(there.glob("files/md5/??/[!.]*")))
     expect(arrived < story.figures["pushed_objects"], "the push was over before it was killed")
     for _ in range(2):
-        ann.runs("python", "-m", "asteroid_taxonomy.commands.check_cache", there, cwd=work)
+        ann.runs("python", "-m", "asteroid_taxonomy", "check-cache", there, cwd=work)
         dvc(ann, work, "push", "-r", "interrupted")
     dvc(ann, work, "remote", "remove", "--local", "interrupted")
     say(f"a push was killed when {arrived} objects had arrived, all whole; the next sent the rest")
@@ -372,6 +395,7 @@ def main() -> None:
         ann, bob, store = ends.enter_context(people(folder, "team-ann", "team-bob", "team-store"))
         story = Story(folder, ann, bob, store, archives)
         work = finish_a_run(story)
+        close_the_site_caches(story, work)
         keys = let_in(story)
         with (ssh_server(store, store.home / "sshd", keys) as (port, host_key),
               s3_server(store) as s3,

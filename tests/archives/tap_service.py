@@ -40,7 +40,8 @@ class Service:
     tables : name -> (column names, rows of text or None)
     edit : changes (names, rows) of a data answer, never of COUNT(*) or TAP_SCHEMA
     counts : numbers that COUNT(*) gives instead of the truth, in order; the last one stays
-    hard_maxrec : the service's own row limit; mark_overflow: whether it says so, in a VOTable
+    hard_maxrec : the service's own row limit; sync_maxrec: that of /sync
+    mark_overflow : whether it says so, in a VOTable
     render : (names, rows) -> bytes, in place of plain CSV
     phases : what a started job goes through; the last one stays
     first_phases : what the first jobs go through instead, a list each
@@ -51,6 +52,7 @@ class Service:
     units : units by column that TAP_SCHEMA gives; list_columns: whether it lists any column
     schema_error : message of an error page in place of any answer of TAP_SCHEMA
     location : (job's address) -> the Location that is sent; redirect: the status it comes with
+    cut_redirects : the body of a redirect breaks off
     zip_everything : a proxy before the service zips every body, and says so
     """
 
@@ -69,8 +71,10 @@ class Service:
         self.edit, self.counts, self.hard_maxrec, self.mark_overflow = None, [], None, False
         self.render, self.phases, self.job_error = to_csv, ["COMPLETED"], "no reason"
         self.steps, self.send_data, self.units, self.list_columns = {}, None, {}, True
+        self.sync_maxrec = 10**9
         self.first_phases, self.refusals, self.schema_error = [], [], None
         self.location, self.redirect, self.zip_everything = (lambda address: address), 303, False
+        self.cut_redirects = False
 
     def __enter__(self):
         self._thread.start()
@@ -176,7 +180,8 @@ def _handler_of(service):
             if faults and faults.pop(0)(self):
                 return None
             if step == "sync":
-                return self.send_answer(form["QUERY"], int(form["MAXREC"]))
+                return self.send_answer(form["QUERY"], min(int(form["MAXREC"]),
+                                                           service.sync_maxrec))
             if step == "create":
                 jobid = str(len(service.log))
                 service.jobs[jobid] = (form["QUERY"], int(form["MAXREC"]), [])
@@ -211,10 +216,12 @@ def _handler_of(service):
         def send(self, status, body, **headers):
             if service.zip_everything:
                 body, headers = gzip.compress(body), {**headers, "Content_Encoding": "gzip"}
+            cut = service.cut_redirects and 300 <= status < 400
+            self.close_connection = self.close_connection or cut
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name.replace("_", "-"), str(value))
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(len(body) + 100 * cut))
             self.end_headers()
             self.wfile.write(body)
 

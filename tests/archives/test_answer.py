@@ -11,12 +11,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from asteroid_taxonomy.archives.answer import (
+from asteroid_taxonomy.archives.answer import read_body
+from asteroid_taxonomy.archives.faults import (
     PassingFault,
     TapError,
-    printable,
+    one_line,
     query_is_at_fault,
-    read_body,
     server_message,
 )
 from asteroid_taxonomy.console import PipelineError
@@ -38,7 +38,7 @@ ROWS = st.lists(st.tuples(INT64, st.none() | INT64, st.none() | TEXT,
 
 def read(body, schema=SCHEMA, sized=True, columns=None):
     columns = columns or {name: name for name in schema.names}
-    return read_body(io.BytesIO(body), sized, columns, schema, "the archive")
+    return read_body(io.BytesIO(body), sized, columns, schema, 9, "the archive")
 
 
 def served(rows, names=None, null=lambda: "", quoting=csv.QUOTE_MINIMAL, line_end="\n"):
@@ -143,7 +143,7 @@ def test_the_words_of_services_tell_a_wrong_query_from_a_bad_day(said, at_fault)
 
 
 def test_nothing_that_a_server_says_moves_the_cursor():
-    assert printable("a\x1b[2Jb\r\n\u202ec\x9b d") == "a?[2Jb ?c? d"
+    assert one_line("a\x1b[2Jb\r\n\u202ec\x9b d") == "a [2Jb c d"
 
 
 def test_text_in_columns_of_fixed_width_is_read_without_its_padding():
@@ -190,3 +190,10 @@ def test_a_page_of_control_characters_is_not_printed():
     with pytest.raises(PipelineError) as stop:
         read(b"\x1b[2J\x00\x07,b\n")
     assert "\x1b" not in str(stop.value)
+
+
+@pytest.mark.parametrize("zip_body", [False, True])
+def test_a_flood_of_rows_is_not_read_to_its_end(zip_body):
+    body = served([(i, 1, "x", 1.0, 0) for i in range(200_000)])
+    came = read(gzip.compress(body, 1) if zip_body else body)
+    assert 9 < len(came) < 200_000

@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from asteroid_taxonomy.archives import connection as tap_connection
-from asteroid_taxonomy.archives.answer import PassingFault, TapError
-from asteroid_taxonomy.archives.connection import Archive, Connection, Limits
+from asteroid_taxonomy.archives.archive import Archive, Limits
+from asteroid_taxonomy.archives.connection import Connection
+from asteroid_taxonomy.archives.faults import PassingFault, TapError, cause, retry_after_seconds
 from asteroid_taxonomy.console import Progress
 
 PUBLISHED = "https://archive.example/tap"
@@ -22,12 +22,12 @@ def connection():
     ("120", 120), (" 7 ", 7), ("", 0), ("soon", 0), ("-5", 0), ("²", 0), ("٣", 3),
     ("Thu, 99 Dec 99999 00:00:00 GMT", 0)])
 def test_retry_after_in_seconds(header, seconds):
-    assert tap_connection._seconds(header) == seconds
+    assert retry_after_seconds(header) == seconds
 
 
 def test_retry_after_as_a_date():
     date = email.utils.formatdate(time.time() + 90, usegmt=True)
-    assert 85 < tap_connection._seconds(date) < 95
+    assert 85 < retry_after_seconds(date) < 95
 
 
 def test_the_environment_names_a_mirror(monkeypatch):
@@ -77,5 +77,5 @@ def test_what_may_pass_is_told_from_what_will_not(status):
      "response'))", "Remote end closed connection without response"),
 ])
 def test_the_cause_of_a_network_error_is_short(text, says):
-    assert tap_connection._reason(OSError(text)).startswith(says)
-    assert len(tap_connection._reason(OSError(text))) < 100
+    assert cause(OSError(text)).startswith(says)
+    assert len(cause(OSError(text))) < 100

@@ -22,7 +22,7 @@ import pytest
 import yaml
 
 from tests.archives.tap_service import error_page, to_csv, wait_for, zipped
-from tests.commands import environment
+from tests.running import environment
 from tests.small_survey import LABELS, STAGES, TOP, files, run
 
 pytestmark = pytest.mark.loopback
@@ -171,6 +171,7 @@ CASES = {
         "spectra", have(hard_maxrec=100, mark_overflow=True), "truncated (OVERFLOW)"),
     "labels truncated": ("labels", have(hard_maxrec=7), "20 rows sent 7 LABELS_FILE"),
     "mapping truncated": ("mapping", have(hard_maxrec=7), "20 rows sent 7 GAIA_FILES"),
+    "labels truncated by /sync alone": ("labels", have(sync_maxrec=15), RIGHT),
     "count changes": ("spectra", have(counts=[318, 320]), "changed 318 320 run it again"),
     "more rows than counted": ("spectra", have(counts=[300]), "300 rows sent 301"),
     "count is zero": ("spectra", have(counts=[0]), "no rows check the name of the table"),
@@ -281,10 +282,24 @@ CASES = {
     "Location that is relative": (
         "spectra", have(location=lambda at: at.rpartition("/tap/")[2]), RIGHT),
     "Location that is no address": ("spectra", have(location=lambda at: "http://["), RIGHT),
-    "303 with a cut body": ("spectra", status(
+    "every 303 with a cut body": ("spectra", have(cut_redirects=True), RIGHT),
+    "303 with an endless body": ("spectra", status(
         "POST phase", 303, times=1, Location="/tap/async", Transfer_Encoding="chunked"), RIGHT),
     "control characters": ("spectra", outage(400, b"<title>\x1b[2J\x07 no\x9b1m</title>"),
-                           "?[2J? no"),
+                           "[2J no"),
+    "control characters in the reason": ("spectra", all_of(*(
+        send_raw(step, b"HTTP/1.1 403 \x1b[2J no\r\nContent-Length: 0\r\n\r\n")
+        for step in ("POST sync", "POST create"))), "answered 403 [2J no write to"),
+    "control characters in a header line": (
+        "spectra", columns(lambda n, r: (["\x1b[2J", *n[1:]], r)), "sent [2J, number_mp"),
+    "control characters in a unit": (
+        "spectra", have(units={"wavelength": "\x1b[2J"}), "'\\x1b[2J' expected nm"),
+    "control characters in a value": (
+        "spectra", cell("number_mp", "\x1b[2J"), "number not int64 '\\x1b[2J'"),
+    "control characters in a key": (
+        "labels", all_of(cell("class_A", "x"), cell("Number", "\x1b[2J5")), "not int64"),
+    "control characters in an address": (
+        "spectra", all_of(have(location=lambda at: "http://[\x1b[2J"), NO_SYNC), "no address"),
     # the job
     "job stuck in QUEUED": ("spectra", have(phases=["QUEUED"]), RIGHT),
     "job stuck in EXECUTING and sync down": (
@@ -307,6 +322,7 @@ CASES = {
         "spectra", have(refusals=["1 unresolved identifiers: number_mp"]), RIGHT),
     "bogus identifier once at either door": (
         "labels", have(refusals=["1 unresolved identifiers: Number"]), RIGHT),
+    "phase forgotten for good": ("spectra", status("GET phase", 404), RIGHT),
     "phase in lower case": ("spectra", have(phases=["executing", "completed"]), RIGHT),
     "phase with a mark of byte order": ("spectra", have(phases=["\ufeffCOMPLETED\r\n"]), RIGHT),
     "phase as XML": ("spectra", have(phases=[
@@ -366,7 +382,8 @@ CASES = {
         "spectra", cell("denomination", None), "name differs between the bands"),
     "reflectance inf": ("spectra", cell("reflectance_spectrum", "inf"), "infinite in 1 of 320"),
     "reflectance 1e39": ("spectra", cell("reflectance_spectrum", "1e39"), "infinite in 1 of 320"),
-    "reflectance 1e30": ("spectra", cell("reflectance_spectrum", "1e30"), "outside -30.0 ... 30.0"),
+    "reflectance 1e30": (
+        "spectra", cell("reflectance_spectrum", "1e30"), "outside -30.0 ... 30.0"),
     "reflectance far below zero": (
         "spectra", cell("reflectance_spectrum", "-1000"), "outside -30.0 ... 30.0"),
     "reflectance a little below zero": (
@@ -375,7 +392,8 @@ CASES = {
     "reflectance NaN": (
         "spectra", cell("reflectance_spectrum", "-nan"),
         "error is null where a reflectance is, or the reverse, in 1 of 320"),
-    "error below zero": ("spectra", cell("reflectance_spectrum_err", "-1"), "outside 0.0 ... 30.0"),
+    "error below zero": (
+        "spectra", cell("reflectance_spectrum_err", "-1"), "outside 0.0 ... 30.0"),
     "label class empty": (
         "labels", cell("class", ""), lambda table: table["class"].null_count == 2),
     "label probability inf": (
@@ -410,7 +428,9 @@ def test_it_ends_in_the_right_file_or_in_one_sentence(
         capsys.readouterr()
     fault(service)
     code = run(stage)
-    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    said = capsys.readouterr()
+    assert [c for c in said.out + said.err if not (c.isprintable() or c == "\n")] == []
+    errors = [line for line in said.err.splitlines() if line.startswith("error: ")]
     if isinstance(expected, str) and expected is not RIGHT:
         assert code == 1
         assert len(errors) == 1
@@ -420,7 +440,8 @@ def test_it_ends_in_the_right_file_or_in_one_sentence(
         assert (code, errors) == (0, [])
         assert expected(pq.read_table(path)) if expected is not RIGHT \
             else fetched(stage, project_folder, right_files)
-    if name not in ("job cannot be deleted", "Location that is no address"):
+    if name not in ("job cannot be deleted", "Location that is no address",
+                    "control characters in an address"):
         assert service.jobs == {}
     service.heal()
     assert run(stage) == 0
@@ -475,6 +496,27 @@ def test_a_plain_line_tells_what_the_server_said_and_how_long_it_is_waited(
     said = capsys.readouterr().err
     assert re.search(r"reflectance spectra: /sync: answered 503 .*: queued jobs \(150\); "
                      r"/async: .*; \d+ s so far, next attempt in \d+ s", said)
+
+
+@pytest.mark.parametrize(("step", "fault"), [
+    ("GET phase", status("GET phase", 502, times=2)),
+    ("GET phase", hang_up("GET phase", times=1)),
+    ("GET results", status("GET results", 500, times=2)),
+    ("GET results", data(cut_once))])
+def test_a_job_is_not_given_up_for_a_fault_that_passes(step, fault, service, project_folder):
+    fault(service)
+    assert run("spectra") == 0
+    assert service.log.count("POST create") == 1
+    assert service.log.count(step) > 1
+
+
+def test_a_request_says_who_asks(service, project_folder):
+    agents = []
+    service.steps = {step: [lambda handler: agents.append(handler.headers["User-Agent"])] * 9
+                     for step in ("POST sync", "POST create", "GET phase", "POST job")}
+    assert run("spectra") == 0
+    assert len(agents) >= 5
+    assert all(agent.startswith("asteroid-taxonomy") for agent in agents)
 
 
 def test_each_attempt_has_a_connection_of_its_own(service, project_folder):

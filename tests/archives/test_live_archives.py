@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from tests.commands import call
 from tests.project_fixtures import TOP
+from tests.running import call
 
 FETCH = {"fetch_spectra": "spectra", "fetch_source_mapping": "source_mapping",
          "fetch_labels": "labels"}

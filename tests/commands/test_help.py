@@ -11,8 +11,8 @@ import yaml
 from asteroid_taxonomy import __version__
 from asteroid_taxonomy.__main__ import COMMANDS, command
 from asteroid_taxonomy.console import PipelineError
-from tests.commands import environment
 from tests.project_fixtures import TOP
+from tests.running import environment
 
 STAGES = list(yaml.safe_load((TOP / "dvc.yaml").read_text(encoding="utf-8"))["stages"])
 

@@ -1,25 +1,16 @@
-import csv
-import io
-import json
 import re
-import shutil
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs
 
 import numpy as np
-import onnx
 import pytest
 import yaml
-from onnx import helper
 
 from asteroid_taxonomy.catalogue import catalogue_path, read_catalogue
+from asteroid_taxonomy.commands.archive_query import spectra_of
 from asteroid_taxonomy.commands.lookup import main
-from asteroid_taxonomy.commands.spectrum_plot import MEANS_PATH
 from asteroid_taxonomy.console import PipelineError
+from asteroid_taxonomy.designations import Asked
 from asteroid_taxonomy.onnx_model.description import ONNX_PATH
 from tests.project_fixtures import TOP, simulated_params
-from tests.small_survey import SPECTRA, tables
 
 NAME = simulated_params()["catalogue"]["name"]
 
@@ -45,7 +36,7 @@ def refused(look, *asked):
     ["433"], ["Simulated", "433"], ["(433)"], ["SIMULATED_433"], ["(433) simulated 433"]])
 def test_an_asteroid_of_the_catalogue_is_found_in_every_form(catalogued, look, asked):
     said = look(*asked)
-    assert said.startswith("(433) simulated 433 ") and "SIMULATED" in said
+    assert said.startswith("(433) Simulated 433 ") and "SIMULATED" in said
     assert "  S  0." in said and "  1034 " in said and "S/N" in said
 
 
@@ -65,7 +56,7 @@ def test_a_source_id_is_found_behind_dashes_and_without(catalogued, look):
 def test_a_number_with_another_name_is_found_with_a_note(catalogued, capsys):
     main(["(433) Eros"])
     out, err = capsys.readouterr()
-    assert out.startswith("(433)") and "is called 'simulated 433' here" in err
+    assert out.startswith("(433)") and "is called 'Simulated 433' here" in err
 
 
 def test_an_asteroid_without_a_class_says_why(without_506_nm, look):
@@ -76,7 +67,7 @@ def test_an_asteroid_without_a_class_says_why(without_506_nm, look):
 
 @pytest.mark.parametrize(("asked", "words"), [
     ("99999999", "is called '99999999'"), ("", "is called ''"),
-    ("simulatd 433", ", but simulated 433"),
+    ("simulatd 433", ", but Simulated 433"),
 ])
 def test_no_match_in_the_catalogue_gets_a_sentence_with_similar_names(
         catalogued, look, asked, words):
@@ -101,82 +92,18 @@ def test_a_picture_of_another_kind_is_refused(catalogued, look, tmp_path):
 
 # without the catalogue
 
-
-class Archive:
-    """A service with the spectra of the small survey; `answer` replaces what it sends."""
-
-    def __init__(self):
-        self.names, rows = tables()[SPECTRA]
-        apostrophe = {"2": "o''higgins"}
-        self.rows = [[*row[:3], apostrophe.get(row[2], row[3]), *row[4:]] for row in rows]
-        self.queries, self.answer = [], None
-
-    def __call__(self, query):
-        self.queries.append(query)
-        if self.answer:
-            return self.answer
-        wanted = query.split(" FROM ")[0].removeprefix("SELECT ").split(", ")
-        found = {column: {value.replace("''", "'") for value in re.findall(
-            r"'((?:[^']|'')*)'|(-?\d+)", values) for value in value if value}
-            for column, values in re.findall(r"(\w+)\)? IN \((.*?)\)", query)}
-        columns = {name: i for i, name in enumerate(self.names)}
-        text = io.StringIO()
-        writer = csv.writer(text)
-        writer.writerow(wanted)
-        writer.writerows([row[columns[name]] for name in wanted] for row in self.rows if any(
-            row[columns[column]] in values for column, values in found.items()))
-        return 200, text.getvalue()
-
-
-@pytest.fixture
-def archive(monkeypatch):
-    """That service on 127.0.0.1, named as the mirror."""
-    served = Archive()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-            status, text = served(form["QUERY"][0]) if self.path == "/tap/sync" else (404, "")
-            self.send_response(status)
-            self.end_headers()
-            self.wfile.write(text.encode())
-
-        def log_message(self, *args):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        monkeypatch.setenv("GAIA_TAP_URL", f"http://127.0.0.1:{server.server_port}/tap/")
-        monkeypatch.setenv("no_proxy", "*")
-        yield served
-        server.shutdown()
-        thread.join()
-
-
 @pytest.fixture
 def elsewhere(tmp_path, monkeypatch):
-    """A folder with the shipped files and nothing else of the project, as the current one."""
-    params = yaml.safe_load((TOP / "params.yaml").read_text(encoding="utf-8"))["fetch_spectra"]
-    model = onnx.load(TOP / ONNX_PATH)
-    told = {prop.key: prop.value for prop in model.metadata_props}
-    helper.set_model_props(model, told | {
-        "spectra_service": "https://archive.example.org/tap", "spectra_table": params["table"],
-        "spectra_columns": json.dumps(params["columns"]), "normalised_at_nm": "550",
-        "width_nm": "44"})
-    for path in (ONNX_PATH, MEANS_PATH):
-        (tmp_path / path).parent.mkdir()
-    onnx.save(model, tmp_path / ONNX_PATH)
-    shutil.copy(TOP / MEANS_PATH, tmp_path / MEANS_PATH)
+    """An empty folder, as the current one."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 @pytest.mark.loopback
 @pytest.mark.parametrize(("asked", "name"), [
-    (["4"], "(4) vesta"), (["(4) Vesta"], "(4) vesta"), (["VESTA"], "(4) vesta"),
-    (["2010_AB1"], "2010 ab1"), (["2010", "AB1"], "2010 ab1"), (["-4284960000"], "(1) ceres"),
-    (["O'Higgins"], "(2) o'higgins"), (["O''Higgins"], "(2) o'higgins"),
+    (["4"], "(4) Vesta"), (["(4) Vesta"], "(4) Vesta"), (["VESTA"], "(4) Vesta"),
+    (["2010_AB1"], "2010 AB1"), (["2010", "AB1"], "2010 AB1"), (["-4284960000"], "(1) Ceres"),
+    (["O'Higgins"], "(2) O'Higgins"), (["O''Higgins"], "(2) O'Higgins"),
 ])
 def test_without_the_catalogue_the_archive_is_asked_once(elsewhere, archive, look, asked, name):
     said = look(*asked)
@@ -242,13 +169,9 @@ def test_without_network_there_is_a_sentence(elsewhere, look, monkeypatch, url):
     assert url in sentence and "needs the network" in sentence and "dvc pull" in sentence
 
 
-def test_a_model_that_does_not_name_its_archive_is_told(elsewhere, look):
-    model = onnx.load(ONNX_PATH)
-    told = {prop.key: prop.value for prop in model.metadata_props}
-    del told["spectra_table"]
-    helper.set_model_props(model, told)
-    onnx.save(model, ONNX_PATH)
-    assert "does not say where its spectra come from" in refused(look, "4")
+def test_a_model_that_does_not_name_its_archive_is_told():
+    with pytest.raises(PipelineError, match="does not say where its spectra come from"):
+        list(spectra_of([Asked(4)], {"spectra_service": "https://archive.example.org"}, [550]))
 
 
 def test_nothing_asked_for_ends_with_2(look):
@@ -282,7 +205,7 @@ def test_predictions_of_python_are_those_of_the_look_up(elsewhere):
     answer = load().predict(nm, steps)
     assert answer.probabilities.shape == (2, 4) and answer.classes == ["C", "O", "S", "X"]
     assert answer.complex[0] == answer.classes[answer.probabilities[0].argmax()]
-    again = load(ONNX_PATH).predict(nm[::-1], 3 * steps[0, ::-1])
+    again = load(TOP / ONNX_PATH).predict(nm[::-1], 3 * steps[0, ::-1])
     np.testing.assert_allclose(again.probabilities, answer.probabilities[:1], atol=1e-6)
     gap = load().predict(nm, np.where(nm == 902, np.nan, steps[0]))
     assert gap.complex[0] is None and gap.abstained[0] and "902" in gap.note[0]

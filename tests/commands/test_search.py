@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from asteroid_taxonomy.commands import search
+from tests.project_fixtures import TOP
 
 
 @pytest.fixture
@@ -26,8 +27,7 @@ def small_search(simulated_project):
 
 
 def test_a_search_ranks_candidates_and_prints_lines_to_paste(small_search, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["search"])
-    search.main()
+    search.main([])
     printed = capsys.readouterr().out
     losses = [float(loss) for loss in re.findall(r"log-loss ([\d.]+)", printed)]
     assert len(losses) == 2 and losses == sorted(losses)
@@ -45,7 +45,7 @@ def test_outer_folds_share_no_row_with_the_rows_the_choice_was_made_on():
 
 @pytest.mark.loopback
 def test_a_scheduler_that_does_not_answer_is_named(small_search):
-    done = subprocess.run([sys.executable, "-m", "asteroid_taxonomy.commands.search", "--scheduler",
+    done = subprocess.run([sys.executable, "-m", "asteroid_taxonomy", "search", "--scheduler",
                            "tcp://127.0.0.1:9"], capture_output=True, text=True, cwd=small_search,
                           env=environment())
     assert done.returncode == 1 and "Traceback" not in done.stderr
@@ -54,7 +54,7 @@ def test_a_scheduler_that_does_not_answer_is_named(small_search):
 
 def environment():
     """That of the test, and where the package is."""
-    return {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    return {**os.environ, "PYTHONPATH": str(TOP)}
 
 
 @pytest.fixture
@@ -88,9 +88,10 @@ def dask_cluster(small_search):
 @pytest.mark.loopback
 def test_a_search_on_a_cluster_survives_a_lost_worker(small_search, dask_cluster):
     address, workers = dask_cluster
-    with subprocess.Popen([sys.executable, "-m", "asteroid_taxonomy.commands.search", "--scheduler", address],
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          cwd=small_search, env=environment()) as child:
+    with subprocess.Popen([sys.executable, "-m", "asteroid_taxonomy", "search",
+                           "--scheduler", address], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, cwd=small_search,
+                          env=environment()) as child:
         try:
             for line in child.stderr:  # killed once the first outer fold is done
                 if "1 of 4 rounds" in line:

@@ -7,7 +7,7 @@ import onnx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from onnx import TensorProto, helper
+from onnx import TensorProto
 from onnx.external_data_helper import convert_model_to_external_data
 
 from asteroid_taxonomy.console import PipelineError
@@ -16,10 +16,21 @@ from asteroid_taxonomy.onnx_model import description
 from asteroid_taxonomy.onnx_model.classifier import load_classifier
 from asteroid_taxonomy.onnx_model.contract import read_onnx
 from asteroid_taxonomy.onnx_model.description import UNSEALED, sealed
-from tests.onnx_files import TOP, WEIGHTS, linear, of_classes, of_nodes, shipped
+from tests.onnx_files import (
+    TOP,
+    WEIGHTS,
+    big_constant,
+    doubled,
+    endless,
+    linear,
+    long_chain,
+    of_classes,
+    rank_three,
+    shipped,
+    two_outputs,
+)
 
 GRID = [374 + 44 * i for i in range(16)]
-SUMS = helper.make_node("MatMul", ["float_input", "weights"], ["sums"])
 
 
 @pytest.fixture
@@ -42,11 +53,19 @@ def refusal(load, path):
 
 
 def test_a_classifier_says_what_its_file_says(saved):
-    model = load_classifier(saved(shipped()))
+    model = load_classifier(saved(shipped(abstention_threshold="0.7")))
     assert model.classes == list("COSX") and model.wavelengths_nm == GRID
-    assert (model.normalised_at_nm, model.width_nm, model.threshold) == (550, 44, 0.697)
+    assert (model.normalised_at_nm, model.width_nm, model.threshold) == (550, 44, 0.7)
     assert [GRID[i] for i in model.used] == [nm for nm in GRID if nm not in (374, 550, 1034)]
     assert json.loads(model.metadata["spectra_columns"])["number"] == "number_mp"
+
+
+@pytest.mark.parametrize("path", sorted(TOP.glob("models/*.onnx")), ids=lambda path: path.stem)
+def test_every_shipped_file_is_as_it_was_exported_and_gives_probabilities(path):
+    model = load_classifier(path)
+    assert "sha256" in model.metadata
+    found = model.probabilities(np.ones((1, len(model.wavelengths_nm)), np.float32))
+    assert found.sum() == pytest.approx(1, abs=1e-5)
 
 
 def test_a_missing_used_band_gives_no_class_and_a_missing_other_band_changes_nothing(saved):
@@ -98,21 +117,6 @@ def test_a_threshold_of_none_keeps_every_class(saved):
     assert load_classifier(saved(shipped(abstention_threshold="none"))).threshold == 0.0
 
 
-def two_outputs():
-    model = linear()
-    model.graph.output.append(
-        helper.make_tensor_value_info("sums", TensorProto.FLOAT, ["batch", 4]))
-    return model
-
-
-def rank_three():
-    model = of_nodes([helper.make_node("ReduceSum", ["float_input", "axis"], ["sums"], keepdims=0),
-                      helper.make_node("Softmax", ["sums"], ["probabilities"])],
-                     {"axis": np.array([1])})
-    model.graph.input[0].type.tensor_type.shape.dim.add(dim_value=4)
-    return model
-
-
 @pytest.mark.parametrize("model, said", [
     (linear(names=("X", "probabilities")), "should have one input, float_input"),
     (linear(names=("float_input", "label")), "should have one output, probabilities"),
@@ -127,43 +131,6 @@ def rank_three():
 ], ids=lambda value: value if isinstance(value, str) else "")
 def test_a_model_with_other_tensors_is_refused(saved, model, said):
     assert said in refusal(load_classifier, saved(model))
-
-
-def big_constant(elements):
-    return of_nodes([helper.make_node("ConstantOfShape", ["size"], ["big"]),
-                     helper.make_node("ReduceSum", ["big"], ["sum"], keepdims=0), SUMS,
-                     helper.make_node("Add", ["sums", "sum"], ["raised"]),
-                     helper.make_node("Softmax", ["raised"], ["probabilities"])],
-                    {"size": np.array([elements]), "weights": WEIGHTS})
-
-
-def doubled(times):
-    names = ["sums", *(f"twice_{i}" for i in range(times))]
-    nodes = [SUMS, *(helper.make_node("Concat", [names[i], names[i]], [names[i + 1]], axis=1)
-                     for i in range(times)),
-             helper.make_node("Slice", [f"twice_{times - 1}", "zero", "four", "axis"], ["cut"]),
-             helper.make_node("Softmax", ["cut"], ["probabilities"])]
-    return of_nodes(nodes, {"weights": WEIGHTS, "zero": np.array([0]), "four": np.array([4]),
-                            "axis": np.array([1])})
-
-
-def endless():
-    value = helper.make_tensor_value_info
-    body = helper.make_graph(
-        [helper.make_node("Identity", [a], [b]) for a, b in (("on", "on_"), ("x", "x_"))], "body",
-        [value("i", TensorProto.INT64, []), value("on", TensorProto.BOOL, []),
-         value("x", TensorProto.FLOAT, ["batch", 4])],
-        [value("on_", TensorProto.BOOL, []), value("x_", TensorProto.FLOAT, ["batch", 4])])
-    return of_nodes([SUMS, helper.make_node("Loop", ["times", "yes", "sums"], ["same"], body=body),
-                     helper.make_node("Softmax", ["same"], ["probabilities"])],
-                    {"times": np.array(2**62), "yes": np.array(True), "weights": WEIGHTS})
-
-
-def long_chain():
-    nodes = [SUMS, *(helper.make_node("Relu", [a], [b]) for a, b in zip(
-        ["sums", *(f"r{i}" for i in range(60_000))], [f"r{i}" for i in range(60_001)],
-        strict=True)), helper.make_node("Softmax", ["r60000"], ["probabilities"])]
-    return of_nodes(nodes, {"weights": WEIGHTS})
 
 
 @pytest.mark.parametrize("make", [lambda: big_constant(2**36), lambda: big_constant(2**30),

@@ -6,9 +6,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from asteroid_taxonomy.commands.classify import classify_files
-from tests.project_fixtures import TOP
 
-MODELS = sorted((TOP / "models").glob("*.onnx"))
 GRID = [374, 418, 462, 506, 550, 594, 638, 682, 726, 770, 814, 858, 902, 946, 990, 1034]
 S_LIKE = [.62, .74, .84, .93, 1., 1.06, 1.1, 1.14, 1.17, 1.17, 1.13, 1.07, 1.03, 1.02, 1.05, 1.09]
 C_LIKE = [.95, .98, .99, 1., 1., 1., 1., 1., 1., .995, .99, .99, .99, 1., 1., 1.]
@@ -45,8 +43,8 @@ def packed(content, way):
     return gzip.compress(content) if way == ".gz" else content
 
 
-def found(*paths, **options):
+def found(*paths, output=None, **options):
     """What `classify` writes about files, as a data frame."""
-    out = paths[0].parent / "out.parquet"
-    classify_files(paths, out, models=MODELS, **options)
-    return pq.read_table(out).to_pandas()
+    output = output or paths[0].parent / "out.parquet"
+    classify_files(paths, output, **options)
+    return pq.read_table(output).to_pandas()

@@ -14,7 +14,7 @@ from astropy.table import Table
 
 from asteroid_taxonomy.commands.classify import classify_files
 from asteroid_taxonomy.console import PipelineError
-from tests.own_spectra.made_up import GRID, MODELS, S_LIKE, found, rows, text
+from tests.own_spectra.made_up import GRID, S_LIKE, found, rows, text
 
 FIELDS = "".join(f'<FIELD name="{nm}" datatype="float"/>' for nm in GRID)
 VOTABLE = ('<?xml version="1.0"?><VOTABLE version="1.3" '
@@ -25,7 +25,7 @@ VOTABLE = ('<?xml version="1.0"?><VOTABLE version="1.3" '
 def refused(path):
     started = time.monotonic()
     with pytest.raises(PipelineError) as error:
-        classify_files([path], path.parent / "out.parquet", models=MODELS)
+        classify_files([path], path.parent / "out.parquet")
     assert time.monotonic() - started < 20
     sentence = str(error.value)
     assert sentence.isprintable() and not (path.parent / "out.parquet").exists()
@@ -64,11 +64,14 @@ def test_rows_packed_inside_a_votable_are_refused(tmp_path):
     VOTABLE.format(' nrows="2000000000"', FIELDS, "<TABLEDATA></TABLEDATA>"),
     VOTABLE.format("", '<FIELD name="374" datatype="float" arraysize="200000000"/>',
                    "<TABLEDATA><TR><TD>1</TD></TR></TABLEDATA>"),
+    VOTABLE.format("", '<FIELD name="374" datatype="float" arraysize="9000"/>',
+                   "<TABLEDATA>" + "<TR><TD>1</TD></TR>" * 90_000 + "</TABLEDATA>"),
     VOTABLE.format("", "".join(f'<FIELD name="{i}" datatype="float"/>' for i in range(60_000)),
                    "<TABLEDATA></TABLEDATA>"),
-    VOTABLE.format("", FIELDS, "<TABLEDATA>" + "<TR/>" * 3_000_001 + "</TABLEDATA>"),
+    VOTABLE.format("", FIELDS, "<TABLEDATA>" + "<TR/>" * 100_001 + "</TABLEDATA>"),
 ])
-def test_a_votable_out_of_bounds_is_refused_soon(tmp_path, content):
+def test_a_votable_out_of_bounds_is_refused_soon(tmp_path, monkeypatch, content):
+    monkeypatch.setattr("asteroid_taxonomy.own_spectra.astropy_tables.MAX_CELLS", 100_000)
     (tmp_path / "a.vot").write_text(content)
     assert "at most" in refused(tmp_path / "a.vot")
 
@@ -143,7 +146,7 @@ def test_names_that_a_spreadsheet_would_run_are_quoted_in_csv(tmp_path, name):
     table = [[name, *row] for row in rows(GRID, S_LIKE)]
     path = tmp_path / "a.tsv"
     path.write_bytes(text(table, "\t", header=("name", "wavelength", "reflectance")))
-    classify_files([path], tmp_path / "out.csv", models=MODELS)
+    classify_files([path], tmp_path / "out.csv")
     cell = (tmp_path / "out.csv").read_text().splitlines()[1].split('"')[1]
     assert cell == (name if name == "+1" else f"'{name}")
 
@@ -152,7 +155,7 @@ def test_a_negative_source_id_stays_a_number_in_csv(tmp_path):
     path = tmp_path / "a.csv"
     table = [["-4284922", *row] for row in rows(GRID, S_LIKE)]
     path.write_bytes(text(table, ",", header=("source_id", "wavelength", "reflectance")))
-    classify_files([path], tmp_path / "out.csv", models=MODELS)
+    classify_files([path], tmp_path / "out.csv")
     assert '"-4284922"' in (tmp_path / "out.csv").read_text()
 
 
@@ -161,7 +164,8 @@ def test_control_characters_never_reach_the_terminal(tmp_path, capsys):
     path = tmp_path / "a.tsv"
     path.write_bytes(text(table, "\t", header=("name", "wavelength", "reflectance")))
     found(path)
-    (tmp_path / "b.csv").write_text("na\x1b[31mme,class\nx,1 2\ny,2 3\n")
-    refused(tmp_path / "b.csv")
+    (tmp_path / "out.parquet").unlink()
+    (tmp_path / "b.csv").write_text("na\x1b[31mme,class,x\nx,1,2\ny,2,3\n")
+    assert "na [31mme" in refused(tmp_path / "b.csv")
     said = capsys.readouterr()
     assert "\x1b" not in said.out + said.err and "\x07" not in said.out

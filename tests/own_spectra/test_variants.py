@@ -12,7 +12,6 @@ from tests.own_spectra.made_up import (
     ENDINGS,
     FACTOR,
     GRID,
-    MODELS,
     found,
     number,
     packed,
@@ -33,7 +32,7 @@ MARKS = ["-1", "-1.0000", "-9.99", "-99", "-999", "0", "0.0000", "99.99", "999",
 
 def expected(curve):
     spectrum = np.array([curve], np.float32)
-    return load_classifier(MODELS[0]).probabilities(spectrum)[0]
+    return load_classifier().probabilities(spectrum)[0]
 
 
 def probabilities(table):

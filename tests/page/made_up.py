@@ -63,6 +63,8 @@ def made_up_project(folder, grid, used=None, model=None, survey=SURVEY, asteroid
     for name in COMMITTED:
         figures = json.loads((TOP / f"reports/{name}.json").read_text(encoding="utf-8"))
         (folder / f"reports/{name}.json").write_text(json.dumps(figures | {"survey": survey}))
+    (folder / "reports/crossvalidation/classes.csv").write_text(
+        "class,asteroids,predicted,recall,precision\nV,60,55,0.84,0.93\nZ,2,0,0.0,\n")
     model = model or onnx.load(TOP / ONNX_PATH)
     helper.set_model_props(model, {
         "classes": ",".join(CLASSES), "wavelengths_nm": ",".join(map(str, grid)),
@@ -110,6 +112,9 @@ def _write_tables(folder, grid, survey, n):
         "complex": complexes, "confidence": confidence, "snr_bin": bin_names,
         "abstained": ~(confidence >= classifier.threshold), "snr_bin_accuracy": np.full(n, 0.75),
         "literature_class": label, "literature_complex": label,
+        "class": ["V" if name == "eros" else None for _, name in identity],
+        "class_probability": confidence, "expected_accuracy": confidence * 0.9,
+        **{f"spread_{c}": np.full(n, 0.03) for c in CLASSES},
         "in_training": [c is not None and i % 5 == 0 for i, c in enumerate(label)]}
     write_parquet(_table(values, arrow_schema(CLASSES, LABELS)),
                   folder / catalogue_path("made_up"), told)

@@ -25,15 +25,17 @@ def table_of(numbers, names, bands):
     catalogue = pa.table({
         "number": asteroids["number"], "name": asteroids["name"], "snr": asteroids["snr"],
         **{f"probability_{c}": pa.array(rng.random(n), pa.float32()) for c in CLASSES},
-        "literature_class": pa.array([None] * n, pa.string()),
-        "snr_bin": pa.array(["below 20"] * n), "abstained": pa.array([False] * n),
+        **{name: pa.array([None] * n, pa.float32()) for name in (
+            *(f"spread_{c}" for c in CLASSES), "expected_accuracy", "class_probability")},
+        **{name: pa.array([None] * n, pa.string()) for name in ("class", "literature_class")},
+        "abstained": pa.array([False] * n),
         "in_training": pa.array([False] * n)})
     return asteroids, catalogue, grid
 
 
 def unpacked(asteroids, catalogue, grid):
     packed, layout = search_index.encoded(catalogue, asteroids, [None] * len(asteroids), grid,
-                                          CLASSES, ["below 20"])
+                                          CLASSES)
     raw = gzip.decompress(base64.b64decode(packed))
     out = {}
     for name, (kind, offset, size) in layout["columns"].items():

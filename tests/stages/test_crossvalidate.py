@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from asteroid_taxonomy.evaluation.out_of_fold import OUT_OF_FOLD_PATH, PLOTS
+from asteroid_taxonomy.evaluation.out_of_fold import OUT_OF_FOLD_PATH
+from asteroid_taxonomy.evaluation.plot_data import PLOTS
 from stages import crossvalidate
 from tests.project_fixtures import TOP, simulated_params
 

@@ -120,7 +120,7 @@ def test_label_probabilities_are_asked_for_as_the_service_spells_them(
     assert pq.read_schema(LABELS_PATH).names == [
         "number", "class", "probability_A", "probability_B"]
     said = capsys.readouterr().out
-    assert "lists these columns of \"J/A+A/665/A26/asteroid\": Number, Name, class, class_A," in said
+    assert 'these columns of "J/A+A/665/A26/asteroid": Number, Name, class, class_A,' in said
     assert "going on without class_Z: the probabilities of these classes stay unknown" in said
 
 
@@ -153,7 +153,8 @@ def test_another_release_needs_params_only(service, project_folder):
     params["fetch_spectra"].update(release="Gaia DR4", table="gaiadr4.spectra")
     names = {role: f"{role}_dr4" for role in SPECTRA.schema.names}
     params["fetch_spectra"]["columns"] = names
-    params["bands"]["normalised_at_nm"] = 550
+    params["train"]["used_bands_nm"] = dict.fromkeys(params["train"]["used_bands_nm"], grid[:5])
+    params["crossmatch"]["expected"] = None
     (project_folder / "params.yaml").write_text(yaml.safe_dump(params))
     service.tables["gaiadr4.spectra"] = (list(names.values()), [
         [str(-i), str(i), f"name {i}", "9", f"{nm}.0", "1.0", "0.1", "0"]

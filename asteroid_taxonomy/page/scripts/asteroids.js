@@ -19,9 +19,10 @@ async function unpack(packed) {
   return table;
 }
 
-// names as people type them: any case, 1974_FV1, curly or doubled apostrophes
-const plain = (text) => text.toLowerCase().replace(/_/g, " ").replace(/[‘’`´]|''/g, "'")
-  .replace(/\s+/g, " ").trim();
+// names as people type them: any case, 1974_FV1, 1974FV1, curly or doubled apostrophes
+// (as asteroid_taxonomy/designations.py has it)
+const plain = (text) => text.toLowerCase().replace(/[_\s]+/g, " ").trim().replace(/['‘’`´]+/g, "'")
+  .replace(/^((?:1[89]|20)\d\d) ?([a-hj-y][a-hj-z]) ?(\d*)$/, "$1 $2$3");
 
 const titleOf = (row) => (table.number[row] && `(${table.number[row]}) `) + table.name[row];
 
@@ -40,6 +41,30 @@ function beginningWith(query, most) {
   return rows;
 }
 
+// how many letters must be changed, put in or left out to make one name of the other (Levenshtein)
+function distance(a, b) {
+  let above = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++)
+      row.push(Math.min(row[j - 1] + 1, above[j] + 1, above[j - 1] + (a[i - 1] !== b[j - 1])));
+    above = row;
+  }
+  return above[b.length];
+}
+
+// names that are two slips of the pen away at most, the nearest first
+function spelledLike(query, most) {
+  const wanted = plain(query), rows = [];
+  if (wanted.length < 4) return rows;
+  table.plain.forEach((name, row) => {
+    if (Math.abs(name.length - wanted.length) > 2) return;
+    const slips = distance(wanted, name);
+    if (slips <= 2) rows.push([slips, row]);
+  });
+  return rows.sort((a, b) => a[0] - b[0]).slice(0, most).map(([, row]) => row);
+}
+
 function spectrumOf(row) {
   const bands = L.wavelengths_nm.length, take = (column) => Array.from(
     table[column].subarray(row * bands, (row + 1) * bands));
@@ -56,6 +81,13 @@ function catalogueProbabilities(row) {
   const n = L.classes.length;
   const stored = Array.from(table.probability.subarray(row * n, (row + 1) * n));
   return stored[0] === L.unknown ? null : stored.map((p) => p * L.probability_step);
+}
+
+// how far the networks of the ensemble differ; null where the model is none
+function catalogueSpread(row) {
+  const n = L.classes.length;
+  const stored = Array.from(table.spread.subarray(row * n, (row + 1) * n));
+  return stored[0] === L.unknown ? null : stored.map((s) => s * L.probability_step);
 }
 
 // rows of the bright asteroids whose spectra differ least from this one in the bands of the model

@@ -5,15 +5,15 @@ const dark = matchMedia("(prefers-color-scheme: dark)").matches;
 const options = { renderer: "svg", actions: false, logLevel: 1,
                   tooltip: { theme: dark ? "dark" : "light" } };
 const views = {};
-const PANEL_PX = 172; // of a panel with its axis
+const PANEL_PX = 172, LEGEND_PX = 50; // a panel with its axis; what stands above all of them
 
 function place(id) {
   const spec = specs[id], all = spec.columns;
   if (!all) return;
   spec.columns = Math.max(1, Math.min(all, Math.floor(($(id).clientWidth - 10) / PANEL_PX)));
   const panels = new Set(Object.values(spec.datasets)[0].map((point) => point.panel)).size;
-  $(id).style.minHeight = `${L.heights[id] * Math.ceil(panels / spec.columns)
-    / Math.ceil(panels / all)}px`;
+  const row = (L.heights[id] - LEGEND_PX) / Math.ceil(panels / all);
+  $(id).style.minHeight = `${LEGEND_PX + row * Math.ceil(panels / spec.columns)}px`;
 }
 
 function draw(id) {

@@ -20,9 +20,11 @@ function fill(table, rows) {
 const buttonFor = (row, more = "") => element("button", titleOf(row) + more, {
   type: "button", className: "chip", onclick: () => show(row) });
 
-function showProbabilities(p) {
+function showProbabilities(p, spread) {
   fill($("probabilities"), (p ?? []).map((share, i) => [
     element("span", L.classes[i], { title: L.meanings[i] }), percent(share, 1),
+    element("small", spread ? `± ${(100 * spread[i]).toFixed(1)}` : "", {
+      title: "How far the networks of the ensemble differ" }),
     element("span", "", { className: "bar",
                           style: `width:${100 * share}%;background:${L.colours[i]}` })]));
 }
@@ -45,15 +47,20 @@ function verdict(p, { values, flags }) {
 }
 
 function facts(row) {
-  const out = [], bin = table.bin[row] - 1, accuracy = L.bin_accuracy[bin];
+  const out = [], literature = L.literature[table.literature[row] - 1];
+  const told = L.told[table.class[row] - 1], [precision, recall] = L.precision_recall[told] ?? [];
+  const expected = table.expected[row], share = (stored) => percent(stored * L.probability_step);
+  if (expected !== L.unknown)
+    out.push(`At this confidence and S/N, ${share(expected)} of labelled asteroids are classified right.`);
+  if (told) out.push(`Most probable class: ${told} (${share(table.class_probability[row])}).`
+    + (precision === undefined ? "" : ` When tested, ${percent(precision)} of those called ${told} `
+      + `were, and ${percent(recall)} of the ${told} were found.`));
+  out.push(literature ? `Class in the literature: ${literature} (${L.labels}).`
+    : `No class in the ${L.labels}.`);
   if (table.in_training[row]) out.push("The network learned from this asteroid's label. To be fair, "
     + "the probabilities shown come from networks that learned without it.");
-  out.push(`S/N ${table.snr[row].toFixed(1)}` + (accuracy == null ? "."
-    : `: of labelled asteroids with S/N ${L.bins[bin]}, ${percent(accuracy)} are classified right.`));
-  const literature = table.literature[row];
-  out.push(literature ? `Class in the literature: ${L.literature[literature - 1]} (${L.labels}).`
-    : `No class in the ${L.labels}.`);
-  return out.join(" ");
+  out.push(`S/N ${table.snr[row].toFixed(1)}.`);
+  return out;
 }
 
 function showValues({ values, errors, flags }) {
@@ -68,7 +75,7 @@ function showNeighbours(values, besides) {
   $("neighbours").replaceChildren(...rows.map((row) => {
     const p = catalogueProbabilities(row), best = p && L.classes[p.indexOf(Math.max(...p))];
     const literature = table.literature[row] && L.literature[table.literature[row] - 1];
-    return buttonFor(row, ` ${best ?? "–"}${literature ? `, literature ${literature}` : ""}`);
+    return buttonFor(row, `: ${best ?? "–"}${literature ? `, literature ${literature}` : ""}`);
   }));
   $("h-neighbours").hidden = !rows.length;
 }
@@ -81,9 +88,11 @@ function show(row) {
 
 // what was asked for is not there: nothing else may look like the answer
 function ask(query) {
-  const close = beginningWith(query, 6), row = find(query) ?? (close.length === 1 ? close[0] : undefined);
+  let close = beginningWith(query, 6);
+  const row = find(query) ?? (close.length === 1 ? close[0] : undefined);
   if (row !== undefined) return show(row);
   forget();
+  if (!close.length) close = spelledLike(query, 6);
   if (!query.trim()) return say("Type a number or a name.");
   say(`No asteroid with a spectrum is called “${query.trim()}”.`,
       ...(close.length ? [" Did you mean ", ...close.map((found) => buttonFor(found))] : []));

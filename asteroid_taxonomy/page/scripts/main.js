@@ -54,12 +54,12 @@ unpack($("data").textContent).then((unpacked) => {
   listen();
   $("chips").prepend(...L.chips.map(([name, row]) => element("button", name, {
     type: "button", className: "chip", onclick: () => show(row) })));
-  $("guess-classes").append(...L.classes.map((name, i) => element("button", name, {
-    type: "button", className: "chip", title: L.meanings[i], onclick: () => answer(i) })));
+  $("guess-classes").append(...L.classes.map((name, i) => element("button", [
+    element("b", name), L.meanings[i] && `: ${L.meanings[i]}`], {
+    type: "button", className: "chip", onclick: () => answer(i) })));
+  say(`${table.plain.length.toLocaleString("en")} asteroids are ready.`);
   if (asked() && !$(asked())) { $("query").value = asked(); ask(asked()); }
   else if (L.chips.length) take(spectrumOf(L.chips[0][1]));
-  if (!location.hash)
-    say(`${table.plain.length.toLocaleString("en")} asteroids are ready. Type a number or a name.`);
 }).catch((error) => say(`The spectra cannot be unpacked (${error.message}); a browser of 2023 or later can.`));
 
 // for the console, and for tests: asteroidTaxonomy.probabilities([[…], …])

@@ -24,8 +24,9 @@ const targetSnr = () => 3 * (fullSnr() / 3) ** ($("noise").value / $("noise").ma
 // noise that brings what was measured down to the S/N of the slider
 function noise(draw) {
   if (noiseless()) return current.changed.map(() => 0);
-  return normals(current.changed.length, draw).map((z, j) => z * Math.sqrt(Math.max(0,
-    (current.changed[j] / targetSnr()) ** 2 - current.errors[j] ** 2)));
+  return normals(current.changed.length, draw).map((z, j) =>
+    L.wavelengths_nm[j] === L.normalised_at_nm ? 0 : z * Math.sqrt(Math.max(0,
+      (current.changed[j] / targetSnr()) ** 2 - current.errors[j] ** 2)));
 }
 
 const noisy = (draw) => { const n = noise(draw); return current.changed.map((v, j) => v + n[j]); };
@@ -44,6 +45,7 @@ function forget() {
   current = guess = null;
   $("answer").hidden = $("values").hidden = $("guess").hidden = $("handles").hidden = true;
   $("play").classList.add("empty");
+  showProbabilities(null);
   $("neighbours").replaceChildren();
   $("h-neighbours").hidden = true;
   history.replaceState(null, "", location.pathname + location.search);
@@ -67,10 +69,10 @@ function refresh() {
   $("answer").hidden = $("values").hidden = guess !== null;
   $("guess").hidden = guess === null;
   $("who").textContent = current.title + (isChanged() ? ", changed by you" : "");
-  showProbabilities(p);
+  showProbabilities(p, asMeasured ? catalogueSpread(current.row) : null);
   $("verdict").textContent = verdict(p, { values, flags: current.flags });
-  $("facts").textContent = asMeasured ? facts(current.row)
-    : "Computed just now, in this page, by the network itself.";
+  $("facts").replaceChildren(...(asMeasured ? facts(current.row)
+    : ["Computed just now, in this page, by the network itself."]).map((fact) => element("li", fact)));
   $("undo").hidden = noiseless() && !isChanged();
   $("again").hidden = noiseless();
   $("noise-value").textContent = noiseless() ? "as measured" : `S/N ${targetSnr().toFixed(0)}`;

@@ -13,15 +13,14 @@ from hypothesis import strategies as st
 
 from asteroid_taxonomy import console as cli
 from asteroid_taxonomy.catalogue import read_catalogue
-from asteroid_taxonomy.commands import classify as classify_file
+from asteroid_taxonomy.commands.classify import classify_files, main
 from asteroid_taxonomy.console import PipelineError
-from asteroid_taxonomy.onnx_model.description import ONNX_PATH
+from asteroid_taxonomy.onnx_model.description import CLASSES_PATH, ONNX_PATH
 from tests.project_fixtures import TOP, simulated_params
 
 BANDS = simulated_params()["bands"]["wavelengths_nm"]
 UNITS = {"nm": (1.0, u.nm), "um": (1000.0, u.um), "angstrom": (0.1, u.AA)}
 ENDINGS = {"csv": "ascii.csv", "ecsv": "ascii.ecsv", "vot": "votable", "parquet": None}
-MODEL = TOP / ONNX_PATH
 FLAT = [1.0] * 16
 
 
@@ -49,9 +48,9 @@ def long(ids, spectra, unit="nm", grid=BANDS):
     return table
 
 
-def answer(path, tmp_path, unit=None, model=MODEL):
+def answer(path, tmp_path, unit=None, models=(), **options):
     out = tmp_path / "out.parquet"
-    classify_file.classify_file(path, out, unit, model)
+    classify_files([path], out, unit, models, **options)
     return pq.read_table(out).to_pandas()
 
 
@@ -71,7 +70,7 @@ HEADER = ",".join(["name", *map(str, BANDS)])
 def refused(path, tmp_path, unit=None):
     """The sentence with which a file is refused; nothing may have been written."""
     with pytest.raises(PipelineError) as error:
-        classify_file.classify_file(path, tmp_path / "out.parquet", unit, MODEL)
+        classify_files([path], tmp_path / "out.parquet", unit)
     assert not [p for p in tmp_path.iterdir() if "out" in p.name]
     sentence = str(error.value)
     assert sentence and "\n" not in sentence
@@ -85,13 +84,13 @@ def refused(path, tmp_path, unit=None):
 def test_the_catalogues_own_spectra_come_back_with_the_same_probabilities(
         catalogued, tmp_path, shape, ending, unit):
     names = [f"reflectance_{nm}" for nm in BANDS]
-    table = read_catalogue()[0].to_pandas().set_index("source_id")
+    table = read_catalogue(simulated_params()["catalogue"]["name"])[0].to_pandas().set_index("source_id")
     asteroids = pq.read_table("data/asteroids.parquet").to_pandas().set_index("source_id")
     table = table[table["complex"].notna() & ~table["in_training"]].head(300)
     spectra = asteroids.loc[table.index, names].to_numpy()
     path = tmp_path / f"mine.{ending}"
     write(shape(table.index.to_numpy(), spectra, unit), path)
-    found = answer(path, tmp_path, model=ONNX_PATH)
+    found = answer(path, tmp_path, models=[ONNX_PATH])
     assert found["source_id"].astype("int64").tolist() == table.index.tolist()
     for name in (c for c in table if c.startswith("probability_")):
         np.testing.assert_allclose(found[name], table[name], atol=1e-6, rtol=0)
@@ -136,10 +135,14 @@ def test_a_spectrum_that_lacks_a_used_band_gets_a_note_beside_those_that_do_not(
     assert found["note"][1] == "no reflectance at 682 nm" and np.isnan(found["confidence"][1])
 
 
-def test_a_negative_reflectance_is_noted(tmp_path):
-    found = answer(csv(tmp_path, HEADER, row([*FLAT[:7], -0.2, *FLAT[8:]])), tmp_path)
-    assert found["note"][0] == "negative reflectance at 682 nm"
-    assert found["complex"][0] is not None
+def test_a_negative_reflectance_gets_no_class_in_a_used_band_and_a_note_in_another(tmp_path):
+    used, unused = row([*FLAT[:7], -0.2, *FLAT[8:]]), row([-0.2, *FLAT[1:]])
+    found = answer(csv(tmp_path, HEADER, used, unused, row(FLAT)), tmp_path)
+    assert found["complex"].notna().tolist() == [False, True, True]
+    assert "no reflectance at 682 nm; negative" in found["note"][0]
+    assert found["note"][1] == "negative, or a mark for what was not measured, at 374 nm"
+    assert found["confidence"][1] == found["confidence"][2]
+    assert found["abstained"][1] == found["abstained"][2]
 
 
 def test_spectra_that_are_not_normalised_are_normalised_and_it_is_said(tmp_path, capsys):
@@ -156,26 +159,24 @@ def test_compressed_semicolons_byte_order_marks_and_crlf_are_read(tmp_path):
 
 
 def test_csv_is_written_where_the_output_is_called_so(tmp_path):
-    classify_file.classify_file(csv(tmp_path, HEADER, row(FLAT)), tmp_path / "out.csv", None,
-                                MODEL)
+    classify_files([csv(tmp_path, HEADER, row(FLAT))], tmp_path / "out.csv")
     assert (tmp_path / "out.csv").read_text().startswith('"name","probability_C"')
 
 
 @pytest.mark.parametrize(("header", "rows", "sentence"), [
-    ("", [], "is empty|no header"),
-    (HEADER, [], "has a header and no rows"),
-    (HEADER, [row(["x"] * 16)], "cannot be read as .*x"),
+    ("", [], "no line with two numbers"),
+    ("wavelength,reflectance", [], "no line with two numbers"),
+    (HEADER, [row(["x"] * 16)], "no line with two numbers|no reflectance|has the columns"),
     (HEADER, [row([-1.0] * 16)], "no reflectance above 0 at 550 nm"),
-    (HEADER, [row(["inf"] * 16)], "no spectrum of .* can be classified"),
-    (HEADER, [row(FLAT), "a,1"], "cannot be read"),
-    ("name,500,550,600,650,700", ["a,1,1,1,1,1"], "no reflectance at .*418"),
-    ("name,class", ["a,S"], "has the columns name, class; expected"),
+    (HEADER, [row(["inf"] * 16)], "no line with two numbers|no spectrum of .* can be"),
+    ("name,500,550,600,650,700", ["a,1,1,1,1,1"], "no reflectance at .*726"),
+    ("name,class", ["a,S"], "no line with two numbers"),
+    ("name,class,v", ["a,1,2", "b,2,1"], "has the columns name, class, v; expected"),
     (HEADER + ",374", [row(FLAT) + ",1"], "two columns '374'"),
     (HEADER + ",374.0", [row(FLAT) + ",1"], "two columns for one wavelength"),
     ("name,374nm,0.5um", ["a,1,1"], "several units"),
     ("name,10,20", ["a,1,1"], "unit open; name it with --unit"),
-    ("wavelength,reflectance", ["400,1", "400,2"], "two values at 400 nm"),
-    ("name,wavelength,reflectance", ["a,,1"], "wavelength is missing"),
+    ("name,wavelength,reflectance", ["a,,1", "a,-5,1"], "no number above 0 in its column wave"),
     ("name,wavelength,reflectance",
      [f"{n},{nm},1" for n in "aba" for nm in BANDS], "do not follow each other; sort"),
 ])
@@ -185,8 +186,7 @@ def test_wrong_input_gets_a_sentence_and_no_file(tmp_path, header, rows, sentenc
 
 
 @pytest.mark.parametrize(("name", "sentence"), [
-    ("none.csv", "does not exist"), ("mine.docx", "should end in .csv, .parquet"),
-    ("folder.csv", "is a folder"), ("empty.parquet", "is empty"),
+    ("none.csv", "does not exist"), ("folder.csv", "holds no files"), ("empty.parquet", "empty"),
 ])
 def test_a_file_that_is_none_gets_a_sentence(tmp_path, name, sentence):
     (tmp_path / "folder.csv").mkdir()
@@ -196,30 +196,86 @@ def test_a_file_that_is_none_gets_a_sentence(tmp_path, name, sentence):
 
 def test_text_where_numbers_belong_gets_a_sentence_in_parquet(tmp_path):
     pq.write_table(pa.table({str(nm): ["1.0"] for nm in BANDS}), tmp_path / "my.parquet")
-    assert "holds string, expected numbers" in refused(tmp_path / "my.parquet", tmp_path)
+    sentence = refused(tmp_path / "my.parquet", tmp_path)
+    assert "string in its column '374', expected numbers" in sentence
 
 
 def test_the_input_is_never_overwritten(tmp_path):
     path = csv(tmp_path, HEADER, row(FLAT))
     before = path.read_bytes()
     with pytest.raises(PipelineError, match="is the input"):
-        classify_file.classify_file(path, path, None, MODEL)
+        classify_files([path], path)
     assert path.read_bytes() == before
 
 
 def test_a_large_votable_is_sent_to_parquet(tmp_path, monkeypatch):
     write(wide([1], np.ones((1, 16))), tmp_path / "my.vot")
-    monkeypatch.setattr("asteroid_taxonomy.own_spectra.tables.WHOLE_BYTES", 100)
+    monkeypatch.setattr("asteroid_taxonomy.own_spectra.astropy_tables.WHOLE_BYTES", 100)
     assert "stilts tcopy" in refused(tmp_path / "my.vot", tmp_path)
 
 
 def test_the_command_prints_a_table_and_ends_with_0(tmp_path, monkeypatch, capsys):
     path = csv(tmp_path, HEADER, row(FLAT, "my asteroid"))
-    monkeypatch.setattr("sys.argv", ["classify_file", str(path), "--model", str(MODEL)])
     monkeypatch.setattr(cli.signal, "signal", lambda *args: None)
     with pytest.raises(SystemExit) as end:
-        cli.run(classify_file.main)
+        cli.run(lambda: main([str(path)]))
     assert end.value.code == 0 and "my asteroid" in capsys.readouterr().out
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two spectra, one of them on a grid for the visible model only, and a file that is none."""
+    folder = tmp_path / "night"
+    folder.mkdir()
+    for name, grid in (("a000433.[2]", BANDS), ("au1996FG3.txt", range(495, 920, 5))):
+        (folder / name).write_text("".join(f"{nm / 1000} {0.5 + nm / 1100}\n" for nm in grid))
+    (folder / "notes.txt").write_text("it rained\n")
+    return folder
+
+
+def test_a_folder_gives_one_table_and_a_bad_file_is_a_row_with_a_note(folder, tmp_path, capsys):
+    table = answer(folder, tmp_path)
+    assert table["name"].tolist() == ["a000433.[2]", "au1996FG3.txt", "notes.txt"]
+    assert table["asteroid"].tolist()[:2] == ["433", "1996 FG3"]
+    assert table["model"].tolist()[:2] == ["asteroid_taxonomy", "asteroid_taxonomy_visible"]
+    assert table["complex"].notna().tolist() == [True, True, False]
+    assert table["note"][2].startswith("has no line with two numbers")
+    assert table["abstained"][2] and "1 files could not be read" in capsys.readouterr().err
+
+
+def test_the_richest_model_is_passed_over_where_a_mark_lies_in_its_bands_only(tmp_path):
+    grid = np.arange(400, 1030, 5)
+    lines = [f"{nm},{-1 if abs(nm - 946) < 10 else 0.5 + nm / 1100}" for nm in grid]
+    table = answer(csv(tmp_path, "wavelength,reflectance", *lines), tmp_path)
+    assert table["model"].tolist() == ["asteroid_taxonomy_visible"]
+
+
+def test_strict_stops_at_a_bad_file_and_writes_nothing(folder, tmp_path):
+    with pytest.raises(PipelineError, match="notes.txt has no line with two numbers"):
+        answer(folder, tmp_path, strict=True)
+    assert not (tmp_path / "out.parquet").exists()
+
+
+def test_files_of_different_kinds_and_columns_come_in_one_table(folder, tmp_path):
+    write(wide([7, 8], np.ones((2, 16))), folder / "wide.vot")
+    pq.write_table(pa.table({"number": pa.array([1], pa.int32()), "name": ["Ceres"],
+                             **{str(nm): [1.0] for nm in BANDS}}), folder / "x.parquet")
+    table = answer(folder, tmp_path)
+    assert table["name"].tolist()[-3:] == ["7", "8", "1 Ceres"]
+
+
+def test_where_no_file_can_be_classified_there_is_a_sentence(folder, tmp_path):
+    for path in folder.glob("a*"):
+        path.unlink()
+    (folder / "other.txt").write_text("nor this\n")
+    with pytest.raises(PipelineError, match="no spectrum of 2 files can be classified"):
+        answer(folder, tmp_path)
+
+
+def test_models_of_different_classes_are_refused(tmp_path):
+    path = csv(tmp_path, HEADER, row(FLAT))
+    with pytest.raises(PipelineError, match="other classes or bands"):
+        answer(path, tmp_path, models=[TOP / ONNX_PATH, TOP / CLASSES_PATH])
 
 
 def survives(path, tmp_path):
@@ -227,7 +283,7 @@ def survives(path, tmp_path):
     out = tmp_path / "out.parquet"
     out.unlink(missing_ok=True)
     try:
-        classify_file.classify_file(path, out, None, MODEL)
+        classify_files([path], out)
         assert pq.read_table(out).num_rows > 0
     except PipelineError as error:
         assert str(error) and not out.exists()
