@@ -9,17 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-<<<<<<< HEAD
-from asteroid_taxonomy.evaluation.folds import fold_numbers
 from asteroid_taxonomy.evaluation.out_of_fold import OUT_OF_FOLD_PATH
 from asteroid_taxonomy.evaluation.plot_data import PLOTS
-from asteroid_taxonomy.learning.training_set import Learning, load_training_set, with_noisy_copies
-from stages import crossvalidate, figures
-=======
-from asteroid_taxonomy.evaluation.out_of_fold import OUT_OF_FOLD_PATH, PLOTS
 from stages import crossvalidate
 from tests.project_fixtures import TOP, simulated_params
->>>>>>> T
 
 OUTS = (crossvalidate.METRICS_PATH, OUT_OF_FOLD_PATH, PLOTS)
 
