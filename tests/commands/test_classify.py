@@ -84,7 +84,8 @@ def refused(path, tmp_path, unit=None):
 def test_the_catalogues_own_spectra_come_back_with_the_same_probabilities(
         catalogued, tmp_path, shape, ending, unit):
     names = [f"reflectance_{nm}" for nm in BANDS]
-    table = read_catalogue(simulated_params()["catalogue"]["name"])[0].to_pandas().set_index("source_id")
+    catalogue, _ = read_catalogue(simulated_params()["catalogue"]["name"])
+    table = catalogue.to_pandas().set_index("source_id")
     asteroids = pq.read_table("data/asteroids.parquet").to_pandas().set_index("source_id")
     table = table[table["complex"].notna() & ~table["in_training"]].head(300)
     spectra = asteroids.loc[table.index, names].to_numpy()
