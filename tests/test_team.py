@@ -88,11 +88,10 @@ def remote(tmp_path):
 
 
 @pytest.fixture
-def ann(clone, demo, remote, tmp_path):
+def ann(demo, remote, tmp_path):
     """Ann's workspace: everything has been run, and nothing pushed."""
-    assert demo[0] == 0, demo[1]
     folder = tmp_path / "ann"
-    shutil.copytree(clone / "demo", folder)
+    shutil.copytree(demo[0] / "demo", folder)
     for arguments in (("add", "--default", "team", str(remote)),
                       ("modify", "team", "verify", "true")):
         assert dvc(folder, "remote", *arguments)[0] == 0

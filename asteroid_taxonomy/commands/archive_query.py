@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import requests
 
-from asteroid_taxonomy.console import PipelineError
+from asteroid_taxonomy.console import PipelineError, plain
 from asteroid_taxonomy.designations import Asked
 
 ROLES = ("source_id", "number", "name", "wavelength", "reflectance", "error", "flag")
@@ -152,4 +152,4 @@ def _spectrum(rows: Sequence[Mapping[str, str]], nm: Sequence[int], url: str) ->
 
 def _line(text: str) -> str:
     """Text from outside in one printable line of bounded length."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:300]
+    return " ".join(plain(text).split())[:300]

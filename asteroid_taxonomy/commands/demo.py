@@ -45,16 +45,16 @@ def main(arguments: list[str]) -> None:
     dvc_in_demo("repro")
     scores = json.loads((DEMO / "reports/evaluate.json").read_text(encoding="utf-8"))
     print(f"""
-The pipeline ran in {time.monotonic() - started:.0f} s ({LOG}). On the SIMULATED survey the model \
-gives {scores['accuracy']:.0%} of
-{scores['asteroids']} held-out asteroids the right complex; real figures are in README.md.
-Open   {DEMO}/reports/index.html       the page: look up an asteroid, play with its spectrum
-       {DEMO}/reports/model_card.md    what the model is for, and what it cannot do
-Read   docs/walkthrough.md          each step, why it is there, and what it gives
-       dvc.yaml, stages/            the pipeline, a script per stage, top to bottom
-Try    asteroid-taxonomy lookup 433               what the committed model says of Eros (network)
-       asteroid-taxonomy classify my_spectrum.txt  a spectrum of your own
-       (. .venv/bin/activate, or python -m asteroid_taxonomy, where there is no such command)""")
+The pipeline ran in {time.monotonic() - started:.0f} s; what it said is in {LOG}.
+Of the SIMULATED survey the model gives {scores['accuracy']:.0%} of {scores['asteroids']} \
+held-out asteroids the right complex.
+Open  {DEMO}/reports/index.html     the page: look an asteroid up, play with its spectrum
+      {DEMO}/reports/model_card.md  what the model is for, and what it cannot do
+Read  docs/walkthrough.md        each step, why it is there, and what it gives on real data
+      dvc.yaml, then stages/     the pipeline, a script per stage, each top to bottom
+Try   . .venv/bin/activate
+      asteroid-taxonomy lookup 433       what the committed model says of Eros (asks the archive)
+      asteroid-taxonomy classify FILE    a spectrum of your own""")
 
 
 def prepare() -> None:

@@ -35,7 +35,7 @@ from asteroid_taxonomy.asteroids import (
 from asteroid_taxonomy.catalogue import catalogue_path, proper_names, read_catalogue
 from asteroid_taxonomy.commands.archive_query import Spectrum, spectra_of
 from asteroid_taxonomy.commands.spectrum_plot import BAD, bars, over_the_complexes, write_picture
-from asteroid_taxonomy.console import PipelineError
+from asteroid_taxonomy.console import PipelineError, plain
 from asteroid_taxonomy.designations import Asked, nearest, normalised, parse
 from asteroid_taxonomy.files import read_parquet
 from asteroid_taxonomy.onnx_model.classifier import load_classifier
@@ -85,10 +85,10 @@ def main(arguments: list[str]) -> None:
     if given.output and len(answer.known) > 1:
         parser.error(f"--output draws one asteroid, but {len(answer.known)} are asked for")
     for known in answer.known:
-        print("\n".join(describe(known, answer)))
-        print("\n".join((over_the_complexes if given.plot else bars)(
-            answer.wavelengths_nm, known.spectrum, known.error, known.flag)))
-        print()
+        draw = over_the_complexes if given.plot else bars
+        for line in [*describe(known, answer), *draw(answer.wavelengths_nm, known.spectrum,
+                                                     known.error, known.flag), ""]:
+            print(plain(line))
     if given.output:
         one = answer.known[0]
         write_picture(_title(one.row), answer.wavelengths_nm, one.spectrum, one.error, one.flag,
@@ -125,7 +125,7 @@ def _in_the_catalogue(asked: Sequence[str], name: str, normalised_at_nm: int) ->
         role, value = _most_telling(key)
         row = by[role].get(value)
         if row is not None and key.name and by["name"].get(key.name) != row:
-            print(f"note: {one!r} is called {names[row]!r} here", file=sys.stderr)
+            print(plain(f"note: {one!r} is called {names[row]!r} here"), file=sys.stderr)
         return row
 
     rows = {}

@@ -9,6 +9,7 @@ named, and writes nothing.
 import argparse
 from pathlib import Path
 
+from asteroid_taxonomy.console import plain
 from asteroid_taxonomy.files import read_metadata
 from asteroid_taxonomy.raw_tables import LABELS_PATH, SOURCE_MAPPING_PATH, SPECTRA_PATH
 
@@ -22,4 +23,4 @@ def main(arguments: list[str]) -> None:
     for path in paths or [SPECTRA_PATH, SOURCE_MAPPING_PATH, LABELS_PATH]:
         print(path)
         for name, value in read_metadata(path).items():
-            print(f"  {name:8s} {value}")
+            print(plain(f"  {name:8s} {value}"))

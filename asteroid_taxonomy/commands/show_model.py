@@ -13,6 +13,7 @@ from pathlib import Path
 import onnx
 from onnx import TensorProto
 
+from asteroid_taxonomy.console import plain
 from asteroid_taxonomy.files import sha256
 from asteroid_taxonomy.files.shipped import shipped
 from asteroid_taxonomy.onnx_model.contract import metadata, read_onnx, tensors
@@ -48,5 +49,5 @@ def main(arguments: list[str]) -> None:
              **structure(model), **metadata(model)}
     width = max(map(len, lines))
     for name, value in lines.items():
-        print(textwrap.fill(value, 99, initial_indent=f"{name:{width}}  ",
+        print(textwrap.fill(plain(value), 99, initial_indent=f"{plain(name):{width}}  ",
                             subsequent_indent=" " * (width + 2), break_on_hyphens=False))

@@ -151,9 +151,11 @@ def close_the_site_caches(story: Story, work: Path) -> None:
     code, said = ann.tries(*check, cwd=work)
     expect(code == 1 and "core.site_cache_dir" in said, f"check-cache said {said}")
     for person in (ann, bob):
-        person.runs("sh", "-c", 'install -d -m 700 "$HOME/.cache/dvc-private" && dvc config '
-                    '--global core.site_cache_dir "$HOME/.cache/dvc-private"')
+        private = person.home / ".cache/dvc-private"
+        person.runs("install", "-d", "-m", "700", private)
+        dvc(person, person.home, "config", "--global", "core.site_cache_dir", private)
     ann.runs(*check, cwd=work)
+    dvc(ann, work, "status")
     databases = next((ann.home / ".cache/dvc-private").rglob("*.db"))
     for planted in (databases, databases.with_name("planted")):
         code, _ = bob.tries("sh", "-c", f"echo planted > {planted}")
