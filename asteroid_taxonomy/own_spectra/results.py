@@ -143,7 +143,7 @@ def report(
         print(f"  {counts.elsewhere:,} of {counts.spectra:,} were not 1 at "
               f"{normalised_at_nm} nm and have been normalised")
     if counts.unread:
-        print(f"{counts.unread:,} file{'s' * (counts.unread > 1)} could not be read; the column note says why",
-              file=sys.stderr)
+        files = f"{counts.unread:,} file{'s' * (counts.unread > 1)}"
+        print(f"{files} could not be read; the column note says why", file=sys.stderr)
     print(f"{f'wrote {output}: ' if output else ''}{counts.spectra:,} spectra, "
           f"{counts.with_class:,} with a class, {counts.kept:,} of them kept (not abstained)")
