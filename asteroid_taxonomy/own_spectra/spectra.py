@@ -96,8 +96,8 @@ def _side_by_side(
     first = np.zeros(1, np.int64)
     parts = [_resampled(nm, whole[name].to_numpy().astype(float), first, bands_nm, width_nm)
              for name in columns.values]
-    yield Batch(pa.table({"name": columns.values}),
-                *(np.concatenate(part) for part in zip(*parts, strict=True)), columns.remark)
+    bands, touched, remarks = (np.concatenate(part) for part in zip(*parts, strict=True))
+    yield Batch(pa.table({"name": columns.values}), bands, touched, remarks, columns.remark)
 
 
 def _long(
