@@ -79,7 +79,8 @@ def main() -> None:
     columns = reflectance_columns(wavelengths_nm)
     survey = matrix(read_asteroids(wavelengths_nm, columns), columns)
     complete = survey[~np.isnan(survey).any(axis=1)][:BATCH]
-    contenders = {"onnx": session(ONNX_PATH), "scikit_learn": load_model(model_path(MAIN)).predict_proba}
+    contenders = {"onnx": session(ONNX_PATH),
+                  "scikit_learn": load_model(model_path(MAIN)).predict_proba}
     networks, adds = shape(ONNX_PATH)
     counts = {"onnx": networks, "scikit_learn": networks}
     if len(sys.argv) > 1:

@@ -1,4 +1,4 @@
-"""The borders of the rooms are the borders of the cache: who imports whom, what makes what stale."""
+"""The rooms' borders are those of the cache: who imports whom, what makes what stale."""
 
 import ast
 import importlib
