@@ -13,7 +13,6 @@ from tests.project_fixtures import TOP
 from tests.running import environment
 
 SEARCH = [sys.executable, "-m", "asteroid_taxonomy", "search", "--scheduler"]
-from tests.project_fixtures import TOP
 
 
 @pytest.fixture
@@ -49,7 +48,7 @@ def test_outer_folds_share_no_row_with_the_rows_the_choice_was_made_on():
 def test_a_scheduler_that_does_not_answer_is_named(small_search):
     done = subprocess.run([sys.executable, "-m", "asteroid_taxonomy", "search", "--scheduler",
                            "tcp://127.0.0.1:9"], capture_output=True, text=True, cwd=small_search,
-                          env=environment())
+                          env=environment(PYTHONPATH=str(TOP)))
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "no Dask scheduler answers at tcp://127.0.0.1:9" in done.stderr
 
@@ -61,7 +60,7 @@ def test_a_search_on_a_cluster_survives_a_lost_worker(small_search, dask_cluster
     with subprocess.Popen([sys.executable, "-m", "asteroid_taxonomy", "search",
                            "--scheduler", address], stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True, cwd=small_search,
-                          env=environment()) as child:
+                          env=environment(PYTHONPATH=str(TOP))) as child:
         try:
             for line in child.stderr:  # killed once the first outer fold is done
                 if "1 of 4 rounds" in line:
