@@ -60,7 +60,7 @@ def test_a_demo_that_fails_shows_the_end_of_what_dvc_said(demo, tmp_path):
 
 
 @pytest.mark.parametrize(("old", "new", "first"), [
-    ("max_iter: 75", "max_iter: 20", "train"),
+    ("alpha: 0.5\n", "alpha: 0.6\n", "train"),
     ("Ch]", "Ch, Xx]", "crossmatch"),
     ("max_difference: ", "max_difference: 1", "verify"),
 ])

@@ -158,9 +158,9 @@ def test_mean_spectra_are_near_the_measured_ones(shape, reflectance, snr, label_
 
 
 def test_class_probabilities_add_up_to_one_and_mostly_favour_the_label(labels):
-    columns = PARAMS["fetch_labels"]["probability_columns"]
-    table = np.column_stack([labels[c].to_numpy() for c in columns])
-    likeliest = [columns[i].removeprefix("class_") for i in table.argmax(axis=1)]
+    columns = list(PARAMS["fetch_labels"]["columns"]["probabilities"])
+    table = np.column_stack([labels[f"probability_{c}"].to_numpy() for c in columns])
+    likeliest = [columns[i] for i in table.argmax(axis=1)]
     letters = [label[0] for label in labels["class"].to_pylist()]
     assert table.min() >= 0
     assert abs(table.sum(axis=1) - 1).max() < 0.01
@@ -174,9 +174,10 @@ def test_another_wavelength_grid_is_refused():
         simulated_survey.spectra(GRID[1:])
 
 
-def test_missing_statistics_are_named_with_the_way_to_restore_them(tmp_path):
+def test_missing_statistics_are_named_with_the_way_to_restore_them(tmp_path, monkeypatch):
     simulated_survey.population.cache_clear()
-    with chdir(tmp_path), pytest.raises(PipelineError, match=r"git checkout -- data/simulated"):
+    monkeypatch.setattr(simulated_survey, "STATISTICS_PATH", tmp_path / "absent.json")
+    with pytest.raises(PipelineError, match=r"missing or damaged; restore it with `git checkout"):
         simulated_survey.labels()
 
 

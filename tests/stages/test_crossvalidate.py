@@ -1,10 +1,11 @@
 import json
-import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pandas as pd
+import psutil
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -13,6 +14,7 @@ from asteroid_taxonomy.evaluation.out_of_fold import OUT_OF_FOLD_PATH
 from asteroid_taxonomy.evaluation.plot_data import PLOTS
 from stages import crossvalidate
 from tests.project_fixtures import TOP, simulated_params
+from tests.running import environment
 
 OUTS = (crossvalidate.METRICS_PATH, OUT_OF_FOLD_PATH, PLOTS)
 
@@ -23,23 +25,42 @@ def outs():
     return {file: file.read_bytes() for file in files}
 
 
+def busy(process):
+    """Whether a Dask worker is in the middle of its fits: to start takes half a second of CPU."""
+    return sum(psutil.Process(process.pid).cpu_times()[:2]) > 3
+
+
 def metrics():
     return json.loads(crossvalidate.METRICS_PATH.read_text())
 
 
 @pytest.mark.slow
-def test_the_same_bytes_come_from_one_core_and_from_all(simulated_project):
+@pytest.mark.loopback
+def test_the_same_bytes_come_from_one_core_from_two_and_from_a_cluster_that_loses_a_worker(
+        simulated_project, dask_cluster):
     params = simulated_params()
     params["crossvalidate"]["folds"] = 2
     (simulated_project / "params.yaml").write_text(yaml.safe_dump(params))
+    address, workers = dask_cluster
+
+    def start(*arguments, cores="2"):
+        # in a process of its own: pytest may have loaded NumPy before the package pins kernels
+        return subprocess.Popen(
+            [sys.executable, "-m", "stages.crossvalidate", *arguments], text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            env=environment(PYTHONPATH=str(TOP), LOKY_MAX_CPU_COUNT=cores))
+
     found = []
-    for cores in ("1", "2"):
-        # in processes of their own: pytest may have loaded NumPy before the package pins kernels
-        subprocess.run([sys.executable, "-m", "stages.crossvalidate"], check=True,
-                       capture_output=True, env={**os.environ, "PYTHONPATH": str(TOP),
-                                                 "LOKY_MAX_CPU_COUNT": cores})
+    for arguments, cores in (((), "1"), ((), "2"), (("--scheduler", address), "2")):
+        running = start(*arguments, cores=cores)
+        if arguments:
+            while running.poll() is None and not busy(workers[0]):
+                time.sleep(0.05)
+            workers[0].kill()
+        said, _ = running.communicate(timeout=120)
+        assert running.returncode == 0, said
         found.append(outs())
-    assert found[0] == found[1]
+    assert found[0] == found[1] == found[2]
 
 
 def test_every_labelled_asteroid_is_judged_out_of_fold(catalogued):
