@@ -8,18 +8,17 @@ needs the data is written by benchmarks/walkthrough.py.
 """
 
 import json
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from asteroid_taxonomy import catalogue
-from asteroid_taxonomy.console import PipelineError, run
-from asteroid_taxonomy.files import atomic, read_json
-
-PAGES = [Path("README.md"), *sorted(Path("docs").glob("*.md"))]
+from asteroid_taxonomy.console import run
+from asteroid_taxonomy.files import read_json
+from benchmarks.pages import rewrite
 
 
 def measured(name: str) -> Any:
@@ -27,62 +26,85 @@ def measured(name: str) -> Any:
     return json.loads(Path(f"benchmarks/results/{name}.json").read_text(encoding="utf-8"))
 
 
+@cache
+def report(name: str) -> dict[str, Any]:
+    """Metrics of the last real run, reports/<name>.json."""
+    return read_json(Path(f"reports/{name}.json"))
+
+
+def spread(key: str) -> str:
+    """A cross-validated figure and its spread over the folds."""
+    cv = report("metrics")
+    form = ".1%" if "accuracy" in key else ".3f"
+    return f"{cv[key]:{form}} ± {cv[f'{key}_std']:{form}}"
+
+
+def estimates(key: str) -> str:
+    """The weighted and the degraded estimate of an accuracy in the catalogue."""
+    cv = report("metrics")
+    return "; ".join(f"{cv[f'{key}_accuracy_{way}']:.1%} ± {cv[f'{key}_accuracy_{way}_se']:.1%}"
+                     for way in ("weighted", "degraded"))
+
+
+def two_columns(rows: list[tuple[str, str]]) -> str:
+    """A table of names and values."""
+    return "\n".join([f"| {report('crossmatch')['survey']}, `dvc repro` | |", "|---|---|",
+                      *(f"| {name} | {value} |" for name, value in rows)])
+
+
 def results() -> str:
-    """What the last real run gave, from reports/*.json."""
-    counts, held_out, cv, verify, made = (
-        read_json(Path(f"reports/{name}.json"))
-        for name in ("crossmatch", "evaluate", "metrics", "verify", "classify"))
+    """What the last real run gave, in short."""
+    counts, held_out, cv, verify = map(report, ("crossmatch", "evaluate", "metrics", "verify"))
     complexes = [key.removeprefix("recall_") for key in held_out if key.startswith("recall_")]
+    return two_columns([
+        ("asteroids with a spectrum", f"{counts['asteroids']:,}"),
+        ("of these labelled", f"{counts['labelled']:,} (" + ", ".join(
+            f"{name} {counts[f'labelled_{name}']:,}" for name in complexes) + ")"),
+        (f"kept: confidence from {cv['abstention_threshold']} on",
+         f"{report('classify')['kept']:,}"),
+        ("right among the kept, by two estimates", estimates("kept")),
+        ("right among all, by the same two", estimates("population")),
+        (f"cross-validated on {cv['asteroids']:,} labelled: accuracy", spread("cv_accuracy")),
+        ("balanced accuracy", spread("cv_balanced_accuracy")),
+        ("log-loss", spread("cv_log_loss")),
+        (f"held out ({held_out['asteroids']:,}): accuracy", f"{held_out['accuracy']:.1%}"),
+        ("ONNX file against scikit-learn",
+         f"{verify['survey_spectra']:,} spectra, largest difference of a probability "
+         f"{verify['survey_max_difference']:.0e}, {verify['survey_label_flips']} labels flip"),
+    ])
 
-    def spread(key: str, percent: bool) -> str:
-        form = ".1%" if percent else ".3f"
-        return f"{cv[key]:{form}} ± {cv[f'{key}_std']:{form}}"
 
-    def estimate(key: str) -> str:
-        return f"{cv[key]:.1%} ± {cv[f'{key}_se']:.1%}"
+def more_results() -> str:
+    """What cross-validation measured besides."""
+    cv = report("metrics")
 
     def gains(which: str) -> str:
         keys = [f"gain_{figure}{which}" for figure in ("accuracy", "macro_f1", "log_loss")]
         return ", ".join(f"{cv[key]:+.4f} ± {cv[f'{key}_se']:.4f}" for key in keys)
 
-    rows = [
-        ("asteroids with a spectrum", f"{counts['asteroids']:,}"),
-        ("of these labelled", f"{counts['labelled']:,} (" + ", ".join(
-            f"{name} {counts[f'labelled_{name}']:,}" for name in complexes) + ")"),
-        ("asteroids that get a class", f"{cv['classified_asteroids']:,}"),
-        (f"kept: confidence from {cv['abstention_threshold']} on", f"{made['kept']:,}"),
-        ("right among the kept, by two estimates",
-         f"{estimate('kept_accuracy_weighted')}; {estimate('kept_accuracy_degraded')}"),
-        ("right among all, by the same two",
-         f"{estimate('population_accuracy_weighted')}; "
-         f"{estimate('population_accuracy_degraded')}"),
-        (f"cross-validated on {cv['asteroids']:,} labelled: accuracy",
-         spread("cv_accuracy", True)),
-        ("balanced accuracy", spread("cv_balanced_accuracy", True)),
-        ("macro-F1", spread("cv_macro_f1", False)),
-        ("log-loss", spread("cv_log_loss", False)),
-        ("expected calibration error", spread("cv_ece", False)),
-        (f"accuracy below S/N 30 ({cv['asteroids_snr_below_30']} asteroids)",
-         f"{cv['accuracy_snr_below_30']:.1%}"),
-        (f"accuracy with a flagged band ({cv['asteroids_flagged']} asteroids), and without",
-         f"{cv['accuracy_flagged']:.1%}, {cv['accuracy_not_flagged']:.1%}"),
+    return two_columns([
+        ("macro-F1", spread("cv_macro_f1")),
+        ("expected calibration error", spread("cv_ece")),
+        ("accuracy of the more confident 60 %", f"{cv['accuracy_at_60_coverage']:.1%}"),
+        *((f"accuracy {title} ({cv[f'asteroids_{key}']:,} asteroids)",
+           f"{cv[f'accuracy_{key}']:.1%}") for key, title in (
+               ("snr_below_30", "below S/N 30"), ("flagged", "with a flagged band"),
+               ("not_flagged", "without one"), ("incomplete", "where an unused band is missing"))),
+        ("the model for visible spectra, nine bands: accuracy",
+         f"{cv['visible_cv_accuracy']:.1%}"),
         ("gain over the published recipe with its own seed: accuracy, macro-F1, log-loss (fall)",
          gains("_one_seed")),
         ("the same over the mean of its seeds", gains("")),
-        (f"held out ({held_out['asteroids']:,}): accuracy", f"{held_out['accuracy']:.1%}"),
-        ("accuracy of the model for visible spectra (nine bands)",
-         f"{cv['visible_cv_accuracy']:.1%}"),
-        ("ONNX file against scikit-learn",
-         f"{verify['survey_spectra']:,} spectra, largest difference of a probability "
-         f"{verify['survey_max_difference']:.0e}, {verify['survey_label_flips']} labels flip"),
-    ]
-    head = f"| {counts['survey']}, `dvc repro` | |\n|---|---|\n"
-    return head + "\n".join(f"| {name} | {value} |" for name, value in rows)
+        *((f"{title}: accuracy, log-loss",
+           f"{cv[f'{key}_cv_accuracy']:.1%}, {cv[f'{key}_cv_log_loss']:.3f}") for key, title in (
+               ("published_recipe", "the published recipe"), ("lda", "linear discriminant"),
+               ("majority", "always the largest complex"))),
+    ])
 
 
 def kept() -> str:
     """What the catalogue keeps, by complex, and how often that is right."""
-    cv, made = (read_json(Path(f"reports/{name}.json")) for name in ("metrics", "classify"))
+    cv, made = report("metrics"), report("classify")
     names = [key.removeprefix("cv_recall_") for key in cv if key.startswith("cv_recall_")]
 
     def row(title: str, kept_: int, of_all: int, key: str) -> str:
@@ -230,40 +252,11 @@ def recipes() -> str:
 
 
 BLOCKS: dict[str, Callable[[], str]] = {
-    "results": results, "kept": kept, "by-snr": by_snr, "classes": classes, "columns": columns,
+    "results": results, "more-results": more_results, "kept": kept, "by-snr": by_snr,
+    "classes": classes, "columns": columns,
     "models": models, "time": time, "cost": cost, "runtimes": runtimes, "team": team,
     "experiments": experiments, "recipes": recipes,
 }
-
-
-def fresh(pages: Mapping[Path, str], blocks: Mapping[str, Callable[[], str]]) -> dict[Path, str]:
-    """The texts of `pages` with each block made anew, between `<!-- name: how -->` and its end."""
-    pages = dict(pages)
-    for name, make in blocks.items():
-        pattern = re.compile(f"(<!-- {name}: [^>]*-->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        if not any(map(pattern.search, pages.values())):
-            raise PipelineError(f"one of {', '.join(map(str, pages))} should have the lines "
-                                f"<!-- {name}: ... --> and <!-- /{name} -->; put them back")
-        block = make()
-        pages = {page: pattern.sub(lambda m, block=block: f"{m[1]}{block}\n{m[2]}", text)
-                 for page, text in pages.items()}
-    return pages
-
-
-def texts() -> dict[Path, str]:
-    """The pages as they are."""
-    return {page: page.read_text(encoding="utf-8") for page in PAGES}
-
-
-def rewrite(blocks: Mapping[str, Callable[[], str]]) -> None:
-    """Replace what stands between the markers of these blocks."""
-    before = texts()
-    changed = {page: text for page, text in fresh(before, blocks).items() if text != before[page]}
-    for page, text in changed.items():
-        with atomic(page) as part:
-            part.write_text(text, encoding="utf-8", newline="\n")
-    names = ", ".join(map(str, changed))
-    print(f"wrote {names or 'nothing: the pages have these figures already'}")
 
 
 if __name__ == "__main__":

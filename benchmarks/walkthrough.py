@@ -29,7 +29,7 @@ from asteroid_taxonomy.files import read_json, read_metadata
 from asteroid_taxonomy.learning.model_file import load_model, model_path
 from asteroid_taxonomy.params import PARAMS, load_params, merged, read_yaml
 from asteroid_taxonomy.raw_tables import LABELS_PATH, SOURCE_MAPPING_PATH, SPECTRA_PATH
-from benchmarks.readme import rewrite
+from benchmarks.pages import rewrite
 
 NUMBER = 4  # Vesta: bright, held out, and not easy
 COMPLEXES = Path("experiments/mahlke_complexes.yaml")
@@ -298,7 +298,7 @@ def lookup(*asked: str, until: str = "nm    reflectance") -> str:
 
 
 BLOCKS: dict[str, Callable[[], str]] = {
-    "lookup": lambda: lookup("433"),
+    "lookup": lambda: lookup("433", until="  S/N"),
     "queries": queries, "sixteen-rows": sixteen_rows, "two-more-rows": two_more_rows,
     "one-row": one_row, "left-out": left_out, "classes-to-complexes": classes_to_complexes,
     "parts": parts, "without-strata": without_strata, "scaled": scaled,

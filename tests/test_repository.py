@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import readme
+from benchmarks import pages, readme
 
 CODE = [*Path("asteroid_taxonomy").rglob("*.py"), *Path("stages").glob("*.py")]
 
@@ -75,8 +75,8 @@ def test_every_action_of_a_workflow_is_pinned_to_a_commit():
 
 
 def test_the_figures_in_the_pages_are_those_of_the_committed_runs():
-    pages = readme.texts()
-    assert readme.fresh(pages, readme.BLOCKS) == pages
+    texts = pages.texts()
+    assert pages.fresh(texts, readme.BLOCKS) == texts
 
 
 def test_no_stage_can_write_a_pickle():
