@@ -13,12 +13,11 @@ def measured(name: str) -> Any:
 def time() -> str:
     """How long the pipeline takes, in a sentence, from benchmarks/results/pipeline.json."""
     took = measured("pipeline")
-    return "On two cores, with an archive on the same machine, " + ", ".join(
-        f"{title} takes {took[f'{key}_wall_s']:.0f} s" for key, title in (
-            ("whole_cold", "`dvc repro`"), ("cold", "`dvc repro verify`, without "
-             "cross-validation,"), ("rerun", "the same after a changed hyperparameter"),
-            ("make_demo", "`make demo`, once installed,"), ("make_test", "`make test`"))
-        if f"{key}_wall_s" in took) + "."
+    return "On two cores, with an archive on the same machine: " + ", ".join(
+        f"{title} {took[f'{key}_wall_s']:.0f} s" for key, title in (
+            ("whole_cold", "`dvc repro`"), ("cold", "`dvc repro verify` (no cross-validation)"),
+            ("rerun", "after a changed hyperparameter"), ("make_demo", "`make demo`"),
+            ("make_test", "`make test`")) if f"{key}_wall_s" in took) + "."
 
 
 def cost() -> str:
