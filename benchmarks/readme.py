@@ -146,6 +146,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "classes": classes, "columns": columns,
     "models": costs.models, "time": costs.time, "cost": costs.cost, "runtimes": costs.runtimes,
     "team": costs.team, "experiments": costs.experiments, "recipes": costs.recipes,
+    "whole-recipes": costs.whole_recipes,
 }
 
 

@@ -111,4 +111,19 @@ def recipes() -> str:
         "|---|---|---|---|---|---|",
         *(f"| `{name}` | {f['asteroids']} | {f['accuracy']:.1%} | {f['balanced_accuracy']:.1%} "
           f"| {f['macro_f1']:.3f} | {f['log_loss']:.3f} |"
-          for name, f in measured("recipes").items())])
+          for name, f in measured("recipes")["held_out"].items())])
+
+
+def whole_recipes() -> str:
+    """What the catalogue keeps by recipe, from benchmarks/results/recipes.json."""
+    def both(figures: dict[str, float], key: str) -> str:
+        return " to ".join(f"{p:.0%}" for p in sorted(
+            figures[f"{key}_accuracy_{way}"] for way in ("weighted", "degraded")))
+
+    return "\n".join([
+        "| complexes | cross-validated accuracy | balanced accuracy | log-loss | right among all "
+        "| threshold | kept | right among these |", "|---|---|---|---|---|---|---|---|",
+        *(f"| `{name}` | {f['cv_accuracy']:.1%} | {f['cv_balanced_accuracy']:.1%} "
+          f"| {f['cv_log_loss']:.3f} | {both(f, 'population')} | {f['abstention_threshold']:.2f} "
+          f"| {f['kept_asteroids']:,} | {both(f, 'kept')} |"
+          for name, f in measured("recipes")["cross_validated"].items())])

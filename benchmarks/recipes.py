@@ -1,4 +1,4 @@
-"""Run recipes of experiments/ up to evaluate, and keep their held-out figures.
+"""Run recipes of experiments/ up to evaluate, one of them to the end, and keep their figures.
 
     python -m benchmarks.recipes
 
@@ -11,27 +11,47 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from asteroid_taxonomy.console import PipelineError, run
 from asteroid_taxonomy.files import read_json
 
 RECIPES = ("stronger_penalty", "complexes_alone", "no_copies", "mahlke_complexes", "published")
-EVALUATE = "reports/evaluate.json"
+WHOLE = "mahlke_complexes"  # the one that is cross-validated too
+EVALUATE, METRICS = "reports/evaluate.json", "reports/metrics.json"
 FIGURES = ("asteroids", "accuracy", "balanced_accuracy", "macro_f1", "log_loss")
+CROSS_VALIDATED = (
+    "asteroids", "cv_accuracy", "cv_balanced_accuracy", "cv_log_loss", "abstention_threshold",
+    "kept_asteroids", *(f"{what}_accuracy_{way}" for what in ("kept", "population")
+                        for way in ("weighted", "degraded")))
 RESULT = Path("benchmarks/results/recipes.json")
 
 
 def main() -> None:
     """Run them one by one; params.yaml as it is comes first."""
-    found = {"params.yaml": read_json(Path(EVALUATE))}
+    result = {"params.yaml": only(FIGURES, read_json(Path(EVALUATE)))}
     for name in RECIPES:
+        targets = [] if name == WHOLE else ["evaluate"]
         if subprocess.run([sys.executable, "-m", "asteroid_taxonomy", "recipe",
-                           f"experiments/{name}.yaml", "evaluate"]).returncode:
+                           f"experiments/{name}.yaml", *targets]).returncode:
             raise PipelineError(f"the recipe {name} failed; its last lines above say why")
-        found[name] = json.loads(git("show", f"{reference(name)}:{EVALUATE}"))
-    result = {name: {key: metrics[key] for key in FIGURES} for name, metrics in found.items()}
-    RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        result[name] = only(FIGURES, of_experiment(name, EVALUATE))
+    whole = {"params.yaml": only(CROSS_VALIDATED, read_json(Path(METRICS))),
+             WHOLE: only(CROSS_VALIDATED, of_experiment(WHOLE, METRICS))}
+    RESULT.write_text(json.dumps({"held_out": result, "cross_validated": whole}, indent=2) + "\n",
+                      encoding="utf-8")
     print(f"wrote {RESULT}: {', '.join(result)}")
+
+
+def only(keys: tuple[str, ...], metrics: dict[str, Any]) -> dict[str, Any]:
+    """These metrics alone."""
+    return {key: metrics[key] for key in keys}
+
+
+def of_experiment(name: str, path: str) -> dict[str, Any]:
+    """A metrics file of the current commit's experiment of this name."""
+    metrics: dict[str, Any] = json.loads(git("show", f"{reference(name)}:{path}"))
+    return metrics
 
 
 def reference(experiment: str) -> str:
