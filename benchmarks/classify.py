@@ -1,9 +1,9 @@
-"""Measure `asteroid_taxonomy.commands.classify` on 10 million spectra: memory, rate, and the rate of reading.
+"""Measure `asteroid-taxonomy classify` on 10 million spectra: memory, rate, and that of reading.
 
     python -m benchmarks.classify [spectra]
 
 Draws spectra from data/asteroids.parquet into a Parquet file in a temporary folder (650 MB), reads
-it in the batches that classify_file reads, and does nothing else, then classifies it; each in a
+it in the batches that classify reads, and does nothing else, then classifies it; each in a
 process of its own, RUNS times in turn. Prints, and writes to benchmarks/results/classify.json, the
 medians of the rates in spectra/s and of the peak memory in MB.
 """
@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from asteroid_taxonomy.own_spectra.tables import open_table
+from asteroid_taxonomy.own_spectra.kinds import open_table
 
 RUNS = 3
 SPECTRA = 10_000_000
@@ -67,7 +67,8 @@ def main() -> None:
         for _ in range(RUNS):
             rounds.append((
                 measure("-m", "benchmarks.classify", "--read", str(path)),
-                measure("-m", "asteroid_taxonomy.commands.classify", str(path), "-o", f"{folder}/out.parquet")))
+                measure("-m", "asteroid_taxonomy", "classify", str(path), "-o",
+                        f"{folder}/out.parquet")))
             print([[round(x, 1) for x in pair] for pair in rounds[-1]], flush=True)
     result: dict[str, float] = {"spectra": spectra, "rounds": RUNS}
     for i, name in enumerate(("read_only", "classify")):

@@ -6,9 +6,9 @@ Both ask the mirror that GAIA_TAP_URL names, in turn, RUNS times. Of the script 
 as it stands, up to the line that asks for the labels. Shown are medians: wall time; the time spent
 waiting for the server (wall minus CPU: neither client does anything else meanwhile); the client's
 CPU time; how much of it is Python's start and the imports (half a second of astroquery in ours);
-the rest, which is the work; rows per second of work; peak memory. fetch_spectra asks for 8 columns
-where the script asks for 3, counts, checks and writes them. All of it is written to
-benchmarks/results/fetch.json.
+the rest, which is the work; rows per second of work; peak memory. The script asks for 3 columns in
+one request to /sync; fetch_spectra counts and lists over /sync, asks for 8 columns in one job over
+/async, checks and writes them. All of it is written to benchmarks/results/fetch.json.
 """
 
 import json

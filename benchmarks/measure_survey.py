@@ -43,6 +43,7 @@ from asteroid_taxonomy.raw_tables import (
     SOURCE_MAPPING_PATH,
     SPECTRA,
     SPECTRA_PATH,
+    probability_role,
     with_probabilities,
 )
 from asteroid_taxonomy.simulated.survey import STATISTICS_PATH
@@ -65,7 +66,7 @@ def measure(
     """All statistics of the file, from raw tables sorted as they are stored."""
     wavelengths_nm = params["bands"]["wavelengths_nm"]
     taxonomy = params["taxonomy"]
-    columns = list(params["fetch_labels"]["columns"]["probabilities"].values())
+    letters = list(params["fetch_labels"]["columns"]["probabilities"])
     reflectance, error, flag = (
         spectra.column(role).to_numpy().reshape(-1, len(wavelengths_nm))
         for role in ("reflectance", "error", "flag")
@@ -87,7 +88,8 @@ def measure(
     members = Counter(seen[labelled].tolist())
     means, factor_of, factors = shapes(
         reflectance[labelled].astype(np.float64), error[labelled].astype(np.float64),
-        snr[labelled], shape[labelled], taxonomy, wavelengths_nm.index(params["bands"]["normalised_at_nm"]))
+        snr[labelled], shape[labelled], taxonomy,
+        wavelengths_nm.index(params["bands"]["normalised_at_nm"]))
     residual = np.full(reflectance.shape, np.nan)
     residual[labelled] = reflectance[labelled] - np.array([means[s] for s in shape[labelled]])
 
@@ -106,7 +108,7 @@ def measure(
                    for name in sorted(means)},
         "factors": factors,
         "probabilities": probabilities(
-            labels, np.array([shape_of[label] for label in raw]), columns),
+            labels, np.array([shape_of[label] for label in raw]), letters),
         "ln_snr_quantiles": {"labelled": np.quantile(np.log(snr[labelled]), QUANTILES),
                              "unlabelled": np.quantile(np.log(snr[~labelled]), QUANTILES)},
         "num_of_spectra_quantiles": np.quantile(spectra_per_asteroid, QUANTILES),
@@ -153,13 +155,14 @@ def shapes(
 
 
 def probabilities(
-    labels: pa.Table, shape: npt.NDArray[np.str_], columns: Sequence[str]
+    labels: pa.Table, shape: npt.NDArray[np.str_], letters: Sequence[str]
 ) -> dict[str, Any]:
     """Per class: quantiles of its own letter's probability, and the means of the others'."""
-    table = np.column_stack([labels.column(c).to_numpy() for c in columns]).astype(np.float64)
-    out: dict[str, Any] = {"columns": list(columns)}
+    table = np.column_stack([labels.column(probability_role(letter)).to_numpy()
+                             for letter in letters]).astype(np.float64)
+    out: dict[str, Any] = {"columns": [f"class_{letter}" for letter in letters]}
     for name in sorted(set(shape.tolist())):
-        own = columns.index(f"class_{name[0]}")  # Ch has no column but C's
+        own = letters.index(name[0])  # Ch has no column but C's
         others = table[shape == name].mean(axis=0)
         others[own] = 0.0
         out[name] = {"own": np.quantile(table[shape == name, own], QUANTILES[::10]),
@@ -212,7 +215,7 @@ def _survey(table: pa.Table) -> str:
     survey: str = table.schema.metadata[b"survey"].decode()
     if survey == SIMULATED:
         raise PipelineError("statistics must be measured on the real tables, but data/raw holds "
-                            "simulated ones; set survey: gaia_dr3 in params.yaml and run "
+                            "simulated ones; set source: archives in params.yaml and run "
                             "`dvc repro crossmatch` first")
     return survey
 

@@ -22,8 +22,8 @@ from threadpoolctl import threadpool_limits
 from asteroid_taxonomy.asteroids import matrix, read_asteroids, reflectance_columns
 from asteroid_taxonomy.console import run
 from asteroid_taxonomy.files import write_json
-from asteroid_taxonomy.learning.model_file import load_model
-from asteroid_taxonomy.onnx_model.description import ONNX_PATH
+from asteroid_taxonomy.learning.model_file import load_model, model_path
+from asteroid_taxonomy.onnx_model.description import MAIN, ONNX_PATH
 from asteroid_taxonomy.params import load_params
 
 RESULTS_PATH = Path("benchmarks/results/onnx.json")
@@ -75,11 +75,12 @@ def whole_survey(spectra: np.ndarray) -> None:
 
 
 def main() -> None:
-    wavelengths_nm = load_params(("bands",))["bands"]["wavelengths_nm"]
+    wavelengths_nm = load_params(("bands.wavelengths_nm",))["bands"]["wavelengths_nm"]
     columns = reflectance_columns(wavelengths_nm)
     survey = matrix(read_asteroids(wavelengths_nm, columns), columns)
     complete = survey[~np.isnan(survey).any(axis=1)][:BATCH]
-    contenders = {"onnx": session(ONNX_PATH), "scikit_learn": load_model().predict_proba}
+    contenders = {"onnx": session(ONNX_PATH),
+                  "scikit_learn": load_model(model_path(MAIN)).predict_proba}
     networks, adds = shape(ONNX_PATH)
     counts = {"onnx": networks, "scikit_learn": networks}
     if len(sys.argv) > 1:

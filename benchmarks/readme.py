@@ -91,7 +91,8 @@ def kept() -> str:
         return f"| {title} | {of_all:,} | {kept_:,} | {found[0]} | {found[1]} |"
 
     return "\n".join([
-        "| complex | asteroids | kept | right, weighted | right, degraded |", "|---|---|---|---|---|",
+        "| complex | asteroids | kept | right, weighted | right, degraded |",
+        "|---|---|---|---|---|",
         *(row(name, made[f"complex_{name}_kept"], made[f"complex_{name}"], f"kept_{name}_accuracy")
           for name in names),
         row("all", made["kept"], made["classified"], "kept_accuracy")])
@@ -261,7 +262,8 @@ def rewrite(blocks: Mapping[str, Callable[[], str]]) -> None:
     for page, text in changed.items():
         with atomic(page) as part:
             part.write_text(text, encoding="utf-8", newline="\n")
-    print(f"wrote {', '.join(map(str, changed)) or 'nothing: the pages have these figures already'}")
+    names = ", ".join(map(str, changed))
+    print(f"wrote {names or 'nothing: the pages have these figures already'}")
 
 
 if __name__ == "__main__":

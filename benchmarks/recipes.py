@@ -2,7 +2,7 @@
 
     python -m benchmarks.recipes
 
-Runs each as the DVC experiment that `asteroid-taxonomy recipe` makes (seconds each, from a finished
+Runs each as the DVC experiment that `asteroid-taxonomy recipe` makes (seconds each, from a done
 run), which takes the place of an earlier one of its name. Writes benchmarks/results/recipes.json;
 then run `python -m benchmarks.readme`.
 """

@@ -103,7 +103,7 @@ def main() -> None:
         "metadata": dict(sorted(classifier.metadata.items())), "heights": heights,
         "params": yaml.safe_dump(params, sort_keys=False, default_flow_style=None, width=90),
         "failures": failures.astype({"number": object}).replace({np.nan: ""}).to_dict("records"),
-        "example": f"433 or {index['chips'][0][0]}" if index["chips"] else "a number or a name",
+        "example": index["chips"][0][0] if index["chips"] else "",
         "median_snr": float(catalogue["snr"].median()),
         "median_snr_labelled": float(judged["snr"].median()),
     }

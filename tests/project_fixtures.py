@@ -3,9 +3,12 @@
 import importlib
 import json
 import os
+import re
 import shutil
+import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,7 +21,7 @@ from asteroid_taxonomy.asteroids import ASTEROIDS_PATH, matrix, reflectance_colu
 from asteroid_taxonomy.files import read_metadata, write_parquet
 from asteroid_taxonomy.params import merged
 from stages import classify, crossmatch
-from tests.running import call
+from tests.running import call, environment
 
 TOP = Path(__file__).parent.parent
 DVC_STAGES = yaml.safe_load((TOP / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
@@ -191,3 +194,30 @@ def demo(tmp_path_factory):
 
     folder = once(tmp_path_factory, "demonstrated", make)
     return folder, (folder / "demo/said").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def dask_cluster(tmp_path):
+    """Address of a Dask scheduler on loopback with two worker processes, and those processes."""
+    pytest.importorskip("distributed")
+    started = []
+
+    def start(what, *arguments):
+        log = tmp_path / f"{what}-{len(started)}.log"
+        with log.open("w") as file:
+            started.append(subprocess.Popen(
+                [sys.executable, "-m", f"distributed.cli.dask_{what}", *arguments], stdout=file,
+                stderr=subprocess.STDOUT, cwd=tmp_path, env=environment(PYTHONPATH=str(TOP))))
+        return log
+
+    log = start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+    deadline = time.monotonic() + 60
+    while not (said := re.search(r"tcp://127\.0\.0\.1:\d+", log.read_text())):
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.2)
+    for _ in range(2):
+        start("worker", said[0], "--nthreads", "1", "--no-nanny", "--no-dashboard")
+    yield said[0], started[1:]
+    for process in started:
+        process.kill()
+        process.wait()

@@ -1,4 +1,4 @@
-"""The borders of the rooms are the borders of the cache: who imports whom, what makes what stale."""
+"""The rooms' borders are those of the cache: who imports whom, what makes what stale."""
 
 import ast
 import importlib
@@ -161,7 +161,7 @@ def test_a_comment_makes_stale_what_uses_the_room_and_nothing_else(clone, edited
     text = path.read_text(encoding="utf-8")
     path.write_text(f"{text}\n# a comment\n", encoding="utf-8")
     try:
-        code, said = call(clone, "dvc", "status", "--json", "--quiet")
+        code, said = call(clone, "dvc", "status", "--json")
     finally:
         path.write_text(text, encoding="utf-8")
     assert code == 0, said
@@ -192,7 +192,7 @@ def test_a_param_makes_stale_the_stages_that_read_it(clone, old, new, first):
     path.write_text(re.sub(old, new, text, count=1, flags=re.DOTALL), encoding="utf-8")
     try:
         assert path.read_text(encoding="utf-8") != text
-        code, said = call(clone, "dvc", "status", "--json", "--quiet")
+        code, said = call(clone, "dvc", "status", "--json")
     finally:
         path.write_text(text, encoding="utf-8")
     changed = json.loads(said[said.index("{"):])

@@ -45,13 +45,14 @@ def start_dvc(folder, *arguments):
 
 
 def cached_outputs(folder):
-    """Path and MD5 of the outputs that live in DVC's cache."""
+    """Path and MD5 of the files among the outputs that live in DVC's cache."""
     stages = yaml.safe_load((folder / "dvc.lock").read_text())["stages"]
     declared = yaml.safe_load((folder / "dvc.yaml").read_text())["stages"]
-    in_cache = {out for stage in declared.values() for out in stage.get("outs", [])
-                if isinstance(out, str)}
+    in_git = {path for stage in declared.values()
+              for out in (*stage.get("outs", []), *stage.get("metrics", []))
+              if isinstance(out, dict) for path in out}
     return {out["path"]: out["md5"] for stage in stages.values() for out in stage["outs"]
-            if out["path"] in in_cache}
+            if out["path"] not in in_git and not out["md5"].endswith(".dir")}
 
 
 def place(store, md5):
@@ -105,6 +106,7 @@ def bob(ann, tmp_path):
     shutil.copytree(ann, folder, ignore=NOT_IN_GIT)
     for path in cached_outputs(ann):
         (folder / path).unlink()
+    shutil.rmtree(folder / "data/predictions")
     return folder
 
 

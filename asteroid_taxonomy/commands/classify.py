@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from asteroid_taxonomy.console import PipelineError, Progress, plain, run
+from asteroid_taxonomy.console import PipelineError, Progress, plain
 from asteroid_taxonomy.files import atomic
 from asteroid_taxonomy.files.shipped import shipped
 from asteroid_taxonomy.onnx_model.classifier import Classifier, load_classifier
@@ -52,8 +52,7 @@ def load_classifiers(paths: Sequence[Path]) -> list[Classifier]:
     """
     here = sorted(path for path in shipped(ONNX_PATH.parent).glob("*.onnx")
                   if path.name != CLASSES_PATH.name)
-    found = [load_classifier(path)
-             for path in paths or here or [ONNX_PATH]]
+    found = [load_classifier(path) for path in paths or here or [ONNX_PATH]]
     contracts = {(*c.classes, *c.wavelengths_nm, c.normalised_at_nm, c.width_nm) for c in found}
     if len(contracts) > 1:
         raise PipelineError(f"{' and '.join(c.name for c in found)} have other classes or bands; "
@@ -81,7 +80,7 @@ def chosen(
 
 
 def notes(
-    bands: npt.NDArray[np.floating], batch: Batch, choice: npt.NDArray[np.int8],
+    reflectance: npt.NDArray[np.float32], batch: Batch, choice: npt.NDArray[np.int8],
     classifiers: Sequence[Classifier],
 ) -> pa.Array:
     """Say, per spectrum, why there is no class, or what is doubtful; null where nothing is.
@@ -93,8 +92,8 @@ def notes(
     touched = batch.touched
     rows = np.flatnonzero((choice < 0) | touched.any(axis=1) | (batch.remarks > 0))
     none = choice[rows] < 0
-    signs = np.column_stack([none, ~(bands[rows, at] > 0), touched[rows],
-                             ~np.isfinite(bands[rows][:, least.used]) & none[:, None]])
+    signs = np.column_stack([none, ~(batch.bands[rows, at] > 0), touched[rows],
+                             ~np.isfinite(reflectance[rows][:, least.used]) & none[:, None]])
     packed = np.column_stack([np.packbits(signs, axis=1), batch.remarks[rows]])
     _, first, which = np.unique(packed, axis=0, return_index=True, return_inverse=True)
     said: list[str | None] = [batch.remark]
@@ -106,6 +105,8 @@ def notes(
         remarks = [r for bit, r in enumerate(REMARKS) if batch.remarks[rows[i]] >> bit & 1]
         if unclassified and no_norm:
             parts.append(f"no reflectance above 0 at {least.normalised_at_nm} nm to normalise by")
+        elif unclassified and not any(missing):
+            parts.append("values too far from those of a reflectance")
         elif unclassified:
             parts.append(f"no reflectance at {listed(used_nm, missing)} nm")
         if any(marked):
@@ -138,6 +139,7 @@ def answers(ids: dict[str, pa.Array], batch: Batch, classifiers: Sequence[Classi
     best = probabilities.argmax(axis=1)
     confidence = probabilities[np.arange(len(best)), best]
     unknown = np.isnan(confidence)
+    choice[unknown] = -1
     threshold = np.array([c.threshold for c in classifiers], np.float32)[choice]
     return pa.table(ids | {
         **{f"probability_{name}": pa.array(column, mask=unknown)
@@ -146,7 +148,7 @@ def answers(ids: dict[str, pa.Array], batch: Batch, classifiers: Sequence[Classi
         "confidence": pa.array(confidence, mask=unknown),
         "abstained": pa.array(~(clean & (confidence >= threshold))),
         "model": pa.array([c.name for c in classifiers]).take(pa.array(choice, mask=choice < 0)),
-        "note": notes(batch.bands, batch, choice, classifiers),
+        "note": notes(reflectance, batch, choice, classifiers),
     })
 
 
@@ -230,7 +232,7 @@ def classify_files(
     report(counts, classes, classifiers[0].normalised_at_nm, output)
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: list[str]) -> None:
     """Classify asteroid spectra of your own: files, folders, one table out."""
     parser = argparse.ArgumentParser(prog="asteroid-taxonomy classify", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -243,7 +245,3 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--strict", action="store_true", help="stop at a file that cannot be read")
     given = parser.parse_args(arguments)
     classify_files(given.files, given.output, given.unit, given.model, given.strict)
-
-
-if __name__ == "__main__":
-    run(main)

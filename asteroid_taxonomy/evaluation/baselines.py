@@ -35,10 +35,9 @@ def candidates(
     """By recipe and seed. The published recipe's own seed is the first of its seeds."""
     published = read_recipe(PUBLISHED)["train"]
     published["augmentation_seed"] = train["augmentation_seed"]
-    used_nm, *others = train["used_bands_nm"].values()
+    used_nm, visible_nm = train["used_bands_nm"].values()
     out = {(SHIPPED, 0): candidate(train, wavelengths_nm, used_nm)}
-    out |= {(VISIBLE, 0): replace(candidate(train, wavelengths_nm, nm), repeats=1)
-            for nm in others}
+    out[VISIBLE, 0] = replace(candidate(train, wavelengths_nm, visible_nm), repeats=1)
     first = published["mlp"]["random_state"]
     for seed in range(first, first + published_seeds):
         published["mlp"] = {**published["mlp"], "random_state": seed}

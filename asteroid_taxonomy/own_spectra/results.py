@@ -34,10 +34,10 @@ def named(path: Path, ids: pa.Table | None, rows: int, many: bool) -> dict[str, 
     Of several files, columns of different names and types become one, `name`.
     """
     given = ids.column_names if ids is not None else []
-    if given and not many:
+    if ids is not None and given and not many:
         return dict(zip(given, ids.columns, strict=True))
     name = pa.array([path.name] * rows)
-    if given:
+    if ids is not None and given:
         texts = [pc.fill_null(pc.cast(ids[n].combine_chunks(), pa.string()), "") for n in given]
         name = pc.utf8_trim_whitespace(pc.binary_join_element_wise(*texts, " "))
     elif rows > 1:
@@ -143,7 +143,7 @@ def report(
         print(f"  {counts.elsewhere:,} of {counts.spectra:,} were not 1 at "
               f"{normalised_at_nm} nm and have been normalised")
     if counts.unread:
-        print(f"{counts.unread:,} files could not be read; the column note says why",
-              file=sys.stderr)
+        files = f"{counts.unread:,} file{'s' * (counts.unread > 1)}"
+        print(f"{files} could not be read; the column note says why", file=sys.stderr)
     print(f"{f'wrote {output}: ' if output else ''}{counts.spectra:,} spectra, "
           f"{counts.with_class:,} with a class, {counts.kept:,} of them kept (not abstained)")

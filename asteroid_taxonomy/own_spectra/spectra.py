@@ -21,6 +21,7 @@ from asteroid_taxonomy.own_spectra.tables import TableFile, readable
 from asteroid_taxonomy.own_spectra.units import NotSpectra
 
 MAX_POINTS = 100_000  # of one spectrum
+CONTRADICTION = 1.5  # two values at one wavelength that differ by this factor are neither
 LEAST_POINTS = 4  # that two passes share
 REMARKS = ("rows without a wavelength were left out",
            "values at one wavelength were averaged",
@@ -95,8 +96,8 @@ def _side_by_side(
     first = np.zeros(1, np.int64)
     parts = [_resampled(nm, whole[name].to_numpy().astype(float), first, bands_nm, width_nm)
              for name in columns.values]
-    yield Batch(pa.table({"name": columns.values}),
-                *(np.concatenate(part) for part in zip(*parts, strict=True)), columns.remark)
+    bands, touched, remarks = (np.concatenate(part) for part in zip(*parts, strict=True))
+    yield Batch(pa.table({"name": columns.values}), bands, touched, remarks, columns.remark)
 
 
 def _long(
@@ -231,4 +232,6 @@ def _averaged(
     total = np.add.reduceat(np.where(known, marked, 0.0), heads)
     count = np.add.reduceat(known.astype(float), heads)
     mean = np.where(count > 0, total / np.maximum(count, 1), reflectance[heads])
+    low, high = np.fmin.reduceat(marked, heads), np.fmax.reduceat(marked, heads)
+    mean[high > CONTRADICTION * low] = -1.0  # as surveys mark what was not measured
     return nm[heads], mean, which[heads]

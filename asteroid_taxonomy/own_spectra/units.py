@@ -1,10 +1,10 @@
 """What a column's name says it is, and the unit of its wavelengths."""
 
 import re
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 
 class NotSpectra(Exception):
@@ -88,14 +88,15 @@ def role(name: str) -> Role:
     return Role("unknown")
 
 
-def usual_unit(wavelengths: Sequence[float]) -> str | None:
+def usual_unit(wavelengths: npt.ArrayLike) -> str | None:
     """The unit in which these would be the wavelengths of a spectrum, if they leave no doubt."""
-    middle = float(np.median(wavelengths)) if len(wavelengths) else 0.0
+    values = np.asarray(wavelengths, float)
+    middle = float(np.median(values)) if len(values) else 0.0
     return next((u for u, (low, high) in USUAL.items() if low <= middle <= high), None)
 
 
 def factor_to_nm(
-    wavelengths: Sequence[float], said: set[str], unit: str | None
+    wavelengths: npt.ArrayLike, said: set[str], unit: str | None
 ) -> float:
     """Nanometres per unit of `wavelengths`: as asked for, as the file says, or as is usual.
 
@@ -107,8 +108,9 @@ def factor_to_nm(
     if unit is not None:
         return IN_NM[unit]
     known = {SPELLINGS.get(text.strip().lower(), text) for text in said if text.strip()}
-    middle = float(np.median(wavelengths)) if len(wavelengths) else float("nan")
-    if not known and (guess := usual_unit(wavelengths)):
+    values = np.asarray(wavelengths, float)
+    middle = float(np.median(values)) if len(values) else float("nan")
+    if not known and (guess := usual_unit(values)):
         return IN_NM[guess]
     if len(known) == 1 and known <= set(IN_NM):
         factor = IN_NM[known.copy().pop()]

@@ -10,6 +10,7 @@ import altair as alt
 import pandas as pd
 
 from asteroid_taxonomy.page.chart_style import (
+    DASHES,
     INK,
     OPEN,
     PALETTE,
@@ -152,16 +153,17 @@ def kept(table: pd.DataFrame, asteroids: int | None) -> dict[str, Any]:
 
     Columns kept, threshold, estimate, accuracy, low, high.
     """
-    lines = alt.Color("estimate:N", title="Estimate", sort=None, scale=alt.Scale(range=PALETTE),
-                      legend=LINES)
+    names = table["estimate"].unique().tolist()
     base = alt.Chart(table).encode(
         x=alt.X("kept:Q", title="Asteroids kept", axis=alt.Axis(format="~s", tickCount=6)),
-        color=lines)
+        color=alt.Color("estimate:N", title="Estimate", legend=LINES,
+                        scale=alt.Scale(domain=names, range=PALETTE[:len(names)])))
     chart = base.mark_area(opacity=0.2).encode(
         y=alt.Y("low:Q", axis=PERCENT, scale=alt.Scale(zero=False), title="Accuracy on these"),
         y2="high:Q")
     chart += base.mark_line().encode(
-        y="accuracy:Q", strokeDash=alt.StrokeDash("estimate:N", title="Estimate", sort=None),
+        y="accuracy:Q", strokeDash=alt.StrokeDash("estimate:N", title="Estimate", scale=alt.Scale(
+            domain=names, range=DASHES[:len(names)])),
         tooltip=["estimate", alt.Tooltip("kept", format=","), "threshold", shown("accuracy")])
     if asteroids is not None:
         chart += alt.Chart(pd.DataFrame({"kept": [asteroids]})).mark_rule(

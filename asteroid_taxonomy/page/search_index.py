@@ -40,21 +40,20 @@ def quantised(
 
 def codes(values: Sequence[str | None], names: Sequence[str]) -> npt.NDArray[np.uint16]:
     """Position of each value in `names` plus 1; 0 for None and for what is not among them."""
-    place = {name: i for i, name in enumerate(names, 1)}
+    place: dict[str | None, int] = {name: i for i, name in enumerate(names, 1)}
     return np.array([place.get(value, 0) for value in values], np.uint16)
 
 
 def chips(catalogue: pd.DataFrame, classes: Sequence[str]) -> list[tuple[str, int]]:
     """Name and row of asteroids to begin with: famous ones, or the brightest of each complex."""
     called = catalogue["name"].str.lower()
-    out = [(name, int(rows[0])) for number, name in FAMOUS.items() if len(rows := np.flatnonzero(
-        (catalogue["number"] == number) & (called == name.lower())))]
-    if out:
-        return out
-    brightest = catalogue.reset_index().sort_values("snr", ascending=False)
-    rows = [int(found.iloc[0]) for name in classes
-            if len(found := brightest.loc[brightest["complex"] == name, "index"])]
-    return [(str(catalogue["name"].iloc[row]), row) for row in rows]
+    famous = [(name, (catalogue["number"] == number) & (called == name.lower()))
+              for number, name in FAMOUS.items()]
+    if any(is_one.any() for _, is_one in famous):
+        return [(name, int(is_one.argmax())) for name, is_one in famous if is_one.any()]
+    rows = catalogue.reset_index(drop=True).groupby("complex")["snr"].idxmax()
+    return [(str(catalogue["name"].iloc[rows[name]]), int(rows[name]))
+            for name in classes if name in rows]
 
 
 def encoded(

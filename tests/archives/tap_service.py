@@ -52,6 +52,7 @@ class Service:
     units : units by column that TAP_SCHEMA gives; list_columns: whether it lists any column
     schema_error : message of an error page in place of any answer of TAP_SCHEMA
     location : (job's address) -> the Location that is sent; redirect: the status it comes with
+    cut_redirects : the body of a redirect breaks off
     zip_everything : a proxy before the service zips every body, and says so
     """
 
@@ -73,6 +74,7 @@ class Service:
         self.sync_maxrec = 10**9
         self.first_phases, self.refusals, self.schema_error = [], [], None
         self.location, self.redirect, self.zip_everything = (lambda address: address), 303, False
+        self.cut_redirects = False
 
     def __enter__(self):
         self._thread.start()
@@ -214,10 +216,12 @@ def _handler_of(service):
         def send(self, status, body, **headers):
             if service.zip_everything:
                 body, headers = gzip.compress(body), {**headers, "Content_Encoding": "gzip"}
+            cut = service.cut_redirects and 300 <= status < 400
+            self.close_connection = self.close_connection or cut
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name.replace("_", "-"), str(value))
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(len(body) + 100 * cut))
             self.end_headers()
             self.wfile.write(body)
 

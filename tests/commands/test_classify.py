@@ -84,7 +84,8 @@ def refused(path, tmp_path, unit=None):
 def test_the_catalogues_own_spectra_come_back_with_the_same_probabilities(
         catalogued, tmp_path, shape, ending, unit):
     names = [f"reflectance_{nm}" for nm in BANDS]
-    table = read_catalogue(simulated_params()["catalogue"]["name"])[0].to_pandas().set_index("source_id")
+    catalogue, _ = read_catalogue(simulated_params()["catalogue"]["name"])
+    table = catalogue.to_pandas().set_index("source_id")
     asteroids = pq.read_table("data/asteroids.parquet").to_pandas().set_index("source_id")
     table = table[table["complex"].notna() & ~table["in_training"]].head(300)
     spectra = asteroids.loc[table.index, names].to_numpy()
@@ -240,7 +241,7 @@ def test_a_folder_gives_one_table_and_a_bad_file_is_a_row_with_a_note(folder, tm
     assert table["model"].tolist()[:2] == ["asteroid_taxonomy", "asteroid_taxonomy_visible"]
     assert table["complex"].notna().tolist() == [True, True, False]
     assert table["note"][2].startswith("has no line with two numbers")
-    assert table["abstained"][2] and "1 files could not be read" in capsys.readouterr().err
+    assert table["abstained"][2] and "1 file could not be read" in capsys.readouterr().err
 
 
 def test_the_richest_model_is_passed_over_where_a_mark_lies_in_its_bands_only(tmp_path):

@@ -1,9 +1,7 @@
 import json
-import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +10,9 @@ import yaml
 
 from asteroid_taxonomy.commands import search
 from tests.project_fixtures import TOP
+from tests.running import environment
+
+SEARCH = [sys.executable, "-m", "asteroid_taxonomy", "search", "--scheduler"]
 
 
 @pytest.fixture
@@ -47,41 +48,9 @@ def test_outer_folds_share_no_row_with_the_rows_the_choice_was_made_on():
 def test_a_scheduler_that_does_not_answer_is_named(small_search):
     done = subprocess.run([sys.executable, "-m", "asteroid_taxonomy", "search", "--scheduler",
                            "tcp://127.0.0.1:9"], capture_output=True, text=True, cwd=small_search,
-                          env=environment())
+                          env=environment(PYTHONPATH=str(TOP)))
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "no Dask scheduler answers at tcp://127.0.0.1:9" in done.stderr
-
-
-def environment():
-    """That of the test, and where the package is."""
-    return {**os.environ, "PYTHONPATH": str(TOP)}
-
-
-@pytest.fixture
-def dask_cluster(small_search):
-    """Address of a Dask scheduler on loopback with two worker processes, and those processes."""
-    pytest.importorskip("distributed")
-    started = []
-
-    def start(what, *arguments):
-        log = Path(f"{what}-{len(started)}.log")
-        with log.open("w") as file:
-            started.append(subprocess.Popen(
-                [sys.executable, "-m", f"distributed.cli.dask_{what}", *arguments], stdout=file,
-                stderr=subprocess.STDOUT, cwd=small_search, env=environment()))
-        return log
-
-    log = start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
-    deadline = time.monotonic() + 60
-    while not (said := re.search(r"tcp://127\.0\.0\.1:\d+", log.read_text())):
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.2)
-    for _ in range(2):
-        start("worker", said[0], "--nthreads", "1", "--no-nanny", "--no-dashboard")
-    yield said[0], started[1:]
-    for process in started:
-        process.kill()
-        process.wait()
 
 
 @pytest.mark.slow
@@ -91,7 +60,7 @@ def test_a_search_on_a_cluster_survives_a_lost_worker(small_search, dask_cluster
     with subprocess.Popen([sys.executable, "-m", "asteroid_taxonomy", "search",
                            "--scheduler", address], stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True, cwd=small_search,
-                          env=environment()) as child:
+                          env=environment(PYTHONPATH=str(TOP))) as child:
         try:
             for line in child.stderr:  # killed once the first outer fold is done
                 if "1 of 4 rounds" in line:

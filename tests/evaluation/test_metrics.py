@@ -3,7 +3,6 @@ import pytest
 
 from asteroid_taxonomy.evaluation import accuracy_by_bin as bins
 from asteroid_taxonomy.evaluation import metrics as scores
-from asteroid_taxonomy.evaluation import temperature
 from asteroid_taxonomy.evaluation.fold_scores import headline
 
 CLASSES = ["C", "S"]
@@ -60,22 +59,6 @@ def test_a_value_on_an_edge_belongs_to_the_bin_above_and_nan_to_unknown():
     assert bins.names(edges) == ["below 20", "20 to 30", "from 30", "unknown"]
     assert bins.numbers(value, edges).tolist() == [0, 1, 2, 3]
     assert bins.shares(value, edges) == dict.fromkeys(bins.names(edges), 0.25)
-
-
-def test_the_weighted_accuracy_is_that_of_the_population():
-    judged = {"below 20": bins.Bin(100, 0.5, 0.0), "from 20": bins.Bin(400, 0.9, 0.0)}
-    accuracy, error = bins.weighted_accuracy(judged, {"below 20": 0.75, "from 20": 0.25})
-    assert accuracy == pytest.approx(0.6)
-    assert error == pytest.approx(np.hypot(0.75 * 0.05, 0.25 * 0.015))
-
-
-def test_the_temperature_of_an_overconfident_model_is_above_one():
-    drawn = np.random.default_rng(1)
-    true = drawn.dirichlet([1, 1], 4000)
-    actual = np.array(CLASSES)[(drawn.random(4000) > true[:, 0]).astype(int)]
-    too_sure = temperature.tempered(true, 0.6)
-    fitted = temperature.best_temperature(actual, too_sure, CLASSES)
-    assert fitted == pytest.approx(1 / 0.6, abs=0.1)
 
 
 def test_the_gain_is_over_the_mean_of_the_seeds_and_over_the_first_alone():

@@ -57,6 +57,9 @@ CASES = {  # name of the file: content, complexes, a part of the notes
                            "no reflectance"),
     "cr.csv": (text(rows(GRID, S_LIKE, "nm"), ",", end="\r", header=LONG[1:]), "S", ""),
     "twice.csv": (text(TWICE, ",", header=LONG), "SC", "averaged"),
+    "contradiction.csv": (text([["a", nm, r] for nm, r in zip(*finer(S_LIKE), strict=True)]
+                               + [["a", 725, 3.5]], ",", header=LONG), "S?",
+                          "not measured, at 726 nm; values at one"),
     "width.tab": (text([[r[0], .025, r[1], .02] for r in rows(GRID, S_LIKE)]), "S", ""),
     "comment.csv": (text([[*r, .01] for r in rows(GRID, S_LIKE, "nm")], ",",
                          header=("# wavelength", "reflectance", "error")), "S", ""),

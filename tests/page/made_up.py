@@ -100,7 +100,7 @@ def _write_tables(folder, grid, survey, n):
         "label_probability": np.full(n, 0.9), "complex": label,
         "complete": ~np.isnan(reflectance).any(axis=1)}
     told = {"survey": survey, "labels": LABELS, "classes": CLASSES, "citation": ["Nobody 2099"]}
-    table = _table(values, schema(grid))
+    table = as_table(values, schema(grid))
     write_parquet(table, folder / ASTEROIDS_PATH, told)
 
     classifier = load_classifier(folder / ONNX_PATH)
@@ -116,17 +116,17 @@ def _write_tables(folder, grid, survey, n):
         "class_probability": confidence, "expected_accuracy": confidence * 0.9,
         **{f"spread_{c}": np.full(n, 0.03) for c in CLASSES},
         "in_training": [c is not None and i % 5 == 0 for i, c in enumerate(label)]}
-    write_parquet(_table(values, arrow_schema(CLASSES, LABELS)),
+    write_parquet(as_table(values, arrow_schema(CLASSES, LABELS)),
                   folder / catalogue_path("made_up"), told)
 
     known = np.array([c is not None for c in label]) & ~np.isnan(probabilities[:, 0])
     values |= {"target": label, "predicted": complexes}
-    out_of_fold = _table(values, pa.schema([*FACTS, *((f"probability_{c}", pa.float64())
+    out_of_fold = as_table(values, pa.schema([*FACTS, *((f"probability_{c}", pa.float64())
                                                       for c in CLASSES)]))
     write_parquet(out_of_fold.filter(pa.array(known)), folder / OUT_OF_FOLD_PATH, told)
 
 
-def _table(values, wanted):
+def as_table(values, wanted):
     """The columns of `wanted`, null where there are no values for one; NaN is null."""
     n = len(values["source_id"])
     return pa.table([pa.array(values[f.name], f.type, from_pandas=True) if f.name in values

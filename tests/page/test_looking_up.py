@@ -71,8 +71,9 @@ def test_after_a_failed_search_no_asteroid_looks_like_the_answer(page, query, se
     assert "#" not in page.url
 
 
-def test_a_suggestion_leads_to_the_asteroid(page):
-    ask(page, "asteroid 100")
+@pytest.mark.parametrize("query", ["asteroid 100", "asterid 1000"])
+def test_a_suggestion_leads_to_the_asteroid(page, query):
+    ask(page, query)
     page.get_by_role("status").get_by_role("button").first.click()
     assert page.text_content("#who") == "(1000) asteroid 1000"
 

@@ -11,7 +11,7 @@ import pytest
 
 from asteroid_taxonomy.asteroids import schema
 from asteroid_taxonomy.page import search_index
-from tests.page.made_up import CLASSES, ODD, _table
+from tests.page.made_up import CLASSES, ODD, as_table
 
 
 def table_of(numbers, names, bands):
@@ -21,7 +21,7 @@ def table_of(numbers, names, bands):
               **{f"reflectance_{nm}": rng.random(n) for nm in grid},
               **{f"reflectance_err_{nm}": rng.random(n) for nm in grid},
               **{f"flag_{nm}": rng.integers(0, 3, n) for nm in grid}}
-    asteroids = _table(values, schema(grid))
+    asteroids = as_table(values, schema(grid))
     catalogue = pa.table({
         "number": asteroids["number"], "name": asteroids["name"], "snr": asteroids["snr"],
         **{f"probability_{c}": pa.array(rng.random(n), pa.float32()) for c in CLASSES},

@@ -1,7 +1,5 @@
 import json
-import shutil
 from contextlib import chdir
-from pathlib import Path
 
 import numpy as np
 import pyarrow.compute as pc
@@ -12,13 +10,14 @@ import yaml
 from asteroid_taxonomy.asteroids import signal_to_noise
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.raw_tables import LABELS_PATH, SIMULATED, SOURCE_MAPPING_PATH, SPECTRA_PATH
-from asteroid_taxonomy.simulated import measure as measure_survey
 from asteroid_taxonomy.simulated import survey as simulated_survey
 from asteroid_taxonomy.taxonomy import complexes, strip_feature_flags
+from benchmarks import measure_survey
 from stages import fetch_labels, fetch_source_mapping, fetch_spectra
+from tests.project_fixtures import TOP as ROOT
+from tests.project_fixtures import simulated_params
 
-ROOT = Path(__file__).parents[1]
-PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
+PARAMS = simulated_params()
 GRID = PARAMS["bands"]["wavelengths_nm"]
 STATISTICS = json.loads((ROOT / simulated_survey.STATISTICS_PATH).read_text())
 TABLES = [SPECTRA_PATH, SOURCE_MAPPING_PATH, LABELS_PATH]
@@ -26,9 +25,7 @@ TABLES = [SPECTRA_PATH, SOURCE_MAPPING_PATH, LABELS_PATH]
 
 def fetch_simulated(folder):
     """Run the three fetch stages in `folder`, as if in another process."""
-    (folder / "data").mkdir()
-    shutil.copy(ROOT / simulated_survey.STATISTICS_PATH, folder / "data")
-    (folder / "params.yaml").write_text(yaml.safe_dump(PARAMS | {"survey": "simulated"}))
+    (folder / "params.yaml").write_text(yaml.safe_dump(PARAMS))
     simulated_survey.population.cache_clear()
     with chdir(folder):
         for stage in (fetch_spectra, fetch_source_mapping, fetch_labels):
@@ -62,20 +59,20 @@ def by_band(spectra, name):
 
 @pytest.fixture(scope="module")
 def reflectance(spectra):
-    return by_band(spectra, "reflectance_spectrum")
+    return by_band(spectra, "reflectance")
 
 
 @pytest.fixture(scope="module")
 def snr(spectra, reflectance):
-    return signal_to_noise(reflectance, by_band(spectra, "reflectance_spectrum_err"))
+    return signal_to_noise(reflectance, by_band(spectra, "error"))
 
 
 @pytest.fixture(scope="module")
 def label_of_row(mapping, labels):
     """The class of each asteroid with a spectrum, "" where it has none."""
-    of_number = dict(zip(labels["Number"].to_pylist(), labels["class"].to_pylist(), strict=True))
+    of_number = dict(zip(labels["number"].to_pylist(), labels["class"].to_pylist(), strict=True))
     del of_number[None]
-    return np.array([of_number.get(n, "") for n in mapping["number_mp"].to_pylist()])
+    return np.array([of_number.get(n, "") for n in mapping["number"].to_pylist()])
 
 
 @pytest.mark.parametrize("path", TABLES, ids=lambda path: path.stem)
@@ -90,8 +87,8 @@ def test_every_file_says_that_it_is_simulated(survey, path):
 
 
 def test_every_asteroid_is_called_simulated_and_has_a_source_id_no_real_one_has(mapping):
-    assert pc.all(pc.starts_with(mapping["denomination"], "simulated ")).as_py()
-    assert pc.count_distinct(mapping["denomination"]).as_py() == mapping.num_rows
+    assert pc.all(pc.starts_with(mapping["name"], "simulated ")).as_py()
+    assert pc.count_distinct(mapping["name"]).as_py() == mapping.num_rows
     assert pc.count_distinct(mapping["source_id"]).as_py() == mapping.num_rows
     assert pc.max(mapping["source_id"]).as_py() < -(2**32)
 
@@ -115,14 +112,14 @@ def test_flagged_classes_have_spectra(label, label_of_row):
 
 
 def test_some_labels_have_no_number_and_some_no_spectrum(labels, mapping):
-    with_spectrum = pc.is_in(labels["Number"], mapping["number_mp"].combine_chunks().drop_null())
-    assert labels["Number"].null_count == round(0.0795 * labels.num_rows)
-    assert labels.num_rows - pc.sum(with_spectrum).as_py() - labels["Number"].null_count > 100
+    with_spectrum = pc.is_in(labels["number"], mapping["number"].combine_chunks().drop_null())
+    assert labels["number"].null_count == round(0.0795 * labels.num_rows)
+    assert labels.num_rows - pc.sum(with_spectrum).as_py() - labels["number"].null_count > 100
 
 
 def test_hard_cases_of_the_source_mapping_are_there(spectra, mapping):
-    own = spectra["number_mp"].to_pylist()[::len(GRID)]
-    mapped = mapping["number_mp"].to_pylist()
+    own = spectra["number"].to_pylist()[::len(GRID)]
+    mapped = mapping["number"].to_pylist()
     numbered = [n for n in mapped if n]
     assert mapped.count(0) == mapped.count(None) == simulated_survey.UNNUMBERED // 2
     assert len(numbered) - len(set(numbered)) == 1
@@ -131,7 +128,7 @@ def test_hard_cases_of_the_source_mapping_are_there(spectra, mapping):
 
 
 def test_spectra_are_normalised_and_have_errors_where_they_have_values(spectra, reflectance):
-    error = by_band(spectra, "reflectance_spectrum_err")
+    error = by_band(spectra, "error")
     assert (reflectance[:, GRID.index(550)] == 1).all()
     assert (np.isnan(error) == np.isnan(reflectance)).all()
     assert np.nanmin(error) > 0
@@ -161,9 +158,9 @@ def test_mean_spectra_are_near_the_measured_ones(shape, reflectance, snr, label_
 
 
 def test_class_probabilities_add_up_to_one_and_mostly_favour_the_label(labels):
-    columns = PARAMS["fetch_labels"]["probability_columns"]
-    table = np.column_stack([labels[c].to_numpy() for c in columns])
-    likeliest = [columns[i].removeprefix("class_") for i in table.argmax(axis=1)]
+    columns = list(PARAMS["fetch_labels"]["columns"]["probabilities"])
+    table = np.column_stack([labels[f"probability_{c}"].to_numpy() for c in columns])
+    likeliest = [columns[i] for i in table.argmax(axis=1)]
     letters = [label[0] for label in labels["class"].to_pylist()]
     assert table.min() >= 0
     assert abs(table.sum(axis=1) - 1).max() < 0.01
@@ -177,9 +174,10 @@ def test_another_wavelength_grid_is_refused():
         simulated_survey.spectra(GRID[1:])
 
 
-def test_missing_statistics_are_named_with_the_way_to_restore_them(tmp_path):
+def test_missing_statistics_are_named_with_the_way_to_restore_them(tmp_path, monkeypatch):
     simulated_survey.population.cache_clear()
-    with chdir(tmp_path), pytest.raises(PipelineError, match=r"git checkout -- data/simulated"):
+    monkeypatch.setattr(simulated_survey, "STATISTICS_PATH", tmp_path / "absent.json")
+    with pytest.raises(PipelineError, match=r"missing or damaged; restore it with `git checkout"):
         simulated_survey.labels()
 
 

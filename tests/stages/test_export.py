@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -10,9 +12,10 @@ from sklearn.preprocessing import StandardScaler
 
 from asteroid_taxonomy.commands import show_model
 from asteroid_taxonomy.onnx_model.contract import Contract, check_contract, metadata, read_onnx
-from asteroid_taxonomy.onnx_model.description import ONNX_PATH
+from asteroid_taxonomy.onnx_model.description import CLASSES_PATH, ONNX_PATH, onnx_path
 from asteroid_taxonomy.onnx_model.graph import pick_bands, to_onnx
 from stages import export
+from tests.project_fixtures import simulated_params
 
 USED = [1, 2, 3, *range(5, 15)]  # all but 374, 550 and 1034 nm
 
@@ -58,9 +61,43 @@ def test_the_graph_uses_operators_of_the_default_domain_only(simulated_project):
 
 
 def test_exporting_twice_gives_the_same_bytes(simulated_project):
-    first = ONNX_PATH.read_bytes()
+    files = sorted(Path("models").glob("*.onnx"))
+    assert len(files) == 3
+    first = [path.read_bytes() for path in files]
     export.main()
-    assert ONNX_PATH.read_bytes() == first
+    assert [path.read_bytes() for path in files] == first
+
+
+def test_the_file_of_the_classes_sums_to_the_file_of_the_complexes(
+        simulated_project, simulated_spectra):
+    """They hold the same weights: only the last sum is left out."""
+    sessions = [onnxruntime.InferenceSession(path) for path in (CLASSES_PATH, ONNX_PATH)]
+    of_class, of_complex = (s.run(None, {"float_input": simulated_spectra})[0] for s in sessions)
+    names, complexes = (s.get_modelmeta().custom_metadata_map["classes"].split(",")
+                        for s in sessions)
+    assert of_class.shape[1] == len(names) > len(complexes)
+    members = simulated_params()["taxonomy"]["complexes"]
+    for i, name in enumerate(complexes):
+        mine = [label in members[name] for label in names]
+        assert np.allclose(of_class[:, mine].sum(axis=1), of_complex[:, i], rtol=0, atol=1e-6)
+    weights = [{t.name: t.raw_data for t in onnx.load(path).graph.initializer
+                if t.name not in ("members", "zeros")} for path in (CLASSES_PATH, ONNX_PATH)]
+    assert weights[0] == weights[1]
+    said = metadata(onnx.load(CLASSES_PATH))
+    assert said["abstention_threshold"] == "none" and said["taxonomy"].startswith("classes of")
+
+
+def test_the_model_for_visible_spectra_has_its_own_bands_and_figures(simulated_project):
+    main, visible = (metadata(onnx.load(onnx_path(name)))
+                     for name in ("asteroid_taxonomy", "asteroid_taxonomy_visible"))
+    params = simulated_params()
+    assert visible["used_bands_nm"] == ",".join(
+        map(str, params["train"]["used_bands_nm"]["asteroid_taxonomy_visible"]))
+    assert float(visible["abstention_threshold"]) == params["calibration"][
+        "abstention_threshold"]["asteroid_taxonomy_visible"]
+    assert visible["trained_on"] == main["trained_on"]
+    assert visible["held_out_log_loss"] != main["held_out_log_loss"]
+    assert "sha256_asteroid_taxonomy_visible.skops" in visible
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -68,13 +105,12 @@ def test_an_ensemble_of_networks_is_one_plain_graph_within_100_kb(
         ensemble, simulated_spectra, tmp_path):
     exported = to_onnx(ensemble, 16, USED, 17, 8)
     path = tmp_path / "ensemble.onnx"
-    path.write_bytes(exported.SerializeToString(deterministic=True))
     exported.metadata_props.extend(
         onnx.StringStringEntryProto(key=key, value=",".join(map(str, value))) for key, value in
         (("classes", "COSX"), ("wavelengths_nm", range(16)), ("used_bands_nm", USED)))
     onnx.save(exported, path)
-    check_contract(read_onnx(path), path.stat().st_size,
-                   Contract("COSX", range(16), USED, 17, 8, 100_000, "mlp_ensemble"))
+    check_contract(read_onnx(path), path,
+                   Contract("COSX", range(16), USED, 17, 8, 100_000, plain=True))
     difference = predict(exported, simulated_spectra) - ensemble.predict_proba(simulated_spectra)
     assert np.abs(difference).max() < 1e-6
     assert not {"Identity", "Cast"} & {node.op_type for node in exported.graph.node}
@@ -122,7 +158,7 @@ def test_a_loader_that_has_only_the_file_can_label_its_output(
     "classes", "wavelengths_nm", "used_bands_nm", "input", "missing_values",
     "abstention_threshold", "taxonomy", "complex_C", "complex_O", "complex_S", "complex_X",
     "feature_flags", "survey", "rows_spectra", "rows_mapping", "rows_labels", "rows_asteroids",
-    "sha256_asteroids.parquet", "trained_on", "held_out", "split", "held_out_accuracy",
+    "sha256_training_set.parquet", "sha256_asteroid_taxonomy.skops", "trained_on", "held_out", "split", "held_out_accuracy",
     "versions", "licence", "citation"])
 def test_the_file_says_about_itself(simulated_project, key):
     assert metadata(onnx.load(ONNX_PATH))[key]
@@ -136,9 +172,8 @@ def test_the_file_says_what_it_was_trained_on(simulated_project):
     assert "scikit-learn " in stored["versions"] and "A&A 665, A26" in stored["citation"]
 
 
-def test_one_command_prints_everything_about_the_file(simulated_project, capsys, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["show_model"])
-    show_model.main()
+def test_one_command_prints_everything_about_the_file(simulated_project, capsys):
+    show_model.main([])
     printed = " ".join(capsys.readouterr().out.split())
     for key, value in metadata(onnx.load(ONNX_PATH)).items():
         assert f"{key} {value}" in printed

@@ -4,13 +4,18 @@ import shutil
 import subprocess
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from astropy.io import fits
 from astropy.io.votable import parse_single_table
 from astropy.table import Table
 
-from asteroid_taxonomy.catalogue import read_catalogue
+from asteroid_taxonomy.catalogue import catalogue_path, read_catalogue
 from stages import publish
+from tests.project_fixtures import simulated_params
+
+NAME = simulated_params()["catalogue"]["name"]
+VOTABLE_PATH, FITS_PATH = (catalogue_path(NAME).with_suffix(end) for end in (".vot", ".fits"))
 
 
 def stilts(*arguments):
@@ -23,46 +28,74 @@ def stilts(*arguments):
 @pytest.fixture
 def exported(catalogued):
     publish.main()
-    return read_catalogue()[0]
+    return read_catalogue(NAME)[0]
 
 
-@pytest.mark.parametrize("path", [publish.VOTABLE_PATH, publish.FITS_PATH])
+@pytest.mark.parametrize("path", [VOTABLE_PATH, FITS_PATH])
 def test_the_export_has_the_same_rows_and_values(exported, path):
     back = Table.read(path)
     assert len(back) == len(exported) and back.colnames == exported.column_names
-    for name in ("source_id", "number", "snr", "probability_C", "abstained"):
+    numeric = [field.name for field in exported.schema if not pa.types.is_string(field.type)]
+    assert {"source_id", "number", "snr", "probability_C", "abstained"} < set(numeric)
+    for name in numeric:
         ours = exported[name].to_pandas().to_numpy(dtype=float, na_value=np.nan)
         theirs = np.ma.filled(np.ma.asarray(back[name], dtype=float), np.nan)
         np.testing.assert_array_equal(ours, theirs, err_msg=name)
-    assert [v.strip() for v in np.ma.filled(back["name"], "").astype(str).tolist()] == exported[
-        "name"].to_pylist()
+    for name in set(exported.column_names) - set(numeric):
+        theirs = np.ma.filled(back[name], "").astype(str).tolist()
+        assert [v.strip() for v in theirs] == exported[name].fill_null("").to_pylist(), name
 
 
 def test_the_votable_carries_ucds_descriptions_and_provenance(exported):
-    table = parse_single_table(publish.VOTABLE_PATH)
+    table = parse_single_table(VOTABLE_PATH)
     assert all(field.ucd and field.description for field in table.fields)
-    text = publish.VOTABLE_PATH.read_bytes()
-    assert b'name="survey" value="SIMULATED' in text and b"Mahlke, Carry" in text
+    text = VOTABLE_PATH.read_bytes()
+    assert b'name="survey" value="SIMULATED' in text and b"Mahlke, Carry" in text and b"labels" in text
 
 
 def test_the_fits_header_says_what_columns_mean_and_where_they_come_from(exported):
-    header = fits.getheader(publish.FITS_PATH, 1)
-    assert header["TCOMM1"] == "Gaia source identifier" and header["TUCD1"].startswith("meta.id")
+    header = fits.getheader(FITS_PATH, 1)
+    assert header["TCOMM1"] == "Source identifier of the survey" and header["TUCD1"].startswith("meta.id")
     assert "survey: SIMULATED" in "".join(header["COMMENT"])
 
 
 def test_the_same_catalogue_gives_the_same_bytes(exported):
-    before = [path.read_bytes() for path in (publish.VOTABLE_PATH, publish.FITS_PATH)]
+    before = [path.read_bytes() for path in (VOTABLE_PATH, FITS_PATH)]
     publish.main()
-    assert [p.read_bytes() for p in (publish.VOTABLE_PATH, publish.FITS_PATH)] == before
+    assert [p.read_bytes() for p in (VOTABLE_PATH, FITS_PATH)] == before
 
 
-@pytest.mark.parametrize("path", [publish.VOTABLE_PATH, publish.FITS_PATH])
+@pytest.mark.parametrize("path", [VOTABLE_PATH, FITS_PATH])
 def test_stilts_counts_the_same_rows(exported, path):
     code, said, _ = stilts("tpipe", f"in={path}", "omode=count")
     assert code == 0 and f"rows: {len(exported)}" in said
 
 
 def test_votlint_is_silent(exported):
-    code, said, complained = stilts("votlint", publish.VOTABLE_PATH)
+    code, said, complained = stilts("votlint", VOTABLE_PATH)
     assert (code, said, complained) == (0, "", "")
+
+
+@pytest.mark.parametrize("write, ending", [(publish.write_votable, "vot"),
+                                           (publish.write_fits, "fits")])
+def test_numbers_of_every_kind_keep_their_values_and_their_nulls(tmp_path, write, ending):
+    schema = pa.schema([
+        pa.field(name, kind, metadata={"unit": "", "ucd": "meta.id", "description": name})
+        for name, kind in (("long", pa.int64()), ("short", pa.int32()), ("real", pa.float32()),
+                           ("yes", pa.bool_()), ("text", pa.string()))])
+    given = pa.table({
+        "long": [-4284960000, None, 2**62, 0], "short": [7, None, 2**31 - 1, 0],
+        "real": [0.25, None, -1e30, 0.0], "yes": [True, False, False, True],
+        "text": ["Ceres", None, "", "Vesta"]}, schema=schema)
+    path = tmp_path / f"made_up.{ending}"
+    write(publish.to_astropy(given), {"survey": "made up"}, path)
+    back = Table.read(path)
+    for name in ("long", "short", "real"):
+        null = np.ma.getmaskarray(np.ma.asarray(back[name])) | (
+            np.isnan(np.ma.filled(np.ma.asarray(back[name], float), np.nan)))
+        assert null.tolist() == [False, True, False, False], name
+        assert back[name].dtype.itemsize == {"long": 8, "short": 4, "real": 4}[name]
+        for i in (0, 2, 3):
+            assert back[name][i] == given[name].to_pandas()[i], name
+    assert np.asarray(back["yes"]).tolist() == given["yes"].to_pylist()
+    assert np.ma.filled(back["text"], "").astype(str).tolist() == ["Ceres", "", "", "Vesta"]

@@ -90,7 +90,7 @@ def test_a_typo_in_the_model_names_the_choices(simulated_project):
 @pytest.mark.parametrize(("model", "hyperparameters", "reason"), [
     ("mlp", {"alhpa": 1.0}, "train.mlp.*alhpa"),
     ("mlp", {"alpha": -1.0}, "train.mlp.alpha is -1.0, and should be greater"),
-    ("svc", {"calibration_folds": 300},
+    ("svc", {"learn": "class", "noisy_copies": 0, "calibration_folds": 50},  # of one V
      "train.svc in params.yaml was refused by scikit-learn: .* correct that hyperparameter"),
 ])
 def test_a_wrong_hyperparameter_stops_with_a_sentence(

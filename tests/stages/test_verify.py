@@ -12,15 +12,17 @@ from sklearn.pipeline import make_pipeline
 
 from asteroid_taxonomy.asteroids import used_band_numbers
 from asteroid_taxonomy.console import PipelineError
-from asteroid_taxonomy.learning.model_file import load_model, steps
+from asteroid_taxonomy.learning.model_file import load_model, model_path
+from asteroid_taxonomy.learning.training_set import read_training_set
 from asteroid_taxonomy.onnx_model import parity
-from asteroid_taxonomy.onnx_model.description import ONNX_PATH
+from asteroid_taxonomy.onnx_model.description import MAIN, ONNX_PATH, onnx_path
 from asteroid_taxonomy.onnx_model.graph import to_onnx
 from stages import verify
 from tests.project_fixtures import simulated_params
 
 BANDS = simulated_params()["bands"]["wavelengths_nm"]
-USED = used_band_numbers(BANDS, simulated_params()["train"]["used_bands_nm"])
+USED_NM = simulated_params()["train"]["used_bands_nm"][MAIN]
+USED = used_band_numbers(BANDS, USED_NM)
 
 
 def rewrite(change):
@@ -59,6 +61,10 @@ def forget_the_scaler(model):
     replace(constant(model, "Di_"), np.ones(len(USED)))
 
 
+def take_the_other_model(model):
+    model.CopyFrom(onnx.load(onnx_path("asteroid_taxonomy_visible")))
+
+
 def rename_input(model):
     old, new = "float_input", "input"
     model.graph.input[0].name = new
@@ -72,20 +78,20 @@ def add_output(model):
 
 
 def turn_zipmap_on(model):
-    scaler, summing = steps(load_model())
+    _, scaler, summing = (step for _, step in load_model(model_path(MAIN)).steps)
     model.CopyFrom(convert_sklearn(
         make_pipeline(scaler, summing.estimator), "m",
         [("float_input", FloatTensorType([None, len(USED)]))]))
 
 
 def take_weights_of_another_seed(model):
-    other = clone(load_model())
+    other = clone(load_model(model_path(MAIN)))
     other.set_params(**{name: 7 if name.endswith("random_state") else 3
                         for name in other.get_params()
                         if name.endswith(("random_state", "max_iter"))})
-    params = simulated_params()
-    data = verify.load_training_set(BANDS, params["train"]["used_bands_nm"], params["split"])
-    other.fit(data.reflectance[data.train], data.label[data.train])
+    data = read_training_set(BANDS, USED_NM)
+    label = np.column_stack([data.target, data.class_name])
+    other.fit(data.reflectance[data.train], label[data.train])
     fresh = to_onnx(other, len(BANDS), USED, 17, 8)
     fresh.metadata_props.extend(model.metadata_props)
     model.CopyFrom(fresh)
@@ -123,25 +129,29 @@ def test_the_exported_file_is_verified_and_four_named_asteroids_are_shown(
         simulated_project, capsys):
     verify.main()
     printed = capsys.readouterr().out
-    assert printed.count(" simulated ") == 4
+    assert printed.count(" simulated ") == 4 * 2  # of each model
     found = json.loads(verify.VERIFY_PATH.read_text())
     assert "SIMULATED" in found["survey"]
-    sets = ["held_out", "all_classifiable", "zeros_and_ones", "thousandth", "thousandfold",
+    sets = ["survey", "zeros_and_ones", "thousandth", "thousandfold",
             "unused_nan"]
-    assert [found[f"{name}_label_flips"] for name in sets] == [0] * 6
+    assert [found[f"{name}_label_flips"] for name in sets] == [0] * 5
     assert all(found[f"{name}_max_difference"] <= 1e-5 for name in sets if name != "thousandfold")
     assert all(f"  {name} " in printed for name in sets)
+    assert found["survey_spectra"] == 6000 == found["visible_survey_spectra"]
+    assert found["visible_survey_max_difference"] <= 1e-5
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning",
+                            "ignore:Got `batch_size`")
 @pytest.mark.parametrize(("spoil", "sentence"), [
     (swap_class_names, "should say classes = C,O,S,X in its metadata, but says O,C,S,X"),
     (swap_class_columns, "gives the probabilities in the order O, C, S, X, and not in that of"),
-    (forget_the_scaler, "lacks the scaler"),
+    (forget_the_scaler, "is not the trained model: on survey .*labels flip"),
+    (take_the_other_model, "should say used_bands_nm = 418,462"),
     (rename_input, "should have one input, float_input float32 .batch, 16., but has input float"),
     (add_output, "should have one output, probabilities float32 .batch, 4., but has prob.*; nan_"),
     (turn_zipmap_on, "should use operators of ai.onnx only, but uses .*ZipMap"),
-    (take_weights_of_another_seed, "is not the trained model: on held_out .*labels flip"),
+    (take_weights_of_another_seed, "is not the trained model: on survey .*labels flip"),
     (lose_a_weight, "has weights that are not finite numbers, in coefficient"),
     (raise_ir_version, "should be of IR version 8 and opset 17, but is of 10 and 17"),
     (grow, "bytes, allowed 100,000"),
@@ -171,14 +181,14 @@ def test_a_file_that_swallows_nan_fails(simulated_project, simulated_spectra):
     rewrite(drop_missing_values)
     predict = parity.runtime(ONNX_PATH, parity.LEVELS["all"])
     with pytest.raises(PipelineError, match="should give NaN where a used band is NaN"):
-        parity.check_edges(predict, simulated_spectra, USED, 1e-5)
+        parity.check_edges(predict, simulated_spectra, USED, 1e-5, ONNX_PATH)
 
 
 def test_scikit_learn_too_gives_nan_where_a_used_band_is_nan(simulated_project, simulated_spectra):
     holed = simulated_spectra[:len(USED)].copy()
     holed[np.arange(len(USED)), USED] = np.nan
     with sklearn.config_context(assume_finite=True):  # it refuses such spectra otherwise
-        assert np.isnan(load_model().predict_proba(holed)).all()
+        assert np.isnan(load_model(model_path(MAIN)).predict_proba(holed)).all()
 
 
 def test_probabilities_that_depend_on_the_batch_fail():
@@ -189,7 +199,7 @@ def test_probabilities_that_depend_on_the_batch_fail():
         return np.where(np.isnan(batch).any(axis=1, keepdims=True), np.nan, out)
 
     with pytest.raises(PipelineError, match="in a batch of 2"):
-        parity.check_edges(predict, spectra, [0, 1, 2], 1e-5)
+        parity.check_edges(predict, spectra, [0, 1, 2], 1e-5, ONNX_PATH)
 
 
 @pytest.mark.parametrize(("exported", "sentence"), [
@@ -201,18 +211,21 @@ def test_probabilities_that_depend_on_the_batch_fail():
 def test_probabilities_that_differ_fail(exported, sentence):
     reference = np.array([[0.6, 0.4]])
     with pytest.raises(PipelineError, match=sentence):
-        parity.compare("x", reference, reference, np.array(exported, np.float32), 1e-5)
+        parity.compare("x", reference, reference, np.array(exported, np.float32), 1e-5,
+                       ONNX_PATH)
 
 
 def test_a_tie_that_falls_the_other_way_is_no_flip():
     tie = np.array([[0.5, 0.5 - 1e-7]])
-    found = parity.compare("x", tie, tie, np.array([[0.5 - 1e-7, 0.5]], np.float32), 1e-5)
+    found = parity.compare("x", tie, tie, np.array([[0.5 - 1e-7, 0.5]], np.float32), 1e-5,
+                           ONNX_PATH)
     assert found["x_label_flips"] == 0
 
 
 def test_the_tolerance_grows_with_what_rounding_costs_scikit_learn():
     exact, rounded = np.array([[0.6, 0.4]]), np.array([[0.601, 0.399]])
     exported = np.array([[0.603, 0.397]], np.float32)
-    assert parity.compare("x", rounded, exact, exported, 1e-5)["x_max_difference"] > 1e-3
+    found = parity.compare("x", rounded, exact, exported, 1e-5, ONNX_PATH)
+    assert found["x_max_difference"] > 1e-3
     with pytest.raises(PipelineError, match="is not the trained model"):
-        parity.compare("x", exact, exact, exported, 1e-5)
+        parity.compare("x", exact, exact, exported, 1e-5, ONNX_PATH)

@@ -41,6 +41,30 @@ function beginningWith(query, most) {
   return rows;
 }
 
+// how many letters must be changed, put in or left out to make one name of the other (Levenshtein)
+function distance(a, b) {
+  let above = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++)
+      row.push(Math.min(row[j - 1] + 1, above[j] + 1, above[j - 1] + (a[i - 1] !== b[j - 1])));
+    above = row;
+  }
+  return above[b.length];
+}
+
+// names that are two slips of the pen away at most, the nearest first
+function spelledLike(query, most) {
+  const wanted = plain(query), rows = [];
+  if (wanted.length < 4) return rows;
+  table.plain.forEach((name, row) => {
+    if (Math.abs(name.length - wanted.length) > 2) return;
+    const slips = distance(wanted, name);
+    if (slips <= 2) rows.push([slips, row]);
+  });
+  return rows.sort((a, b) => a[0] - b[0]).slice(0, most).map(([, row]) => row);
+}
+
 function spectrumOf(row) {
   const bands = L.wavelengths_nm.length, take = (column) => Array.from(
     table[column].subarray(row * bands, (row + 1) * bands));

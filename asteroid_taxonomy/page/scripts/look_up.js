@@ -88,9 +88,11 @@ function show(row) {
 
 // what was asked for is not there: nothing else may look like the answer
 function ask(query) {
-  const close = beginningWith(query, 6), row = find(query) ?? (close.length === 1 ? close[0] : undefined);
+  let close = beginningWith(query, 6);
+  const row = find(query) ?? (close.length === 1 ? close[0] : undefined);
   if (row !== undefined) return show(row);
   forget();
+  if (!close.length) close = spelledLike(query, 6);
   if (!query.trim()) return say("Type a number or a name.");
   say(`No asteroid with a spectrum is called “${query.trim()}”.`,
       ...(close.length ? [" Did you mean ", ...close.map((found) => buttonFor(found))] : []));

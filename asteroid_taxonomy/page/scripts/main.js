@@ -54,8 +54,9 @@ unpack($("data").textContent).then((unpacked) => {
   listen();
   $("chips").prepend(...L.chips.map(([name, row]) => element("button", name, {
     type: "button", className: "chip", onclick: () => show(row) })));
-  $("guess-classes").append(...L.classes.map((name, i) => element("button", name, {
-    type: "button", className: "chip", title: L.meanings[i], onclick: () => answer(i) })));
+  $("guess-classes").append(...L.classes.map((name, i) => element("button", [
+    element("b", name), L.meanings[i] && `: ${L.meanings[i]}`], {
+    type: "button", className: "chip", onclick: () => answer(i) })));
   say(`${table.plain.length.toLocaleString("en")} asteroids are ready.`);
   if (asked() && !$(asked())) { $("query").value = asked(); ask(asked()); }
   else if (L.chips.length) take(spectrumOf(L.chips[0][1]));

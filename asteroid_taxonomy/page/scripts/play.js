@@ -24,8 +24,9 @@ const targetSnr = () => 3 * (fullSnr() / 3) ** ($("noise").value / $("noise").ma
 // noise that brings what was measured down to the S/N of the slider
 function noise(draw) {
   if (noiseless()) return current.changed.map(() => 0);
-  return normals(current.changed.length, draw).map((z, j) => z * Math.sqrt(Math.max(0,
-    (current.changed[j] / targetSnr()) ** 2 - current.errors[j] ** 2)));
+  return normals(current.changed.length, draw).map((z, j) =>
+    L.wavelengths_nm[j] === L.normalised_at_nm ? 0 : z * Math.sqrt(Math.max(0,
+      (current.changed[j] / targetSnr()) ** 2 - current.errors[j] ** 2)));
 }
 
 const noisy = (draw) => { const n = noise(draw); return current.changed.map((v, j) => v + n[j]); };
