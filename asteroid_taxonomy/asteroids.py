@@ -107,20 +107,6 @@ def rows_of(
     return order[place]
 
 
-def signal_to_noise(
-    reflectance: npt.NDArray[np.float32], error: npt.NDArray[np.float32]
-) -> npt.NDArray[np.float32]:
-    """Median over the bands that are present of reflectance / error, float32 [rows].
-
-    NaN where a spectrum has no band at all.
-    """
-    ratio = reflectance / error
-    out = np.full(len(ratio), np.nan, dtype=np.float32)
-    some = ~np.isnan(ratio).all(axis=1)
-    out[some] = np.nanmedian(ratio[some], axis=1)
-    return out
-
-
 def names_of(mask: npt.NDArray[np.bool_], wavelengths_nm: Sequence[int]) -> list[str]:
     """Wavelengths of the bands that are True in each row of `mask` [rows, bands]: "374, 1034"."""
     code = mask @ (1 << np.arange(mask.shape[1], dtype=np.int64))  # one number per pattern

@@ -10,10 +10,10 @@ from asteroid_taxonomy.asteroids import (
     error_columns,
     flag_columns,
     reflectance_columns,
-    signal_to_noise,
 )
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.raw_tables import SPECTRA_PATH
+from asteroid_taxonomy.signal_to_noise import signal_to_noise
 
 # pandas would turn integers with nulls into floats
 NULLABLE = {pa.int64(): pd.Int64Dtype()}.get

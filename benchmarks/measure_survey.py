@@ -32,7 +32,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from asteroid_taxonomy.asteroids import signal_to_noise
 from asteroid_taxonomy.console import PipelineError, run
 from asteroid_taxonomy.files import atomic, read_parquet
 from asteroid_taxonomy.params import load_params
@@ -46,6 +45,7 @@ from asteroid_taxonomy.raw_tables import (
     probability_role,
     with_probabilities,
 )
+from asteroid_taxonomy.signal_to_noise import signal_to_noise
 from asteroid_taxonomy.simulated.survey import STATISTICS_PATH
 from asteroid_taxonomy.taxonomy import complexes, strip_feature_flags
 

@@ -30,6 +30,12 @@ from asteroid_taxonomy.asteroids import (
     used_band_numbers,
 )
 from asteroid_taxonomy.console import run
+from asteroid_taxonomy.evaluation.abstention import (
+    Survey,
+    abstention_threshold,
+    judged,
+    kept_metrics,
+)
 from asteroid_taxonomy.evaluation.accuracy_by_bin import numbers
 from asteroid_taxonomy.evaluation.baselines import PUBLISHED_RECIPE, SHIPPED, VISIBLE, candidates
 from asteroid_taxonomy.evaluation.cluster import HELP, cluster
@@ -42,9 +48,7 @@ from asteroid_taxonomy.evaluation.folds import (
     of_targets,
     predict_out_of_fold,
 )
-from asteroid_taxonomy.evaluation.kept import Survey, judged, kept_metrics
 from asteroid_taxonomy.evaluation.metrics import (
-    abstention_threshold,
     coverage_curve,
     per_class,
     predicted,

@@ -5,13 +5,17 @@ Writes  models/<name>.skops, data/predictions/<name>.parquet (the model's probab
         asteroid that has its bands, and of stress inputs), for each name in train.used_bands_nm
 """
 
+import multiprocessing
+import sys
 import time
+import warnings
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from joblib import Parallel, cpu_count, delayed
 from sklearn.pipeline import Pipeline
 
 from asteroid_taxonomy.asteroids import (
@@ -34,6 +38,7 @@ from asteroid_taxonomy.learning.predictions import (
 )
 from asteroid_taxonomy.learning.training_set import (
     TRAINING_SET_PATH,
+    TrainingSet,
     has_bands,
     read_training_set,
 )
@@ -44,15 +49,15 @@ PARAMS = ("bands.wavelengths_nm", "train.model", "train.used_bands_nm",
 
 
 def fitted(
-    name: str, train: dict[str, Any], wavelengths_nm: Sequence[int]
+    train: dict[str, Any], wavelengths_nm: Sequence[int], used_nm: Sequence[int],
+    data: TrainingSet,
 ) -> tuple[Pipeline, float]:
-    """Fit the model `name`; also give the seconds that took."""
-    data = read_training_set(wavelengths_nm, train["used_bands_nm"][name])
-    model = make_model(train, wavelengths_nm, train["used_bands_nm"][name])
+    """Fit a model to the asteroids that are not held out; also give the seconds that took."""
+    model, rows = make_model(train, wavelengths_nm, used_nm), data.train
     started = time.monotonic()
     try:
-        fit(model, augmentation(train), data.reflectance[data.train], data.error[data.train],
-            data.target[data.train], data.class_name[data.train])
+        fit(model, augmentation(train), data.reflectance[rows], data.error[rows],
+            data.target[rows], data.class_name[rows])
     except ValueError as error:
         raise PipelineError(
             f"train.{train['model']} in params.yaml was refused by scikit-learn: "
@@ -63,10 +68,9 @@ def fitted(
 
 def write(
     name: str, model: Pipeline, wavelengths_nm: Sequence[int], used_nm: Sequence[int],
-    asteroids: pa.Table,
+    data: TrainingSet, asteroids: pa.Table,
 ) -> None:
     """Write a fitted model, and what it makes of the survey and of stress inputs."""
-    data = read_training_set(wavelengths_nm, used_nm)
     usable = asteroids.filter(pa.array(has_bands(asteroids, wavelengths_nm, used_nm)))
     spectra = matrix(usable, reflectance_columns(wavelengths_nm))
     used = used_band_numbers(wavelengths_nm, used_nm)
@@ -88,14 +92,19 @@ def main() -> None:
     params = load_params(PARAMS)
     wavelengths_nm, train = params["bands"]["wavelengths_nm"], params["train"]
     names = train["used_bands_nm"]
-    # processes that start as copies of this one: new ones would load scikit-learn again
-    fits = Parallel(n_jobs=min(len(names), cpu_count()), backend="multiprocessing")(
-        delayed(fitted)(name, train, wavelengths_nm) for name in names)
+    data = {name: read_training_set(wavelengths_nm, used) for name, used in names.items()}
+    # on Linux a copy of this process, which has scikit-learn already, fits each model
+    start = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
+    with warnings.catch_warnings(), ProcessPoolExecutor(len(names), start) as pool:
+        # Python 3.12 warns of threads that the copy would miss: Arrow's, and it reads no table
+        warnings.simplefilter("ignore", DeprecationWarning)
+        fits = list(pool.map(fitted, repeat(train), repeat(wavelengths_nm), names.values(),
+                             data.values()))
     asteroids = read_asteroids(wavelengths_nm,
                                ["source_id", *reflectance_columns(wavelengths_nm)])
     for (name, used_nm), (model, took) in zip(names.items(), fits, strict=True):
         print(f"{name}: {train['model']}, {train[train['model']]}, {took:.1f} s")
-        write(name, model, wavelengths_nm, used_nm, asteroids)
+        write(name, model, wavelengths_nm, used_nm, data[name], asteroids)
 
 
 if __name__ == "__main__":

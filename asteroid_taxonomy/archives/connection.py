@@ -2,7 +2,7 @@
 
 astroquery's TapPlus brings a connection of its own on http.client, without any of these; it takes
 another one in its place, and this is it, on `requests`. Nothing is tried again here: a fault that
-may pass is told from one that will not, and patience.py does the rest.
+may pass is told from one that will not, and retries.py does the rest.
 """
 
 import os

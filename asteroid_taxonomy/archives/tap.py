@@ -17,7 +17,7 @@ from asteroid_taxonomy.archives.archive import Archive, Limits
 from asteroid_taxonomy.archives.connection import Connection
 from asteroid_taxonomy.archives.doors import LARGE, SMALL, Question
 from asteroid_taxonomy.archives.faults import TapError, one_line
-from asteroid_taxonomy.archives.patience import ask
+from asteroid_taxonomy.archives.retries import ask
 from asteroid_taxonomy.console import PipelineError, Progress
 from asteroid_taxonomy.raw_tables import RawTable, in_order
 

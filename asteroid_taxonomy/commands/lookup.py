@@ -30,7 +30,6 @@ from asteroid_taxonomy.asteroids import (
     matrix,
     names_of,
     reflectance_columns,
-    signal_to_noise,
 )
 from asteroid_taxonomy.catalogue import catalogue_path, proper_names, read_catalogue
 from asteroid_taxonomy.commands.archive_query import Spectrum, spectra_of
@@ -39,6 +38,7 @@ from asteroid_taxonomy.console import PipelineError, plain
 from asteroid_taxonomy.designations import Asked, nearest, normalised, parse
 from asteroid_taxonomy.files import read_parquet
 from asteroid_taxonomy.onnx_model.classifier import load_classifier
+from asteroid_taxonomy.signal_to_noise import signal_to_noise
 
 BAR = 40  # characters of a probability of 1
 

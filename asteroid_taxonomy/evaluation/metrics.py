@@ -107,15 +107,6 @@ def coverage_curve(
     return np.cumsum(right[order]) / np.arange(1, len(order) + 1), confidence[order]
 
 
-def abstention_threshold(accuracy: Floats, threshold: Floats, wanted: float) -> float:
-    """The lowest confidence down to which the accuracy of a coverage curve is as `wanted`.
-
-    1.0 (always abstain) where no part of the curve is.
-    """
-    reached = np.flatnonzero(accuracy >= wanted)
-    return float(threshold[reached[-1]]) if len(reached) else 1.0
-
-
 def corrected_error(differences: Sequence[float], folds: int) -> float:
     """Standard error of the mean difference of two models over repeated k-fold CV.
 

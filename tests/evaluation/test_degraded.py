@@ -2,9 +2,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from asteroid_taxonomy.asteroids import signal_to_noise
 from asteroid_taxonomy.evaluation.degraded import brighter, degraded_spectra
 from asteroid_taxonomy.learning.training_set import TrainingSet
+from asteroid_taxonomy.signal_to_noise import signal_to_noise
 
 EDGES = [20.0, 50.0]
 LEVELS = np.array([10.0, 30.0, 100.0])  # the S/N of the survey's asteroids, bin by bin

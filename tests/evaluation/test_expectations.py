@@ -8,7 +8,7 @@ from asteroid_taxonomy.evaluation.expectations import (
     answerable,
     expected_accuracy,
 )
-from asteroid_taxonomy.evaluation.out_of_fold import PLOTS
+from asteroid_taxonomy.evaluation.plot_data import PLOTS
 
 
 @pytest.fixture

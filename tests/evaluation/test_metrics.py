@@ -3,6 +3,7 @@ import pytest
 
 from asteroid_taxonomy.evaluation import accuracy_by_bin as bins
 from asteroid_taxonomy.evaluation import metrics as scores
+from asteroid_taxonomy.evaluation.abstention import abstention_threshold
 from asteroid_taxonomy.evaluation.fold_scores import headline
 
 CLASSES = ["C", "S"]
@@ -44,7 +45,7 @@ def test_the_coverage_curve_starts_with_the_most_confident():
 @pytest.mark.parametrize(("wanted", "threshold"), [(0.9, 0.7), (0.7, 0.6), (1.1, 1.0)])
 def test_the_threshold_is_the_lowest_that_keeps_the_accuracy(wanted, threshold):
     curve = scores.coverage_curve(ACTUAL, FOUND, CLASSES)
-    assert scores.abstention_threshold(*curve, wanted) == threshold
+    assert abstention_threshold(*curve, wanted) == threshold
 
 
 def test_the_corrected_error_is_larger_than_that_of_independent_folds():

@@ -7,9 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from asteroid_taxonomy.asteroids import signal_to_noise
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.raw_tables import LABELS_PATH, SIMULATED, SOURCE_MAPPING_PATH, SPECTRA_PATH
+from asteroid_taxonomy.signal_to_noise import signal_to_noise
 from asteroid_taxonomy.simulated import survey as simulated_survey
 from asteroid_taxonomy.taxonomy import complexes, strip_feature_flags
 from benchmarks import measure_survey

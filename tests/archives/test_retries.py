@@ -6,12 +6,12 @@ import types
 import pyarrow as pa
 import pytest
 
-from asteroid_taxonomy.archives import patience
+from asteroid_taxonomy.archives import retries
 from asteroid_taxonomy.archives.archive import Archive, Limits
 from asteroid_taxonomy.archives.connection import Connection
 from asteroid_taxonomy.archives.doors import LARGE, SMALL, Question
 from asteroid_taxonomy.archives.faults import PassingFault, TapError
-from asteroid_taxonomy.archives.patience import ask
+from asteroid_taxonomy.archives.retries import ask
 from asteroid_taxonomy.console import PipelineError, Progress
 
 ARCHIVE = Archive("the archive", "ARCHIVE_URL", "ARCHIVE_FILES", "help@archive.example")
@@ -31,7 +31,7 @@ def clock(monkeypatch):
     """Time passes only by sleeping; gives the list of sleeps."""
     slept = []
     fake = types.SimpleNamespace(sleep=slept.append, monotonic=lambda: sum(slept))
-    monkeypatch.setattr(patience, "time", fake)
+    monkeypatch.setattr(retries, "time", fake)
     monkeypatch.setattr("asteroid_taxonomy.archives.connection.time", fake)
     return slept
 
@@ -53,7 +53,7 @@ def tried(monkeypatch):
             return outcome
         return over
 
-    monkeypatch.setattr(patience, "DOORS", {door: at(door) for door in SMALL})
+    monkeypatch.setattr(retries, "DOORS", {door: at(door) for door in SMALL})
     return script
 
 
@@ -75,7 +75,7 @@ def test_an_outage_of_an_hour_is_waited_out_with_capped_and_jittered_pauses(cloc
             raise DOWN
         return ANSWER
 
-    monkeypatch.setattr(patience, "DOORS", dict.fromkeys(SMALL, over))
+    monkeypatch.setattr(retries, "DOORS", dict.fromkeys(SMALL, over))
     assert ask(http(deadline_s=2 * HOUR_S), QUESTION, SMALL) is ANSWER
     assert all(0.5 <= wait / base <= 1.5 for wait, base in zip(clock[:5], (1, 2, 4, 8, 16),
                                                               strict=True))

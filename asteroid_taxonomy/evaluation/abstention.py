@@ -164,3 +164,12 @@ def kept_metrics(
         metrics |= {f"kept_{name}": int(survey.kept(threshold, bins, i).sum()),
                     **both(f"kept_{name}", threshold, i)}
     return metrics, curve
+
+
+def abstention_threshold(accuracy: Floats, threshold: Floats, wanted: float) -> float:
+    """The lowest confidence down to which the accuracy of a coverage curve is as `wanted`.
+
+    1.0 (always abstain) where no part of the curve is.
+    """
+    reached = np.flatnonzero(accuracy >= wanted)
+    return float(threshold[reached[-1]]) if len(reached) else 1.0

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from asteroid_taxonomy.evaluation.kept import (
+from asteroid_taxonomy.evaluation.abstention import (
     LEAST,
     THRESHOLDS,
     Survey,
