@@ -21,8 +21,9 @@ COLUMNS = {"source_id": "sso_id", "number": "mpc_number", "name": "mpc_name",
            "num_of_spectra": "n_epochs", "wavelength": "lambda", "reflectance": "refl",
            "error": "refl_error", "flag": "quality"}
 LABEL_COLUMNS = {"number": "MPC", "class": "type"}
-TELLTALES = (b"DR3", b"dr3", b"Mahlke", b"Galluccio", b"Tanga", b"A26", b"sso_reflectance",
-             b"number_mp", b"simulated_taxonomy")
+# long enough not to stand in a file of weights by chance
+TELLTALES = (b" DR3", b"aia_dr3", b"gaiadr3", b"Mahlke", b"Galluccio", b"Tanga", b"J/A+A",
+             b"sso_reflectance", b"number_mp", b"simulated_taxonomy")
 
 
 def made_up_params():
@@ -40,7 +41,7 @@ def made_up_params():
     params["fetch_source_mapping"]["spectra_table"] = "orion2.spectra"
     params["train"]["used_bands_nm"] = {"asteroid_taxonomy": USED,
                                         "asteroid_taxonomy_visible": USED[2:-2]}
-    params["train"]["mlp_ensemble"] |= {"networks": 2, "max_iter": 8}
+    params["train"]["mlp_ensemble"] |= {"networks": 2, "max_iter": 8, "batch_size": 200}
     params["evaluate"]["above_majority"] = None
     params["crossvalidate"] |= {"folds": 2, "repeats": 1, "published_seeds": 1,
                                 "learning_curve": [0.5]}

@@ -5,7 +5,6 @@ import sys
 import numpy as np
 import onnx
 import pytest
-import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto
