@@ -8,8 +8,9 @@ BIN := $(VENV)/bin
 demo: $(VENV)/installed
 	$(BIN)/python -m asteroid_taxonomy demo
 
+# on all cores; expensive fixtures are made once, for all of them
 test: $(VENV)/installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal $(PYTEST)
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -101,6 +101,7 @@ def measure(
             "asteroids_with_spectrum": len(snr), "labelled": int(labelled.sum()),
             "label_rows": len(raw), "label_rows_without_number": numbers.count(None),
         },
+        "normalised_at_nm": params["bands"]["normalised_at_nm"],
         "wavelengths_nm": list(wavelengths_nm),
         "classes": {label: {"shape": shape_of[label], "with_spectrum": members[label],
                             "label_rows": count} for label, count in sorted(Counter(raw).items())},

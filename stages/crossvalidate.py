@@ -105,8 +105,7 @@ def main(scheduler: str | None = None) -> None:
         judged(shipped[:, None], number, numbers(snr, edges) == bins),
         judged(of_degraded, number, brighter(snr, edges)), survey, classes,
         settings["abstention_accuracy"])
-    write_plot("kept",
-               [list(row) for row in curve])
+    write_plot("kept", [list(row) for row in curve])
 
     complete = data.asteroids["complete"].to_numpy()
     flags = matrix(asteroids, flag_columns(wavelengths_nm))[rows_of(
@@ -114,15 +113,14 @@ def main(scheduler: str | None = None) -> None:
     flagged = (flags[:, used_band_numbers(wavelengths_nm, used_nm)] == BAD_FLAG).any(axis=1)
     at_60 = write_plots(target[complete], shipped[:, complete], fold[:, complete], classes,
                         {k: of_targets(p, pairs)[complete] for k, p in by_share.items()})
-    recipes: dict[str, list[npt.NDArray[np.float64]]] = {}
+    by_model: dict[str, list[npt.NDArray[np.float64]]] = {}
     for (key, _), p in probabilities.items():
         if key != VISIBLE:
-            recipes.setdefault(key, []).append(p[:, 0, complete])
+            by_model.setdefault(key, []).append(p[:, 0, complete])
     metrics: dict[str, Any] = {
-        "survey": read_metadata(ASTEROIDS_PATH)["survey"],
-        "model": params["train"]["model"], "asteroids": int(complete.sum()),
-        "classified_asteroids": len(source_id),
-        **headline(target[complete], recipes, fold[:, complete], classes, SHIPPED,
+        "survey": read_metadata(ASTEROIDS_PATH)["survey"], "model": params["train"]["model"],
+        "asteroids": int(complete.sum()), "classified_asteroids": len(source_id),
+        **headline(target[complete], by_model, fold[:, complete], classes, SHIPPED,
                    PUBLISHED_RECIPE),
         **{f"cv_{k}": v for k, v in per_class(target[complete], mean[complete], classes).items()},
         "accuracy_at_60_coverage": at_60,

@@ -97,8 +97,10 @@ def to_onnx(
 def name_nodes(nodes: Sequence[onnx.NodeProto]) -> None:
     """Name the nodes of scaler and networks after what they do: network_2_layer_1_weights.
 
-    skl2onnx numbers them, whatever they do. Others keep their names.
+    skl2onnx numbers them, whatever they do. In a graph of other models nodes keep their names.
     """
+    if any(node.domain for node in nodes):
+        return
     place: dict[str, tuple[int, int]] = {}  # of each tensor in a network: network and layer
     networks = 0
     for node in nodes:

@@ -89,7 +89,8 @@ def test_the_default_model_is_small(simulated_run):
 
 
 def test_permuting_rows_changes_nothing(simulated_project, simulated_spectra):
-    model, order = load_model(MODEL_PATH), np.random.default_rng(0).permutation(len(simulated_spectra))
+    model = load_model(MODEL_PATH)
+    order = np.random.default_rng(0).permutation(len(simulated_spectra))
     assert np.allclose(model.predict_proba(simulated_spectra[order]),
                        model.predict_proba(simulated_spectra)[order], rtol=0, atol=1e-6)
 

@@ -160,7 +160,8 @@ def test_flags_are_one_digit_per_band_and_bad_ones_that_count_are_named(catalogu
     for i, nm in enumerate(grid):
         flag = asteroids[f"flag_{nm}"].to_numpy()
         assert (table["flags"].str[i].astype(int).to_numpy() == flag).all()
-        named = table["flagged_bands_used"].str.split(", ").map(lambda bands, nm=nm: str(nm) in bands)
+        named = table["flagged_bands_used"].str.split(", ").map(
+            lambda bands, nm=nm: str(nm) in bands)
         assert (named.to_numpy() == ((flag == 2) & (nm in used["asteroid_taxonomy"]))).all()
 
 

@@ -52,7 +52,8 @@ def run_on(folder, params, spectra, mapping, labels):
     write_parquet(pa.table([
         pa.array([row[0] for row in mapping], pa.int64()),
         pa.array([row[1] for row in mapping], pa.int64()), ["x"] * len(mapping),
-    ], schema=raw_tables.SOURCE_MAPPING.schema), raw_tables.SOURCE_MAPPING_PATH, {"citation": "nobody"})
+    ], schema=raw_tables.SOURCE_MAPPING.schema), raw_tables.SOURCE_MAPPING_PATH,
+        {"citation": "nobody"})
     write_parquet(pa.table([
         pa.array([row[0] for row in labels], pa.int64()),
         pa.array([row[1] for row in labels], pa.string()),

@@ -65,7 +65,7 @@ def test_a_model_that_learned_nothing_stops_the_stage(simulated_project):
         return table
 
     replaced(NAMES[0], shuffled)
-    with pytest.raises(PipelineError, match="naming the most frequent class would be .*above_majority"):
+    with pytest.raises(PipelineError, match="the most frequent class would be .*above_majority"):
         evaluate.main()
     params = simulated_params()
     params["evaluate"]["above_majority"] = None

@@ -158,8 +158,8 @@ def test_a_loader_that_has_only_the_file_can_label_its_output(
     "classes", "wavelengths_nm", "used_bands_nm", "input", "missing_values",
     "abstention_threshold", "taxonomy", "complex_C", "complex_O", "complex_S", "complex_X",
     "feature_flags", "survey", "rows_spectra", "rows_mapping", "rows_labels", "rows_asteroids",
-    "sha256_training_set.parquet", "sha256_asteroid_taxonomy.skops", "trained_on", "held_out", "split", "held_out_accuracy",
-    "versions", "licence", "citation"])
+    "sha256_training_set.parquet", "sha256_asteroid_taxonomy.skops", "trained_on", "held_out",
+    "split", "held_out_accuracy", "versions", "licence", "citation"])
 def test_the_file_says_about_itself(simulated_project, key):
     assert metadata(onnx.load(ONNX_PATH))[key]
 

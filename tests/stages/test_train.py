@@ -102,7 +102,7 @@ def test_a_wrong_hyperparameter_stops_with_a_sentence(
 
 def test_what_to_learn_is_a_class_or_a_target(simulated_project):
     change(simulated_project, model="mlp", mlp={"learn": "complex"})
-    with pytest.raises(PipelineError, match="train.mlp.learn is \"complex\", and should be 'class'"):
+    with pytest.raises(PipelineError, match="train.mlp.learn is .complex., and should be 'class'"):
         train.main()
 
 
