@@ -1,6 +1,6 @@
 """Data augmentation: copies of the spectra to learn from, with noise of their own errors.
 
-Labelled asteroids are bright (median S/N 113, that of all asteroids is 23). A model that also sees
+Labelled asteroids are bright (median S/N 104, that of all asteroids is 23). A model that also sees
 copies of their spectra, with noise as large as their errors added, learns how far a faint spectrum
 can be trusted (Bishop 1995, Neural Computation 7, 108). Only rows to learn from have copies.
 """
