@@ -25,7 +25,7 @@ from asteroid_taxonomy.files import atomic
 from asteroid_taxonomy.files.shipped import shipped
 from asteroid_taxonomy.onnx_model.classifier import Classifier, load_classifier
 from asteroid_taxonomy.onnx_model.description import CLASSES_PATH, ONNX_PATH
-from asteroid_taxonomy.own_spectra.naming import files_of
+from asteroid_taxonomy.own_spectra.naming import files_of, path_of
 from asteroid_taxonomy.own_spectra.resampling import normalised
 from asteroid_taxonomy.own_spectra.results import (
     WRITERS,
@@ -236,7 +236,7 @@ def main(arguments: list[str]) -> None:
     """Classify asteroid spectra of your own: files, folders, one table out."""
     parser = argparse.ArgumentParser(prog="asteroid-taxonomy classify", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("files", type=Path, nargs="+", metavar="FILE_OR_FOLDER",
+    parser.add_argument("files", type=path_of, nargs="+", metavar="FILE_OR_FOLDER",
                         help="text, Parquet, VOTable, FITS, also packed; folders; patterns")
     parser.add_argument("-o", "--output", type=Path, help="write all rows: .parquet or .csv")
     parser.add_argument("--unit", choices=list(IN_NM), help="of the wavelengths")

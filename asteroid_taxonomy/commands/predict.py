@@ -11,6 +11,7 @@ from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.onnx_model.classifier import Classifier, load_classifier
 from asteroid_taxonomy.onnx_model.description import ONNX_PATH
 from asteroid_taxonomy.own_spectra.resampling import normalised, to_bands
+from asteroid_taxonomy.own_spectra.units import IN_NM, usual_unit
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,15 @@ class Model:
         Raises
         ------
         PipelineError
-            The shapes do not fit, or a wavelength is not a number above 0 or is there twice.
+            The shapes do not fit, or a wavelength is not a number above 0, is there twice, or
+            the wavelengths are plainly not in nm.
         """
-        grid, spectra = np.asarray(wavelengths, float), np.asarray(reflectance, float)
+        try:  # of a masked array, NaN where it is masked
+            grid, spectra = (np.asarray(np.ma.masked_array(given, dtype=float).filled(np.nan))
+                             for given in (wavelengths, reflectance))
+        except (TypeError, ValueError) as error:
+            raise PipelineError("expected wavelengths and reflectance as numbers, each spectrum "
+                                f"of as many: {error}") from None
         spectra = spectra[None] if spectra.ndim == 1 else spectra
         if grid.ndim != 1 or spectra.ndim != 2 or spectra.shape[1] != len(grid):
             raise PipelineError("expected wavelengths [points] and reflectance [points] or "
@@ -66,6 +73,9 @@ class Model:
         if not (np.isfinite(grid).all() and (grid > 0).all() and (np.diff(grid) > 0).all()):
             raise PipelineError("wavelengths should be numbers above 0, in nm, each once; average "
                                 "those that are there twice")
+        if (unit := usual_unit(grid)) not in ("nm", None):
+            raise PipelineError(f"the wavelengths are around {np.median(grid):g}, as in {unit}; "
+                                f"multiply them by {IN_NM[unit]:g}, for they should be in nm")
         nm = self.classifier.wavelengths_nm
         bands, marked = to_bands(grid, spectra[:, order], nm, self.classifier.width_nm)
         own = normalised(bands, nm.index(self.classifier.normalised_at_nm))

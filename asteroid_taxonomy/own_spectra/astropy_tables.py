@@ -16,13 +16,16 @@ import numpy as np
 import pyarrow as pa
 
 from asteroid_taxonomy.own_spectra import tables
-from asteroid_taxonomy.own_spectra.tables import TableFile, bound, must_be_a_number
+from asteroid_taxonomy.own_spectra.tables import TableFile, bound, must_be_a_number, refuse_lists
 from asteroid_taxonomy.own_spectra.units import NotSpectra
 from asteroid_taxonomy.own_spectra.unpacking import opened
 
 WHOLE_BYTES = 200_000_000  # the largest file that is read whole
 # of a VOTable, of which astropy reads some 100,000 cells a second, and columns ever more slowly
 MAX_CELLS, MAX_FIELDS, MAX_NUMBERS = 3_000_000, 2000, 100_000_000
+
+# CTYPE1 of axes that are none (Greisen et al. 2006, table 1)
+NO_WAVELENGTHS = ("FREQ", "ENER", "WAVN", "VRAD", "VOPT", "ZOPT", "BETA", "VELO", "FELO")
 
 
 def open_votable(path: Path) -> TableFile:
@@ -80,11 +83,17 @@ def _one_dimension(hdu: Any) -> Any:
 
     header, values = hdu.header, np.ravel(hdu.data)
     step = header.get("CDELT1", header.get("CD1_1"))
-    if "CRVAL1" not in header or not step:
+    if not step or not all(isinstance(of, int | float) for of in (step, header.get("CRVAL1"))):
         raise NotSpectra("is a one-dimensional image without CRVAL1 and CDELT1, which would give "
                          "its wavelengths; save the spectrum as text")
     wavelength = header["CRVAL1"] + step * (np.arange(1, len(values) + 1)
                                             - header.get("CRPIX1", 1.0))
+    kind = str(header.get("CTYPE1", "")).strip().upper()
+    if kind in ("WAVE-LOG", "AWAV-LOG"):
+        wavelength = header["CRVAL1"] * np.exp(wavelength / header["CRVAL1"] - 1)
+    elif kind[:4] in NO_WAVELENGTHS or "LOG" in kind:
+        raise NotSpectra(f"is a one-dimensional spectrum over {kind} (CTYPE1), not over "
+                         "wavelengths; save it as text, with its wavelengths")
     if header.get("DC-FLAG") == 1:  # IRAF: logarithmic
         wavelength = 10.0 ** wavelength
     table = Table({"wavelength": wavelength, "reflectance": values})
@@ -105,6 +114,9 @@ def _whole(path: Path) -> io.BytesIO:
 def _of_astropy(table: Any) -> TableFile:
     if len(table) == 1 and any(table[name].ndim == 2 for name in table.colnames):
         table = type(table)({n: table[n][0] for n in table.colnames if table[n].ndim == 2})
+    lists = [name for name in table.colnames if table[name].ndim > 1]
+    if len(lists) > 1:
+        refuse_lists(lists)
     whole = pa.table({name: _to_arrow(table[name]) for name in table.colnames
                       if table[name].ndim == 1})
     units = {name: str(table[name].unit or "") for name in whole.column_names}

@@ -13,9 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from asteroid_taxonomy.own_spectra.tables import TableFile
+from asteroid_taxonomy.own_spectra.tables import TableFile, refuse_lists
 from asteroid_taxonomy.own_spectra.units import NotSpectra, Role, factor_to_nm, role, usual_unit
 
+LEAST_POINTS = 4  # of a spectrum that a column of text sets apart
+FINE_NM = 5  # wide tables have no finer grid: pandas' 374.1 is no wavelength beside 374 and 418
 PLAUSIBLE = (0.2, 5.0)  # the median of a reflectance that is around 1
 EXPECTED = ("expected a column of wavelengths and one called reflectance, or one column per "
             "wavelength (374, reflectance_550, R_0.55um ...); rename them")
@@ -50,6 +52,10 @@ def find_columns(table: TableFile, unit: str | None) -> Columns:
     if not table.header:
         return _by_position(table, unit)
     roles = {name: role(name) for name in table.names}
+    lists = [n for n, r in roles.items()
+             if r.kind in ("wavelength", "reflectance") and n not in table.sample]
+    if len(lists) > 1:
+        refuse_lists(lists)
     ids = [n for n, r in roles.items() if r.kind in ("id", "night")]
     long = [n for n, r in roles.items() if r.kind == "wavelength" and n in table.sample]
     wide = {n: r for n, r in roles.items() if r.kind == "wide"}
@@ -86,9 +92,11 @@ def _wide(
     table: TableFile, wide: dict[str, Role], ids: list[str], unit: str | None
 ) -> Columns:
     # pandas renames the second column of a name to 374.1: an error, or another spectrum
-    again = {n for n in wide if (m := re.fullmatch(r"(.+)\.\d", n)) and m[1] in wide}
+    again = {n for n in wide if (m := re.fullmatch(r"(.+)\.[1-9]", n)) and m[1] in wide}
     remark = None
-    if again and len(again) * 2 == len(wide):
+    base = [r.value for n, r in wide.items() if n not in again]
+    coarse = len(base) > 1 and float(np.median(np.abs(np.diff(np.sort(base))))) >= FINE_NM
+    if again and (coarse or len(again) * 2 == len(wide)):
         remark = "columns such as " + min(again, key=len) + " were left out"
         wide = {n: r for n, r in wide.items() if n not in again}
     exact = {n: r for n, r in wide.items() if r.exact}
@@ -108,16 +116,40 @@ def _wide(
 
 
 def _counts_rows(table: TableFile, name: str, wavelength: str) -> bool:
-    """Whether an identifier has another value on each row, which names points and not spectra."""
+    """Whether an identifier has another value on each row, which names points and not spectra.
+
+    It may begin again with each spectrum, where the wavelength turns back.
+    """
     values = table.sample[name] if name in table.sample else pd.Series()
-    return len(values) > 1 and values.notna().all() and values.is_unique \
-        and table.sample[wavelength].is_unique
+    if len(values) < 2 or values.isna().any():
+        return False
+    if values.is_unique:
+        return True
+    turns = np.sign(np.diff(_number(table, wavelength)))
+    step = np.diff(_number(table, name)) if len(_number(table, name)) else np.zeros(len(turns))
+    return bool((step == 1).mean() > 0.5 and turns[0]
+                and (turns == np.where(step == 1, turns[0], -turns[0])).all())
+
+
+def _sets_apart(table: TableFile, name: str, ids: list[str], wavelength: str) -> bool:
+    """Whether a column of text, whatever its name, has a value for each of several spectra."""
+    if name not in table.sample or len(_number(table, name)) or table.sample[name].isna().any():
+        return False
+    keys = [table.sample[n] for n in (*ids, name) if n in table.sample]
+    nm = pd.Series(_number(table, wavelength)).groupby(keys)
+    if nm.ngroups < 2 or nm.ngroups == (table.sample.groupby(ids).ngroups if ids else 1) \
+            or nm.count().min() < LEAST_POINTS:
+        return False
+    low, high = nm.min(), nm.max()
+    return float(high.min() - low.max()) > 0.5 * float((high - low).min())
 
 
 def _long(
     table: TableFile, roles: dict[str, Role], ids: list[str], wavelength: str, unit: str | None
 ) -> Columns:
     ids = [name for name in ids if not _counts_rows(table, name, wavelength)]
+    ids += [n for n, r in roles.items()
+            if r.kind == "unknown" and _sets_apart(table, n, ids, wavelength)]
     nm = _number(table, wavelength)
     nm = nm[np.isfinite(nm) & (nm > 0)]
     if not len(nm) and len(table.sample):
@@ -125,7 +157,8 @@ def _long(
     to_nm = factor_to_nm(nm, {roles[wavelength].unit, table.units.get(wavelength, "")}, unit) \
         if len(nm) else 1.0
     exact = [n for n, r in roles.items() if r.kind == "reflectance" and r.exact]
-    other = [n for n, r in roles.items() if r.kind == "reflectance" and not r.exact]
+    other = [n for n, r in roles.items() if r.kind == "reflectance" and not r.exact
+             and (_varies(table, n) or len(table.sample) < 3)]  # ref may number a reference
     for candidates in (exact, other):
         if len(candidates) > 1:
             candidates = [n for n in candidates if _plausible(table, n)]
@@ -167,6 +200,24 @@ def _by_position(table: TableFile, unit: str | None) -> Columns:
     wavelength, second, *more = numbers
     nm = _number(table, wavelength)
     to_nm = factor_to_nm(nm[np.isfinite(nm) & (nm > 0)], {table.units.get(wavelength, "")}, unit)
-    is_width = not (_plausible(table, second) and _varies(table, second))
-    value = more[0] if is_width and more and _plausible(table, more[0]) else second
+    value = second
+    if more and not (_plausible(table, second) and _varies(table, second)) \
+            and _plausible(table, more[0]) and _varies(table, more[0]):
+        if not _is_width(table, second, more):
+            raise NotSpectra("has no header, and its second and third columns of numbers could "
+                             "each be the reflectance; begin it with a line such as wavelength "
+                             "reflectance error")
+        value = more[0]
     return Columns(ids, [value], to_nm, wavelength)
+
+
+def _is_width(table: TableFile, name: str, more: list[str]) -> bool:
+    """Whether a column of a few values, or one before a reflectance and its error, is a width.
+
+    A reflectance in percent or an albedo, which is not around 1 either, has many values.
+    """
+    values = _number(table, name)
+    if len(np.unique(values)) <= max(2, len(values) / 2):
+        return True
+    reflectance, error = (_number(table, n) for n in (*more, name)[:2])
+    return len(more) > 1 and float(np.nanmedian(error)) < float(np.nanmedian(reflectance)) / 2

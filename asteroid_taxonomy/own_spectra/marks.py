@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 HIGH, LOW = 5.0, 0.05  # of the median of what was measured
 # left out of that median: a spectrum may have more marks than reflectances
-USUAL = np.array([9.99, 9.999, 99, 99.9, 99.99, 99.999, 999, 999.9, 999.99, 999.999, 9999, 9999.9,
-                  9999.99, 99999, 999999, 1e20, 1e30], np.float32)
+USUAL = np.array([9, 9.9, 9.99, 9.999, 99, 99.9, 99.99, 99.999, 999, 999.9, 999.99, 999.999, 9999,
+                  9999.9, 9999.99, 99999, 999999, 1e20, 1e30], np.float32)
 
 
 def not_measured(

@@ -2,6 +2,7 @@
 
 import glob
 import re
+from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,13 @@ _DESIGNATION = re.compile(r"(?<!\d)(1[89]\d\d|20\d\d)[ _]?([A-HJ-Y][A-HJ-Z])[ _]
 _SURVEY = re.compile(r"(?<!\d)(\d{4})[ _-]?(P-?L|T-?[123])(?![A-Za-z0-9])", re.IGNORECASE)
 _NUMBER = re.compile(r"(?:[a-z]\d_|ast|asteroid|spec|a)?[ _]?\(?0*([1-9]\d{0,6})\)?"
                      r"(?!-?\d)(?!(?<=^\d)\.\d)", re.IGNORECASE)
+
+
+def path_of(typed: str) -> Path:
+    """The path that was typed; nothing, which an unset variable gives, is not this folder."""
+    if not typed.strip():
+        raise ArgumentTypeError("a file's name is empty; name files or folders")
+    return Path(typed)
 
 
 def files_of(given: Sequence[Path], apart: Path | None = None) -> list[Path]:

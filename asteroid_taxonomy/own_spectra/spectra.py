@@ -168,12 +168,16 @@ def _with_restarts(
     for i in np.flatnonzero((back > 0) & (forth > 0)):
         begin, end = named[i], named[i + 1] if i + 1 < len(named) else len(nm)
         turn = (step[begin:end] > 0) if back[i] > forth[i] else (step[begin:end] < 0)
-        parts = np.append(np.append(0, np.flatnonzero(turn)), end - begin)
+        way = np.sign(step[begin:end])
+        to_and_fro = np.append([False, False], way[2:] * way[1:-1] < 0)
         own = np.where(measured, nm, np.nan)[begin:end]
-        passes = [own[a:b][np.isfinite(own[a:b])]
-                  for a, b in zip(parts[:-1], parts[1:], strict=True)]
-        if all(_beside(a, b) for a, b in zip(passes[:-1], passes[1:], strict=True)):
-            starts.append(begin + parts[1:-1])
+        for at in (turn, to_and_fro):
+            parts = np.append(np.append(0, np.flatnonzero(at)), end - begin)
+            passes = [own[a:b][np.isfinite(own[a:b])]
+                      for a, b in zip(parts[:-1], parts[1:], strict=True)]
+            if all(_beside(a, b) for a, b in zip(passes[:-1], passes[1:], strict=True)):
+                starts.append(begin + parts[1:-1])
+                break
     return np.sort(np.concatenate(starts))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 import pandas as pd
 import pyarrow as pa
@@ -54,6 +55,12 @@ def refuse_twins(names: Sequence[str]) -> None:
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise NotSpectra(f"has two columns {twice[0]!r}; rename one of them")
+
+
+def refuse_lists(names: Sequence[str]) -> NoReturn:
+    """Refuse columns that hold a whole spectrum in each row."""
+    raise NotSpectra(f"has lists in its columns {', '.join(names[:5])}; save it with a row for "
+                     "each point of a spectrum, and a column that names the spectrum")
 
 
 def bound(count: int, what: str, most: int) -> None:

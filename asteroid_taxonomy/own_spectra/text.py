@@ -5,6 +5,7 @@ this does by hand, is to find where they begin: prose before the data, a header 
 VizieR's rows of units and dashes, no header at all, decimal commas beside any of these.
 """
 
+import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
@@ -25,7 +26,8 @@ NULLS = ["", "nan", "NaN", "NAN", "null", "NULL", "None", "NA", "N/A", "-", "--"
          "INDEF", "*", "?"]
 # Field separator (None: blanks) and decimal sign; where several fit as well, the first is it
 FORMS = (("\t", "."), (";", "."), (",", "."), ("|", "."), (None, "."),
-         ("\t", ","), (";", ","), ("|", ","), (None, ","))
+         ("\t", ","), (";", ","), ("|", ","), (None, ","),
+         (",", ","))  # "0,374","0,62"
 _NUMBER = {sign: re.compile(rf"[-+]?(\d+[{sign}]?\d*|[{sign}]\d+)([eE][-+]?\d+)?")
            for sign in ".,"}
 _COMMENT = re.compile(r"^\s*(#|!|;|//|%)+")
@@ -98,6 +100,9 @@ def sniff(lines: Sequence[str]) -> Layout:
 def _split(line: str, separator: str | None) -> list[str]:
     if separator is None:
         return line.split()
+    if separator in line and '"' in line:
+        return [field.strip().strip('"')
+                for field in next(csv.reader([line], delimiter=separator, skipinitialspace=True))]
     return [field.strip().strip('"') for field in line.split(separator)]
 
 

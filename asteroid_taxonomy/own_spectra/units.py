@@ -38,6 +38,8 @@ OTHER = {"r", "delta", "flux", "mag", "v", "g", "i", "z", "h", "airmass", "phase
          "ratio", "intensity", "counts", "dn", "adu", "star", "sun", "solar", "sky"}
 EXACT = {"reflectance", "reflectancespectrum", "refl", "reflectivity", "reflec",
          "relativereflectance", "normalizedreflectance", "normalisedreflectance"}
+_ERROR_OF_REFLECTANCE = re.compile("(.*(err|unc|sig|std|dev|noise).*refl|[ed]refl|"
+                                   "refl.*(err|unc|sig|std|dev|noise)).*")
 _UNITS = "|".join(sorted((re.escape(s) for s in SPELLINGS if s != "mu"), key=len, reverse=True))
 WIDE = re.compile(rf"(?P<kind>reflectance|refl|ref|r|wavelength|wave|w|band|b|)[\s_]*"
                   rf"(?P<value>\d+(?:[.,]\d+)?)(?:[\s_\[(]*(?P<unit>{_UNITS})[\])]?)?",
@@ -77,11 +79,11 @@ def role(name: str) -> Role:
         unit = SPELLINGS[stem.pop()]
     if "".join(stem) in WAVELENGTH or (not stem and unit and unit != "m"):
         return Role("wavelength", unit)
-    if any(w in ERRORS for w in words):
+    if any(w in ERRORS or _ERROR_OF_REFLECTANCE.fullmatch(w) for w in words):
         return Role("error")
     if "".join(words) in EXACT:
         return Role("reflectance", exact=True)
-    if any(w.startswith("refl") or w == "ref" for w in words):
+    if any("refl" in w or w == "ref" for w in words):
         return Role("reflectance")
     if any(w in OTHER for w in words):
         return Role("other")

@@ -15,6 +15,7 @@ from tests.own_spectra.made_up import (
     S_LIKE,
     finer,
     found,
+    number,
     rows,
     text,
 )
@@ -95,6 +96,28 @@ CASES = {  # name of the file: content, complexes, a part of the notes
     "normalized.csv": (text([[*r, .01] for r in rows(GRID, S_LIKE)], ",",
                             header=("Wavelength (micron)", "Normalized Reflectance", "Error")),
                        "S", ""),
+    "rows of two.csv": (text([[i, *r] for i, r in enumerate(rows(GRID * 2, S_LIKE + C_LIKE))], ",",
+                             header=("id", *LONG[1:])), "SC", ""),
+    "rows of each.csv": (text([[i % 16, *r] for i, r in enumerate(rows(GRID * 2, S_LIKE + C_LIKE))
+                               ], ",", header=("id", *LONG[1:])), "SC", ""),
+    "quoted comma.csv": (text([[f'"{number(f, ",")}"' for f in r] for r in rows(GRID, S_LIKE)],
+                              ",", header=LONG[1:]), "S", ""),
+    "quoted comma.txt": (text([[f'"{number(f, ",")}"' for f in r] for r in rows(GRID, C_LIKE)],
+                              ","), "C", ""),
+    "images.txt": (text([[nm, r / 20, 3] for nm, r in rows(GRID, S_LIKE)]), "S", ""),
+    "reference.csv": (text([[*r, 1] for r in rows(GRID, S_LIKE)], ",",
+                           header=("wavelength", "value", "ref")), "S", "value"),
+    **{f"{error}.csv": (text([[*r, .3 + i % 3 / 50] for i, r in enumerate(rows(GRID, S_LIKE))],
+                             ",", header=("wavelength", "value", error)), "S", "value")
+       for error in ("reflerr", "ReflectanceError", "refl_unc", "drefl", "sigmarefl")},
+    "thrice.csv": (("name," + ",".join(f"{nm},{nm}.1,{nm}.2" for nm in GRID) + "\na,"
+                    + ",".join(f"{r},0.3,7" for r in S_LIKE) + "\n").encode(), "S", "left out"),
+    "to and fro.txt": (text(rows(GRID, D_LIKE) + rows([nm + 9 for nm in GRID[::-1]],
+                                                      C_LIKE[::-1])), "OC", "one of several"),
+    "text tells.csv": (text(named("x", S_LIKE) + named("y", C_LIKE), ",",
+                            header=("planet", *LONG[1:])), "SC", ""),
+    "filters.csv": (text([["V" if nm < 700 else "R", nm, r] for nm, r in zip(
+        GRID, S_LIKE, strict=True)], ",", header=("filter", *LONG[1:])), "S", ""),
     **{f"mark {mark}.csv": (text(with_marks(mark), ",", header=LONG), "S?",
                             "mark for what was not measured")
        for mark in ("-1", "-9.99", "999", "0")},
@@ -127,6 +150,32 @@ def test_fits_tables_and_one_dimensional_spectra_are_read(tmp_path):
         assert found(tmp_path / name)["complex"].tolist() == ["S"]
 
 
+@pytest.mark.parametrize(("axis", "sentence"), [
+    ({"CTYPE1": "WAVE-LOG", "CRVAL1": 400.0}, None),
+    ({"CTYPE1": "LOGLAM", "CRVAL1": 2.6}, "over LOGLAM (CTYPE1), not over wavelengths"),
+    ({"CTYPE1": "VELO", "CRVAL1": 400.0}, "over VELO (CTYPE1), not over wavelengths"),
+    ({"CRVAL1": "x"}, "without CRVAL1 and CDELT1"),
+])
+def test_the_axis_of_a_one_dimensional_spectrum_is_read_or_refused(tmp_path, axis, sentence):
+    step = np.log(1030 / 400) / 199
+    image = fits.PrimaryHDU(np.interp(400 * np.exp(step * np.arange(200)), GRID, S_LIKE))
+    image.header.update({"CDELT1": 400 * step} | axis)
+    image.writeto(tmp_path / "a.fits")
+    if sentence is None:
+        assert found(tmp_path / "a.fits")["complex"].tolist() == ["S"]
+        return
+    with pytest.raises(PipelineError, match=re.escape(sentence)):
+        found(tmp_path / "a.fits")
+
+
+@pytest.mark.parametrize("name", ["a.fits", "a.parquet"])
+def test_a_spectrum_in_each_row_gets_a_sentence(tmp_path, name):
+    Table({"name": ["a", "b"], "wave": [GRID, GRID], "refl": [S_LIKE, C_LIKE]}
+          ).write(tmp_path / name)
+    with pytest.raises(PipelineError, match="has lists in its columns wave, refl; save it with"):
+        found(tmp_path / name)
+
+
 @pytest.mark.parametrize(("name", "content", "sentence"), [
     ("a.xml", b'<?xml version="1.0"?><Product_Observational xmlns="http://pds.nasa.gov/pds4/pds/'
      b'v1"><File><file_name>a.tab</file_name></File></Product_Observational>',
@@ -144,6 +193,12 @@ def test_fits_tables_and_one_dimensional_spectra_are_read(tmp_path):
     ("a.csv", text(rows(GRID, S_LIKE), ",", header=("wavelength (nm)", "reflectance")),
      "says that its wavelengths are in nm, but they are around"),
     ("a.csv", text(rows(GRID, S_LIKE), ",", header=("x", "y")), "expected a column of wave"),
+    *[("a.txt", text([[nm / unit, scale * r, 1.2 + i % 5 / 10] for i, (nm, r) in enumerate(
+        zip(GRID, S_LIKE, strict=True))]), "second and third columns of numbers could each be")
+      for unit, scale in ((1000, 60), (1, 60), (1000, .05))],  # percent, albedo, and an error
+    *[("a.csv", text(sorted(named("x", S_LIKE) + [["y", nm + 9, .7 * r] for nm, r in zip(
+        GRID, C_LIKE, strict=True)], key=lambda row: row[1]), ",", header=(name, *LONG[1:])),
+       f"rows do not follow each other; sort it by {name}") for name in ("obj", "UT", "planet")],
 ])
 def test_a_file_that_leaves_doubt_gets_a_sentence(tmp_path, name, content, sentence):
     (tmp_path / name).write_bytes(content)

@@ -1,5 +1,6 @@
 import pytest
 
+from asteroid_taxonomy.commands.classify import main
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.own_spectra.naming import asteroid_in, files_of
 
@@ -47,3 +48,10 @@ def test_nothing_found_gets_a_sentence(tmp_path, given):
     (tmp_path / "empty").mkdir()
     with pytest.raises(PipelineError, match="holds no files; name"):
         files_of([tmp_path / given])
+
+
+@pytest.mark.parametrize("typed", ["", "  "])
+def test_an_unset_variable_is_not_this_folder(typed, capsys):
+    with pytest.raises(SystemExit):
+        main([typed])
+    assert "a file's name is empty" in capsys.readouterr().err
