@@ -277,3 +277,10 @@ def test_checking_the_params_costs_a_stage_little():
          "print(time.perf_counter() - t)"],
         cwd=TOP, check=True, capture_output=True, text=True).stdout) for _ in range(3))
     assert took < 0.5  # 0.12 s on an idle machine
+
+
+def test_a_file_nested_beyond_what_the_parser_bears_is_refused(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text("a: " + "[" * 100_000)
+    with pytest.raises(PipelineError, match="more than 5,000 opening brackets"):
+        read_yaml(path)

@@ -112,8 +112,8 @@ def check_contract(model: onnx.ModelProto, path: Path, contract: Contract) -> No
                       if (node.domain or "ai.onnx") not in domains})
     if foreign:
         fail(f"should use operators of {', '.join(domains)} only, but uses {', '.join(foreign)}, "
-             "which many runtimes lack; leave plain_onnx False for this model in learning/models.py, "
-             "or mend the graph")
+             "which many runtimes lack; leave plain_onnx False for this model in "
+             "learning/models.py, or mend the graph")
     for which, name, width in (("input", INPUT_NAME, len(contract.wavelengths_nm)),
                                ("output", OUTPUT_NAME, len(contract.classes))):
         expected, found = f"{name} float32 [batch, {width}]", tensors(model, which)

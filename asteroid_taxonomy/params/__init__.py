@@ -16,6 +16,7 @@ from asteroid_taxonomy.console import PipelineError
 
 PARAMS = Path("params.yaml")
 FAULTS = 5  # named at a time
+MOST_BRACKETS = 5000  # [ and { of a file
 WHOLE = "complexes"  # a block whose names a recipe chooses: it replaces that of params.yaml
 
 
@@ -68,7 +69,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
         No such file, or another form.
     """
     try:
-        content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if sum(map(text.count, "[{")) > MOST_BRACKETS:  # the parser would run out of its stack
+            raise PipelineError(f"{path} has more than {MOST_BRACKETS:,} opening brackets, which "
+                                f"no params have; restore it with `git checkout -- {path}`")
+        content = YAML(typ="safe").load(text)
     except FileNotFoundError:
         raise PipelineError(f"{path} was expected in {Path.cwd()}; run this from the project's "
                             "top folder") from None
