@@ -22,6 +22,9 @@ COMMANDS = {
     "check-cache": "find damaged objects in a DVC cache or remote",
 }
 
+ALONE = {"classify", "lookup"}  # the package without its extras is enough
+READ_PARAMS = {"pydantic", "ruamel"}  # with which even these read a project's params.yaml
+
 
 def command(arguments: list[str]) -> None:
     """Run the command that the first argument names with the rest.
@@ -31,7 +34,7 @@ def command(arguments: list[str]) -> None:
     PipelineError
         The command needs a package that is not installed.
     SystemExit
-        0 after --help and --version, 2 for arguments that are not understood.
+        0 after --help and --version, 2 for arguments that are missing or not understood.
     """
     width = max(map(len, COMMANDS))
     parser = argparse.ArgumentParser(
@@ -43,6 +46,9 @@ def command(arguments: list[str]) -> None:
                + "\n\n`asteroid-taxonomy COMMAND --help` tells the rest.")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="one of those below")
+    if not arguments:
+        parser.print_help(sys.stderr)
+        sys.exit(2)
     # what follows the command is the command's, --help among it
     name = parser.parse_args(arguments[:1]).command
     pin()
@@ -53,8 +59,10 @@ def command(arguments: list[str]) -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("asteroid_taxonomy"):
             raise
+        enough = name in ALONE and (error.name or "").split(".")[0] not in READ_PARAMS
+        what = "." if enough else "'.[pipeline]'"
         raise PipelineError(f"{name} needs {error.name}, which is not installed; run `pip install "
-                            "asteroid-taxonomy[pipeline]`") from None
+                            f"{what}` in the project's folder") from None
 
 
 def main() -> None:

@@ -25,6 +25,12 @@ class Asked(NamedTuple):
     source_id: int | None = None
     name: str | None = None
 
+    def most_telling(self) -> tuple[str, int | str | None]:
+        """The role by which to look the asteroid up, and its value."""
+        if self.source_id is not None:
+            return "source_id", self.source_id
+        return ("number", self.number) if self.number is not None else ("name", self.name)
+
 
 def normalised(name: str) -> str:
     """Write a name or a designation in the one way in which names are compared.

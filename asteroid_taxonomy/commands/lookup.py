@@ -58,9 +58,13 @@ class Known:
 
 @dataclass(frozen=True)
 class Answer:
-    """The asteroids found, and what they share; `labels` is "" where no literature was read."""
+    """The asteroids found, a sentence for each other, and what all share.
+
+    labels : "" where no literature was read.
+    """
 
     known: list[Known]
+    missing: list[str]
     classes: list[str]
     wavelengths_nm: list[int]
     normalised_at_nm: int
@@ -89,21 +93,22 @@ def main(arguments: list[str]) -> None:
         for line in [*describe(known, answer), *draw(answer.wavelengths_nm, known.spectrum,
                                                      known.error, known.flag), ""]:
             print(plain(line))
-    if given.output:
+    if given.output and answer.known:
         one = answer.known[0]
         write_picture(_title(one.row), answer.wavelengths_nm, one.spectrum, one.error, one.flag,
                       answer.normalised_at_nm, given.output)
         print(f"wrote {given.output}")
+    if len(asked) == 1 and answer.missing:
+        raise PipelineError(answer.missing[0])
+    for sentence in answer.missing:
+        print(plain(sentence), file=sys.stderr)
+    if answer.missing:
+        raise PipelineError(f"{len(answer.missing)} of {len(asked)} asteroids were not found; the "
+                            "lines above say which")
 
 
 def look_up(asked: Sequence[str]) -> Answer:
-    """Find each asteroid asked for, once, in the order asked.
-
-    Raises
-    ------
-    PipelineError
-        One of them is not known; the sentence names similar ones where the catalogue is here.
-    """
+    """Find each asteroid asked for, once, in the order asked."""
     if ASTEROIDS_PATH.exists():
         from asteroid_taxonomy.params import load_params  # an installed package has none
 
@@ -122,22 +127,23 @@ def _in_the_catalogue(asked: Sequence[str], name: str, normalised_at_nm: int) ->
 
     def row_of(one: str) -> int | None:
         key = parse(one)
-        role, value = _most_telling(key)
+        role, value = key.most_telling()
         row = by[role].get(value)
         if row is not None and key.name and by["name"].get(key.name) != row:
             print(plain(f"note: {one!r} is called {names[row]!r} here"), file=sys.stderr)
         return row
 
-    rows = {}
+    rows, missing = {}, []
     whole = " ".join(asked)  # perhaps one name of several words
     for one in [whole] if _name_alone(whole) in by["name"] else asked:
         row = row_of(one)
         if row is None:
             close = nearest(parse(one).name or one, names)
-            raise PipelineError(f"none of the {len(table):,} asteroids of the catalogue is called "
-                                f"{one!r}{', but ' + ', '.join(close) if close else ''}; not "
-                                f"every asteroid has a {said['survey']} spectrum")
-        rows[row] = table.slice(row, 1).to_pylist()[0]
+            missing.append(f"none of the {len(table):,} asteroids of the catalogue is called "
+                           f"{one!r}{', but ' + ', '.join(close) if close else ''}; not "
+                           f"every asteroid has a {said['survey']} spectrum")
+        else:
+            rows[row] = table.slice(row, 1).to_pylist()[0]
     spectra = read_parquet(ASTEROIDS_PATH, pa.schema([("source_id", pa.int64())]))
     nm = [int(name.removeprefix("flag_")) for name in spectra.column_names
           if name.startswith("flag_")]
@@ -147,8 +153,8 @@ def _in_the_catalogue(asked: Sequence[str], name: str, normalised_at_nm: int) ->
         known.append(Known(row, matrix(one, reflectance_columns(nm))[0],
                            matrix(one, error_columns(nm))[0],
                            np.array([one[name][0].as_py() for name in flag_columns(nm)])))
-    return Answer(known, json.loads(said["classes"]), nm, normalised_at_nm, said["survey"],
-                  said["labels"])
+    return Answer(known, missing, json.loads(said["classes"]), nm, normalised_at_nm,
+                  said["survey"], said["labels"])
 
 
 def _from_the_archive(asked: Sequence[str]) -> Answer:
@@ -160,13 +166,15 @@ def _from_the_archive(asked: Sequence[str]) -> Answer:
     by: dict[tuple[str, Any], Spectrum] = {key: s for s in spectra for key in (
         ("name", normalised(s.name)), ("number", s.number), ("source_id", s.source_id))}
     found = [by["name", whole]] if ("name", whole) in by else [
-        by.get(_most_telling(key)) for key in keys]
-    missing = [one for one, spectrum in zip(asked, found, strict=False) if spectrum is None]
-    if missing:
-        raise PipelineError(f"the archive has no spectrum of {', '.join(map(repr, missing))}; not "
-                            f"every asteroid has a {classifier.survey} spectrum, and without the "
-                            "catalogue (`dvc pull`) names that are nearly right are not found")
+        by.get(key.most_telling()) for key in keys]
+    missing = [f"the archive has no spectrum of {one!r}; not every asteroid has a "
+               f"{classifier.survey} spectrum, and without the catalogue (`dvc pull`) names that "
+               "are nearly right are not found"
+               for one, spectrum in zip(asked, found, strict=False) if spectrum is None]
+    shared = classifier.classes, nm, classifier.normalised_at_nm, classifier.survey, ""
     unique = list({spectrum.source_id: spectrum for spectrum in found if spectrum}.values())
+    if not unique:
+        return Answer([], missing, *shared)
     reflectance = np.stack([s.reflectance for s in unique])
     probabilities = classifier.probabilities(reflectance)
     complexes, confidence = classifier.complexes(probabilities)
@@ -183,8 +191,7 @@ def _from_the_archive(asked: Sequence[str]) -> Answer:
         "reason": reasons[i], "snr": float(snr[i]), "bands_missing": gaps[i],
         "flagged_bands_used": names_of(((s.flag == BAD) & used)[None], nm)[0],
     }, s.reflectance, s.error, s.flag) for i, s in enumerate(unique)]
-    return Answer(known, classifier.classes, nm, classifier.normalised_at_nm, classifier.survey,
-                  "")
+    return Answer(known, missing, *shared)
 
 
 def describe(known: Known, answer: Answer) -> list[str]:
@@ -221,13 +228,6 @@ def describe(known: Known, answer: Answer) -> list[str]:
     else:
         lines.append("  literature: no class")
     return [*lines, f"  bands missing: {row['bands_missing'] or 'none'}", ""]
-
-
-def _most_telling(key: Asked) -> tuple[str, int | str | None]:
-    """The role by which to look an asteroid up, and its value."""
-    if key.source_id is not None:
-        return "source_id", key.source_id
-    return ("number", key.number) if key.number is not None else ("name", key.name)
 
 
 def _name_alone(asked: str) -> str | None:

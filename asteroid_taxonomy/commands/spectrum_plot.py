@@ -103,7 +103,8 @@ def write_picture(
         from asteroid_taxonomy.page import chart_style, charts
     except ModuleNotFoundError as error_:
         raise PipelineError(f"a picture needs {error_.name}, which is not installed; run "
-                            "`pip install asteroid-taxonomy[pipeline]`, or use --plot") from None
+                            "`pip install '.[pipeline]'` in the project's folder, or use "
+                            "--plot") from None
     means = mean_spectra()
     table = pd.DataFrame([(name, *point) for name, points in means.items() for point in points],
                          columns=["complex", "nm", "median", "low", "high"])

@@ -145,5 +145,6 @@ def report(
     if counts.unread:
         files = f"{counts.unread:,} file{'s' * (counts.unread > 1)}"
         print(f"{files} could not be read; the column note says why", file=sys.stderr)
-    print(f"{f'wrote {output}: ' if output else ''}{counts.spectra:,} spectra, "
+    print(f"{f'wrote {output}: ' if output else ''}{counts.spectra:,} "
+          f"spectr{'um' if counts.spectra == 1 else 'a'}, "
           f"{counts.with_class:,} with a class, {counts.kept:,} of them kept (not abstained)")

@@ -56,7 +56,7 @@ def run(*arguments, cwd, code="from asteroid_taxonomy.__main__ import main; main
 
 
 @pytest.mark.parametrize(("arguments", "code", "words"), [
-    (["--help"], 0, COMMANDS), (["--version"], 0, [__version__]), ([], 2, ["COMMAND"]),
+    (["--help"], 0, COMMANDS), (["--version"], 0, [__version__]), ([], 2, COMMANDS),
     (["clasify"], 2, ["clasify", *COMMANDS]),
     (["show-model", "none.onnx"], 1, ["none.onnx"]),
 ])
@@ -75,12 +75,19 @@ def test_the_list_of_commands_loads_no_numpy(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-def test_a_package_that_is_not_installed_is_named_with_the_extra_that_brings_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "dvc", None)
-    monkeypatch.setitem(sys.modules, "dvc.config", None)
-    monkeypatch.delitem(sys.modules, "asteroid_taxonomy.commands.check_cache", raising=False)
-    with pytest.raises(PipelineError, match=r"^check-cache needs dvc.*\[pipeline\]"):
-        command(["check-cache"])
+@pytest.mark.parametrize(("name", "package", "words"), [
+    ("check-cache", "dvc.config", r"`pip install '\.\[pipeline\]'` in"),
+    ("classify", "pyarrow", r"`pip install \.` in"), ("lookup", "pyarrow", r"`pip install \.` in"),
+    ("lookup", "ruamel.yaml", r"`pip install '\.\[pipeline\]'` in"),
+])
+def test_a_package_that_is_not_installed_is_named_with_the_command_that_brings_it(
+        monkeypatch, name, package, words):
+    def missing(module):
+        raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+
+    monkeypatch.setattr("importlib.import_module", missing)
+    with pytest.raises(PipelineError, match=f"^{name} needs {package}, .*{words}"):
+        command([name])
 
 
 def test_importing_the_package_changes_nothing_in_the_process(tmp_path):

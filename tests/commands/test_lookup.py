@@ -74,6 +74,14 @@ def test_no_match_in_the_catalogue_gets_a_sentence_with_similar_names(
     assert words in refused(look, asked)
 
 
+def test_one_that_is_not_in_the_catalogue_does_not_lose_the_list(catalogued, capsys):
+    with pytest.raises(PipelineError, match=r"^1 of 3 asteroids were not found"):
+        main(["433", "99999999", "4"])
+    out, err = capsys.readouterr()
+    assert re.findall(r"^\((\d+)\)", out, re.MULTILINE) == ["433", "4"]
+    assert err.count("\n") == 1 and "is called '99999999'" in err
+
+
 def test_the_plot_draws_the_spectrum_over_the_complexes(catalogued, look):
     said = look("433", "--plot")
     assert said.count("*") > 5 and "C, O, S, X means" in said
@@ -157,8 +165,19 @@ def test_a_spectrum_that_is_not_whole_is_refused(elsewhere, archive, look, spoil
 
 
 @pytest.mark.loopback
-def test_an_asteroid_that_the_archive_lacks_is_named(elsewhere, archive, look):
-    assert "has no spectrum of 'vestra', '99'" in refused(look, "4", "vestra", "99")
+def test_an_asteroid_that_the_archive_lacks_is_named_and_the_others_are_printed(
+        elsewhere, archive, capsys):
+    with pytest.raises(PipelineError, match=r"^2 of 3 asteroids were not found"):
+        main(["vestra", "4", "99"])
+    out, err = capsys.readouterr()
+    assert out.startswith("(4) Vesta")
+    assert [line.split(";")[0] for line in err.splitlines()] == [
+        "the archive has no spectrum of 'vestra'", "the archive has no spectrum of '99'"]
+
+
+@pytest.mark.loopback
+def test_an_asteroid_that_the_archive_lacks_ends_with_a_sentence(elsewhere, archive, look):
+    assert "has no spectrum of 'vestra'" in refused(look, "vestra", "-o", "vestra.svg")
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/tap", "nonsense"])
