@@ -9,7 +9,7 @@ import pytest
 
 from asteroid_taxonomy.asteroids import error_columns, matrix, reflectance_columns
 from asteroid_taxonomy.evaluation.out_of_fold import OUT_OF_FOLD_PATH
-from asteroid_taxonomy.learning.model_file import load_model
+from asteroid_taxonomy.learning.model_file import load_model, model_path
 from tests.project_fixtures import TOP
 
 pytestmark = pytest.mark.real_data
@@ -40,7 +40,7 @@ def test_noise_lowers_confidence_on_average(real_asteroids, monkeypatch):
     bright = real_asteroids.filter((pc.field("snr") > 50) & pc.field("complete"))
     spectra, error = (matrix(bright, c(nm)) for c in (reflectance_columns, error_columns))
     noise = np.random.default_rng(5).standard_normal(spectra.shape).astype(np.float32) * error
-    model = load_model()
+    model = load_model(model_path("asteroid_taxonomy"))
     confidence = [model.predict_proba(spectra + k * noise).max(axis=1).mean()
                   for k in (0, 1, 3)]
     assert confidence[0] > confidence[1] > confidence[2]

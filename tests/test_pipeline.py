@@ -91,7 +91,13 @@ def test_two_forced_runs_give_identical_locks(demonstrated, tmp_path):
     assert lock.read_bytes() == before
 
 
-def test_without_network_repro_ends_with_one_sentence_and_no_file(clone):
+def test_without_network_repro_ends_with_one_sentence_and_no_file(clone, tmp_path):
+    # in a clone of its own: what it waits for is half an hour by params.yaml
+    code, said = call(tmp_path, "git", "clone", "--quiet", str(clone), "clone")
+    assert code == 0, said
+    clone = tmp_path / "clone"
+    text = (clone / "params.yaml").read_text()
+    (clone / "params.yaml").write_text(text.replace("deadline_s: 1800", "deadline_s: 3"))
     code, said = call(clone, "dvc", "repro", "fetch_spectra",
                       GAIA_TAP_URL="http://127.0.0.1:9/tap")
     assert code != 0 and "Traceback" not in said

@@ -78,6 +78,7 @@ def test_only_classes_that_are_told_often_and_mostly_rightly_are_answerable(plot
 
 
 def test_a_bin_with_too_few_labelled_asteroids_has_no_accuracy(plots):
-    plots("snr", "snr,asteroids,accuracy\nbelow 20,29,0.9\nfrom 20,30,0.8\n")
+    plots("snr", "snr,asteroids,accuracy,ece,share_of_all_asteroids\n"
+          "below 20,29,0.9,0.1,0.5\nfrom 20,30,0.8,0.1,0.5\n")
     found = accuracy_by_bin(["below 20", "from 20", "unknown"])
     assert np.isnan(found[[0, 2]]).all() and found[1] == np.float32(0.8)
