@@ -31,8 +31,10 @@ from asteroid_taxonomy.learning.model_file import model_path, save_model
 from asteroid_taxonomy.learning.models import augmentation, fit, make_model
 from asteroid_taxonomy.learning.predictions import (
     SURVEY,
+    Predictions,
+    Spectra,
+    predict,
     predictions_path,
-    spread,
     stress_inputs,
     write_predictions,
 )
@@ -48,10 +50,10 @@ PARAMS = ("bands.wavelengths_nm", "train.model", "train.used_bands_nm",
           "train.augmentation_seed", "train.${train.model}")
 
 
-def fitted(
+def fit_and_predict(
     train: dict[str, Any], wavelengths_nm: Sequence[int], used_nm: Sequence[int],
-    data: TrainingSet,
-) -> tuple[Pipeline, float]:
+    data: TrainingSet, inputs: dict[str, Spectra],
+) -> tuple[Pipeline, Predictions, float]:
     """Fit a model to the asteroids that are not held out; also give the seconds that took."""
     model, rows = make_model(train, wavelengths_nm, used_nm), data.train
     started = time.monotonic()
@@ -63,27 +65,8 @@ def fitted(
             f"train.{train['model']} in params.yaml was refused by scikit-learn: "
             f"{' '.join(str(error).split())}; correct that hyperparameter"
         ) from None
-    return model, time.monotonic() - started
-
-
-def write(
-    name: str, model: Pipeline, wavelengths_nm: Sequence[int], used_nm: Sequence[int],
-    data: TrainingSet, asteroids: pa.Table,
-) -> None:
-    """Write a fitted model, and what it makes of the survey and of stress inputs."""
-    usable = asteroids.filter(pa.array(has_bands(asteroids, wavelengths_nm, used_nm)))
-    spectra = matrix(usable, reflectance_columns(wavelengths_nm))
-    used = used_band_numbers(wavelengths_nm, used_nm)
-    save_model(model, model_path(name))
-    write_predictions(
-        model.predict_proba, list(model.classes_), usable["source_id"].combine_chunks(),
-        {SURVEY: spectra, **stress_inputs(data.reflectance[data.test], used)},
-        spread(model, spectra), read_metadata(TRAINING_SET_PATH)["survey"], predictions_path(name))
-    by_target = ", ".join(f"{target} {n:,}" for target, n in zip(
-        *np.unique(data.target[data.train], return_counts=True), strict=True))
-    print(f"wrote {model_path(name)}: trained on {len(data.train):,} asteroids ({by_target}), "
-          f"{len(used)} bands, {len(data.test):,} held out; and {predictions_path(name)}: "
-          f"{len(usable):,} asteroids")
+    took = time.monotonic() - started
+    return model, predict(model, inputs), took
 
 
 @together()
@@ -91,20 +74,36 @@ def main() -> None:
     """Run the stage."""
     params = load_params(PARAMS)
     wavelengths_nm, train = params["bands"]["wavelengths_nm"], params["train"]
-    names = train["used_bands_nm"]
-    data = {name: read_training_set(wavelengths_nm, used) for name, used in names.items()}
-    # on Linux a copy of this process, which has scikit-learn already, fits each model
+    columns, names = reflectance_columns(wavelengths_nm), train["used_bands_nm"]
+    asteroids = read_asteroids(wavelengths_nm, ["source_id", *columns])
+    data, usable, inputs = {}, {}, {}
+    for name, used_nm in names.items():
+        data[name] = read_training_set(wavelengths_nm, used_nm)
+        usable[name] = asteroids.filter(pa.array(has_bands(asteroids, wavelengths_nm, used_nm)))
+        inputs[name] = {SURVEY: matrix(usable[name], columns), **stress_inputs(
+            data[name].reflectance[data[name].test], used_band_numbers(wavelengths_nm, used_nm))}
+
+    # on Linux a copy of this process, which has scikit-learn already, works on each model
     start = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
     with warnings.catch_warnings(), ProcessPoolExecutor(len(names), start) as pool:
         # Python 3.12 warns of threads that the copy would miss: Arrow's, and it reads no table
         warnings.simplefilter("ignore", DeprecationWarning)
-        fits = list(pool.map(fitted, repeat(train), repeat(wavelengths_nm), names.values(),
-                             data.values()))
-    asteroids = read_asteroids(wavelengths_nm,
-                               ["source_id", *reflectance_columns(wavelengths_nm)])
-    for (name, used_nm), (model, took) in zip(names.items(), fits, strict=True):
-        print(f"{name}: {train['model']}, {train[train['model']]}, {took:.1f} s")
-        write(name, model, wavelengths_nm, used_nm, data[name], asteroids)
+        fits = list(pool.map(fit_and_predict, repeat(train), repeat(wavelengths_nm),
+                             names.values(), data.values(), inputs.values()))
+
+    survey = read_metadata(TRAINING_SET_PATH)["survey"]
+    print(f"{train['model']}: {train[train['model']]}")
+    for name, (model, predictions, took) in zip(names, fits, strict=True):
+        learned = data[name].target[data[name].train]
+        save_model(model, model_path(name))
+        write_predictions(predictions, list(model.classes_),
+                          usable[name]["source_id"].combine_chunks(), inputs[name], survey,
+                          predictions_path(name))
+        by_target = ", ".join(f"{target} {n:,}" for target, n in zip(
+            *np.unique(learned, return_counts=True), strict=True))
+        print(f"wrote {model_path(name)}: fitted in {took:.1f} s to {len(learned):,} asteroids "
+              f"({by_target}), {len(names[name])} bands, {len(data[name].test):,} held out; and "
+              f"{predictions_path(name)}: {len(usable[name]):,} asteroids")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ survey's own ("survey"), or one of the stress inputs, which no survey has.
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -70,30 +70,43 @@ def spread(model: "Pipeline", spectra: Spectra) -> Probabilities | None:
     return (each if members is None else each @ members).std(axis=0)
 
 
-def write_predictions(
-    predict: Callable[[Spectra], Probabilities], classes: Sequence[str], source_id: pa.Array,
-    inputs: dict[str, Spectra], spread_of_survey: Probabilities | None, survey: str, path: Path,
-) -> None:
-    """Write what `predict` makes of all `inputs`, in float32 and in float64.
+class Predictions(NamedTuple):
+    """Probabilities of all inputs, one below the other, in float32 and in float64, [n, targets].
 
-    The float64 columns tell what single precision costs. `source_id` and `spread_of_survey` (of an
-    ensemble) are those of the rows of SURVEY; other rows have none.
+    The float64 ones tell what single precision costs. spread : of SURVEY, which comes first.
     """
-    single = np.concatenate([in_batches(predict, x) for x in inputs.values()])
-    double = np.concatenate([in_batches(lambda b: predict(b.astype(np.float64)), x)
+
+    single: Probabilities
+    double: Probabilities
+    spread: Probabilities | None
+
+
+def predict(model: "Pipeline", inputs: dict[str, Spectra]) -> Predictions:
+    """What a fitted model makes of all `inputs`, SURVEY among them."""
+    single = np.concatenate([in_batches(model.predict_proba, x) for x in inputs.values()])
+    double = np.concatenate([in_batches(lambda b: model.predict_proba(b.astype(np.float64)), x)
                              for x in inputs.values()])
+    return Predictions(single, double, spread(model, inputs[SURVEY]))
+
+
+def write_predictions(
+    predictions: Predictions, classes: Sequence[str], source_id: pa.Array,
+    inputs: dict[str, Spectra], survey: str, path: Path,
+) -> None:
+    """Write what `predict` gave; `source_id` is that of the rows of SURVEY, others have none."""
     lengths = [len(x) for x in inputs.values()]
-    spreads = {} if spread_of_survey is None else {
-        f"spread_{name}": pa.array(np.pad(column, (0, len(single) - len(column))), mask=np.arange(
-            len(single)) >= len(column)) for name, column in zip(
-            classes, spread_of_survey.astype(np.float32).T, strict=True)}
+    total = sum(lengths)
+    spreads = {} if predictions.spread is None else {
+        f"spread_{name}": pa.array(np.pad(column, (0, total - len(column))),
+                                   mask=np.arange(total) >= len(column))
+        for name, column in zip(classes, predictions.spread.astype(np.float32).T, strict=True)}
     write_parquet(pa.table({
         "input": pa.array(np.repeat(list(inputs), lengths)),
-        "source_id": pa.concat_arrays([source_id, pa.nulls(sum(lengths) - len(source_id),
-                                                           pa.int64())]),
-        **{f"probability_{name}": single[:, i].astype(np.float32)
+        "source_id": pa.concat_arrays([source_id, pa.nulls(total - len(source_id), pa.int64())]),
+        **{f"probability_{name}": predictions.single[:, i].astype(np.float32)
            for i, name in enumerate(classes)},
-        **{f"probability_{name}_float64": double[:, i] for i, name in enumerate(classes)},
+        **{f"probability_{name}_float64": predictions.double[:, i]
+           for i, name in enumerate(classes)},
         **spreads,
     }), path, {"survey": survey, "classes": list(classes)})
 
