@@ -72,6 +72,8 @@ def write_votable(table: Table, facts: dict[str, str], path: Path) -> None:
     for field in only.fields:
         if field.datatype == "bit":  # which STILTS 3.4 cannot read in BINARY2
             field.datatype = "boolean"
+        elif field.datatype == "char":  # of any length: a length of 1 is deprecated
+            field.arraysize = "*"
     with atomic(path) as part:
         writeto(votable, str(part))
 
