@@ -139,7 +139,7 @@ def finish_a_run(story: Story) -> Path:
         dvc(ann, work, "repro")
         git(ann, work, "commit", "--quiet", "--all", "--message", "Run the simulated survey")
         git(ann, work, "push", "--quiet")
-    story.figures["survey"] = yaml.safe_load((work / "params.yaml").read_text())["survey"]
+    story.figures["source"] = yaml.safe_load((work / "params.yaml").read_text())["source"]
     expect(not ran(dvc(ann, work, "repro")), "ann's run is finished, but `dvc repro` ran a stage")
     return work
 
@@ -248,7 +248,7 @@ def compare_with_fetching(story: Story) -> None:
     """How long the archives' server takes for the tables alone."""
     asked = {name: os.environ[name] for name in ("GAIA_TAP_URL", "VIZIER_TAP_URL", "LABELS_TABLE")
              if name in os.environ}
-    if "GAIA_TAP_URL" not in asked or story.figures["survey"] != "gaia_dr3":
+    if "GAIA_TAP_URL" not in asked or story.figures["source"] != "archives":
         say("no mirror is named in GAIA_TAP_URL: pulls are not compared with fetching")
         return
     work = clone(story, story.bob, "fetched")
