@@ -9,6 +9,7 @@ each pull beside that of fetching from the archives, where GAIA_TAP_URL and VIZI
 mirror.
 """
 
+import json
 import os
 import re
 import secrets
@@ -314,7 +315,7 @@ def share_one_cache(story: Story) -> None:
                "train.mlp_ensemble.alpha=0.125", "evaluate")
     expect(ran(said) == ["train", "evaluate"], f"bob's run ran {ran(said)}")
     used = in_use(cache, bob, bobs) | in_use(cache, ann, anns)
-    expect(used <= object_names(cache), "objects in use were missing before any `dvc gc`")
+    expect(used, "no object of the cache is in use")
     dvc(ann, anns, "gc", "--workspace", "--all-commits", "--all-experiments", "--force",
         "--projects", bobs)
     lost = used - object_names(cache)
