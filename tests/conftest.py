@@ -7,7 +7,7 @@ import yaml
 from hypothesis import settings
 
 from asteroid_taxonomy import console as cli
-from tests.archives.tap_service import Service
+from tests.archives.tap_service import Service, name_as_mirrors
 from tests.small_survey import TAP, TOP, tables
 
 # CI judges a change, not the luck of a draw; everyone else's runs keep looking
@@ -29,11 +29,7 @@ def pytest_collection_modifyitems(config, items):
 def service(monkeypatch):
     """The loopback service with these tables, named as the mirror of both archives."""
     with Service(tables()) as running:
-        monkeypatch.setenv("GAIA_TAP_URL", running.url)
-        monkeypatch.setenv("VIZIER_TAP_URL", running.url)
-        monkeypatch.setenv("no_proxy", "*")
-        for name in ("LABELS_TABLE", "GAIA_FILES", "LABELS_FILE"):
-            monkeypatch.delenv(name, raising=False)
+        name_as_mirrors(running, monkeypatch)
         yield running
 
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from asteroid_taxonomy.raw_tables import LABELS_PATH, SOURCE_MAPPING_PATH, SPECTRA_PATH
-from tests.archives.tap_service import Service
+from tests.archives.tap_service import Service, name_as_mirrors
 from tests.project_fixtures import DVC_STAGES, project, run_stage, simulated_params
 from tests.small_survey import TAP
 
@@ -75,11 +75,7 @@ def orion(simulated_run, monkeypatch):
         "orion2.types": rows_of(labels.select(list(LABEL_COLUMNS)), list(LABEL_COLUMNS.values())),
     }
     with Service(tables) as running:
-        monkeypatch.setenv("GAIA_TAP_URL", running.url)
-        monkeypatch.setenv("VIZIER_TAP_URL", running.url)
-        monkeypatch.setenv("no_proxy", "*")
-        for name in ("LABELS_TABLE", "GAIA_FILES", "LABELS_FILE"):
-            monkeypatch.delenv(name, raising=False)
+        name_as_mirrors(running, monkeypatch)
         yield running
 
 

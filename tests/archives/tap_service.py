@@ -248,3 +248,12 @@ def wait_for(condition, timeout_s=20.0):
     while not condition():
         assert time.monotonic() < ends, "waited in vain"
         time.sleep(0.01)
+
+
+def name_as_mirrors(service, monkeypatch):
+    """Name a running service as the mirror of both archives, and no other way to their tables."""
+    monkeypatch.setenv("GAIA_TAP_URL", service.url)
+    monkeypatch.setenv("VIZIER_TAP_URL", service.url)
+    monkeypatch.setenv("no_proxy", "*")
+    for name in ("LABELS_TABLE", "GAIA_FILES", "LABELS_FILE"):
+        monkeypatch.delenv(name, raising=False)
