@@ -1,19 +1,22 @@
 """The first thing a stage does, before its slow imports: see who started it.
 
 A stage whose dvc was killed must not outlive it: the next dvc may run the same stage with other
-params, and what the first one writes then would be taken for the second one's. Linux ends it, and
-`check_still_wanted` stops it everywhere before a file is put into place. A stage that is run
+params, and what the first one writes then would be taken for the second one's. A thread ends it
+within a second, and `check_still_wanted` stops it before a file is put into place. (Linux could end
+it at once, but not where dvc's shell stays between the two, as dash does.) A stage that is run
 without DVC (by hand, under nohup, as a daemon) may lose its parent and carries on.
 """
 
 import os
 import signal
 import sys
+import threading
+import time
 from typing import Any, NoReturn
 
 from asteroid_taxonomy.console import PipelineError, say, what_is_left
 
-PR_SET_PDEATHSIG = 1  # prctl(2)
+LOOK_EVERY_S = 0.5
 ORPHANED = ("the dvc that started this stage has ended, and another may be running it by now; "
             "this one writes nothing more; run `dvc repro` again")
 _dvc: list[Any] = []  # its psutil.Process, if DVC runs this stage
@@ -33,10 +36,6 @@ def begin() -> None:
         return
     import psutil  # type: ignore[import-untyped]  # DVC needs it anyway; 15 ms that only stages under DVC pay
 
-    if sys.platform == "linux":
-        import ctypes
-
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     for process in psutil.Process().parents():
         _dvc[:] = [process]
         try:  # a shell between dvc and the stage has the stage's environment, dvc has not
@@ -47,6 +46,7 @@ def begin() -> None:
     # dvc may be a program or a Python that runs it; who adopts orphans is neither
     if not _dvc or not any(name in " ".join(_dvc[0].cmdline()) for name in ("dvc", "python")):
         sys.exit(say(f"error: {ORPHANED}", 1))
+    threading.Thread(target=_end_with_dvc, daemon=True).start()
 
 
 def check_still_wanted() -> None:
@@ -57,8 +57,23 @@ def check_still_wanted() -> None:
     PipelineError
         It is not.
     """
-    if _dvc and (not _dvc[0].is_running() or _dvc[0].status() == "zombie"):
+    if _dvc and not _dvc_lives():
         raise PipelineError(ORPHANED)
+
+
+def _dvc_lives() -> bool:
+    import psutil
+
+    try:
+        return bool(_dvc[0].is_running()) and _dvc[0].status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:  # ended between the two
+        return False
+
+
+def _end_with_dvc() -> None:
+    while _dvc_lives():
+        time.sleep(LOOK_EVERY_S)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _stop(signum: int, frame: object) -> NoReturn:
