@@ -2,8 +2,8 @@
 
 A stage whose dvc was killed must not outlive it: the next dvc may run the same stage with other
 params, and what the first one writes then would be taken for the second one's. A thread ends it
-within a second, and `check_still_wanted` stops it before a file is put into place. (Linux could end
-it at once, but not where dvc's shell stays between the two, as dash does.) A stage that is run
+within a second, and `check_still_wanted` stops it before a file is put into place. (Linux could
+end it at once, but not where dvc's shell stays between the two, as dash does.) A stage that is run
 without DVC (by hand, under nohup, as a daemon) may lose its parent and carries on.
 """
 
