@@ -4,6 +4,7 @@ Errors go to stderr as one sentence with exit code 1 and no traceback; Ctrl-C an
 the stack, so that temporary files and remote jobs are cleaned up on the way out.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -55,9 +56,11 @@ def run(main: Callable[[], None], doc: str | None = "") -> NoReturn:
         signum = getattr(signal, name, None)  # Windows has no SIGHUP
         if signum and signal.getsignal(signum) != signal.SIG_IGN:  # nohup
             signal.signal(signum, signal.default_int_handler if name == "SIGINT" else _unwind)
+    gc.enable()  # a stage began without it
     try:
         main()
         sys.stdout.flush()
+        gc.freeze()  # no last look for garbage among all that was imported
     except PipelineError as error:
         sys.exit(say(f"error: {error}", 1))
     except BrokenPipeError:  # `... | head` has seen enough

@@ -27,7 +27,6 @@ from asteroid_taxonomy.asteroids import (
 from asteroid_taxonomy.console import PipelineError, run
 from asteroid_taxonomy.files import read_metadata
 from asteroid_taxonomy.files.atomic_write import together
-from asteroid_taxonomy.learning.model_file import model_path, save_model
 from asteroid_taxonomy.learning.models import augmentation, fit, make_model
 from asteroid_taxonomy.learning.predictions import (
     SURVEY,
@@ -88,8 +87,10 @@ def main() -> None:
     with warnings.catch_warnings(), ProcessPoolExecutor(len(names), start) as pool:
         # Python 3.12 warns of threads that the copy would miss: Arrow's, and it reads no table
         warnings.simplefilter("ignore", DeprecationWarning)
-        fits = list(pool.map(fit_and_predict, repeat(train), repeat(wavelengths_nm),
-                             names.values(), data.values(), inputs.values()))
+        fits = pool.map(fit_and_predict, repeat(train), repeat(wavelengths_nm), names.values(),
+                        data.values(), inputs.values())
+        # half a second of skops' imports, while the copies are busy
+        from asteroid_taxonomy.learning.model_file import model_path, save_model
 
     survey = read_metadata(TRAINING_SET_PATH)["survey"]
     print(f"{train['model']}: {train[train['model']]}")
