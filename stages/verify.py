@@ -76,11 +76,12 @@ def print_samples(asteroids: pa.Table, probabilities: Probabilities, classes: li
 
 
 def at_level(
-    path: Path, spectra: dict[str, Spectra], references: dict[str, tuple[Probabilities, ...]],
+    path: Path, spectra: dict[str, Spectra], references: dict[str, tuple[Probabilities, Probabilities]],
     classes: list[str], used: list[int], tolerance: float, level: GraphOptimizationLevel,
 ) -> dict[str, float]:
     """Check the file as onnxruntime optimises it at `level`; return the largest differences."""
-    predict, found = runtime(path, level), {}
+    predict = runtime(path, level)
+    found: dict[str, float] = {}
     for kind, x in spectra.items():
         reference, exact = references[kind]
         exported = in_batches(predict, x)
@@ -108,7 +109,8 @@ def verify(name: str, params: dict[str, Any], asteroids: pa.Table) -> dict[str, 
                    ASTEROIDS_PATH, "crossmatch")
     spectra = {SURVEY: matrix(asteroids, reflectance_columns(wavelengths_nm))[rows],
                **stress_inputs(held_out, used)}
-    references = {kind: probabilities_of(table, kind, classes)[1:] for kind in spectra}
+    references = {kind: (reference, exact) for kind in spectra
+                  for _, reference, exact in [probabilities_of(table, kind, classes)]}
     with ThreadPoolExecutor() as pool:
         found = list(pool.map(partial(at_level, path, spectra, references, classes, used,
                                       tolerance), LEVELS.values()))

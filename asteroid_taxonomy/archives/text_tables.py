@@ -7,7 +7,6 @@ from pathlib import PurePath
 from typing import Any
 
 import pyarrow as pa
-from astropy.io import ascii as astropy_ascii
 
 from asteroid_taxonomy.archives import places
 from asteroid_taxonomy.archives.answer import NULLS
@@ -52,6 +51,8 @@ def fixed_width(text: str, address: str) -> dict[str, list[Any]]:
     PipelineError
         The table is not what is described.
     """
+    from astropy.io import ascii as astropy_ascii  # a tenth of a second, and few tables need it
+
     # asteroid.dat at CDS is asteroid.txt at the authors': one description
     stem = re.escape(PurePath(places.name_of(address)).name.split(".")[0])
     section = re.search(rf"^Byte-by-byte Description of file:.*\b{stem}\b.*\n-+\n"
