@@ -33,6 +33,7 @@ from asteroid_taxonomy.console import run
 from asteroid_taxonomy.evaluation.abstention import (
     Survey,
     abstention_threshold,
+    calibration,
     judged,
     kept_metrics,
 )
@@ -71,7 +72,7 @@ def main(scheduler: str | None = None) -> None:
     """Run the stage, its fits on the workers of a Dask scheduler if one is named."""
     params = load_params(PARAMS)
     wavelengths_nm, settings = params["bands"]["wavelengths_nm"], params["crossvalidate"]
-    (name, used_nm), (visible_name, _) = params["train"]["used_bands_nm"].items()
+    (name, used_nm), *_ = params["train"]["used_bands_nm"].items()
     data, edges = read_training_set(wavelengths_nm, used_nm), settings["snr_edges"]
     target, classes = data.target, np.unique(data.target).tolist()
     snr = data.asteroids["snr"].to_numpy()
@@ -137,10 +138,9 @@ def main(scheduler: str | None = None) -> None:
         *coverage_curve(target[complete], visible[0], classes), settings["abstention_accuracy"])
     write_json(metrics, METRICS_PATH)
     print_metrics(metrics)
-    thresholds = {name: metrics["abstention_threshold"],
-                  visible_name: round(metrics["visible_abstention_threshold"], 2)}
+    lines = calibration(metrics, classes, [*params["train"]["used_bands_nm"]]).items()
     print(f"wrote {METRICS_PATH}, {OUT_OF_FOLD_PATH} and {PLOTS}/*.csv; for params.yaml:\n"
-          f"calibration:\n  abstention_threshold: {thresholds}")
+          "calibration:\n" + "\n".join(f"  {key}: {value}" for key, value in lines))
 
 
 if __name__ == "__main__":

@@ -45,9 +45,9 @@ from asteroid_taxonomy.onnx_model.description import (
 from asteroid_taxonomy.onnx_model.graph import to_onnx
 from asteroid_taxonomy.params import load_params
 
-PARAMS = ("bands", "fetch_spectra.service", "fetch_spectra.table", "fetch_spectra.columns",
-          "taxonomy", "split", "train.model", "train.used_bands_nm", "train.augmentation_seed",
-          "train.${train.model}", "calibration", "export")
+PARAMS = ("bands", "fetch_spectra.release", "fetch_spectra.service", "fetch_spectra.table",
+          "fetch_spectra.columns", "taxonomy", "split", "train.model", "train.used_bands_nm",
+          "train.augmentation_seed", "train.${train.model}", "calibration", "export")
 CROSSMATCH_PATH = Path("reports/crossmatch.json")
 LIBRARIES = ("scikit-learn", "skl2onnx", "onnx", "numpy")
 
@@ -63,7 +63,11 @@ def facts(
     counts = read_json(CROSSMATCH_PATH)
     held_out = read_json(Path(f"reports/evaluate{name.removeprefix('asteroid_taxonomy')}.json"))
     said, source = read_metadata(TRAINING_SET_PATH), params["fetch_spectra"]
-    threshold = params["calibration"]["abstention_threshold"][name]
+    calibration = params["calibration"]
+    threshold = calibration["abstention_threshold"][name]
+    # measured on the release that params.yaml names, of the main model
+    kept = calibration["kept_accuracy"] if name == MAIN and said["survey"] == source["release"] \
+        else None
     flags, carriers = taxonomy["feature_flags"], ", ".join(taxonomy["flagged_classes"])
     return {
         CLASSES_KEY: classes,
@@ -75,6 +79,7 @@ def facts(
         "missing_values": "NaN in a band that used_bands_nm lists makes every probability NaN: "
                           "no class; in another band it changes nothing",
         THRESHOLD_KEY: "none" if threshold is None else threshold,
+        "kept_accuracy": kept or "unknown",
         "taxonomy": f"{split['target']} of the {said['labels']}",
         **{f"complex_{name}": members for name, members in taxonomy["complexes"].items()},
         "feature_flags": f"the letters {', '.join(flags)} behind {carriers} are left out"
@@ -133,7 +138,7 @@ def main() -> None:
             # the same weights before the sum: nobody has chosen a threshold for classes
             classes = list(getattr(model.steps[-1][1], "class_names_", model.classes_))
             write(CLASSES_PATH, graph(summed=False), {
-                **about, CLASSES_KEY: classes, THRESHOLD_KEY: "none",
+                **about, CLASSES_KEY: classes, THRESHOLD_KEY: "none", "kept_accuracy": "unknown",
                 "taxonomy": f"classes of the {about['taxonomy'].partition(' of the ')[2]}"})
 
 

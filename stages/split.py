@@ -34,7 +34,7 @@ def targets(labelled: pa.Table, split: dict[str, Any]) -> pa.ChunkedArray:
     Raises
     ------
     PipelineError
-        `split.target` is neither, or a complex has fewer than `split.min_per_complex` asteroids.
+        A complex has fewer than `split.min_per_complex` asteroids.
     """
     if split["target"] == "complex":
         counts = {row["values"]: row["counts"]
@@ -46,9 +46,6 @@ def targets(labelled: pa.Table, split: dict[str, Any]) -> pa.ChunkedArray:
                 f"spectrum (split.min_per_complex), found {found}; check the label table, or "
                 "lower the limit")
         return labelled["complex"]
-    if split["target"] != "class":
-        raise PipelineError(f"split.target in params.yaml is {split['target']!r}, expected "
-                            "complex or class; set it to one of these")
     name = labelled["class_without_flags"]
     members = pc.value_counts(name)
     enough = members.field("values").filter(

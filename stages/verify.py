@@ -76,8 +76,9 @@ def print_samples(asteroids: pa.Table, probabilities: Probabilities, classes: li
 
 
 def at_level(
-    path: Path, spectra: dict[str, Spectra], references: dict[str, tuple[Probabilities, Probabilities]],
-    classes: list[str], used: list[int], tolerance: float, level: GraphOptimizationLevel,
+    path: Path, spectra: dict[str, Spectra],
+    references: dict[str, tuple[Probabilities, Probabilities]], classes: list[str],
+    used: list[int], tolerance: float, level: GraphOptimizationLevel,
 ) -> dict[str, float]:
     """Check the file as onnxruntime optimises it at `level`; return the largest differences."""
     predict = runtime(path, level)

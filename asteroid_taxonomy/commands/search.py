@@ -24,7 +24,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, ParameterSampler, StratifiedKFold
 
-from asteroid_taxonomy.console import Progress
+from asteroid_taxonomy.console import PipelineError, Progress
 from asteroid_taxonomy.evaluation.cluster import HELP, cluster
 from asteroid_taxonomy.evaluation.metrics import scores
 from asteroid_taxonomy.files import read_metadata, write_json
@@ -32,6 +32,7 @@ from asteroid_taxonomy.learning.models import augmentation, fit, make_model
 from asteroid_taxonomy.learning.training_set import TRAINING_SET_PATH, read_training_set
 from asteroid_taxonomy.onnx_model.description import ONNX_PATH
 from asteroid_taxonomy.params import load_params
+from asteroid_taxonomy.params.schema import MODELS
 
 PARAMS = ("bands.wavelengths_nm", "train.model", "train.used_bands_nm",
           "train.augmentation_seed", "train.${train.model}", "search")
@@ -106,6 +107,10 @@ def main(arguments: list[str]) -> None:
         "search"]
     used_nm = train["used_bands_nm"][ONNX_PATH.stem]  # the variants take what this one finds
     data = read_training_set(wavelengths_nm, used_nm)
+    known = [key.rstrip("?") for key in MODELS[train["model"]]]
+    if unknown := [key for key in settings["ranges"] if key not in known]:
+        raise PipelineError(f"search.ranges in params.yaml has {', '.join(unknown)}, which no "
+                            f"{train['model']} has; it has {', '.join(known)}: choose from these")
     tried = [{}, *ParameterSampler(settings["ranges"], settings["candidates"] - 1,
                                    random_state=settings["seed"])]
 

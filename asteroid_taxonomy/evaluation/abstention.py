@@ -11,9 +11,9 @@ estimates of the accuracy in the catalogue's own mix of S/N:
   errors at their word and knows no other fault of a faint spectrum, so it is rather too high.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -164,6 +164,22 @@ def kept_metrics(
         metrics |= {f"kept_{name}": int(survey.kept(threshold, bins, i).sum()),
                     **both(f"kept_{name}", threshold, i)}
     return metrics, curve
+
+
+def calibration(
+    metrics: Mapping[str, Any], classes: Sequence[str], names: Sequence[str]
+) -> dict[str, Any]:
+    """What block `calibration` of params.yaml should say of the models `names`, main and visible.
+
+    Both estimates of what the main model keeps are there as text, in all and by target.
+    """
+    def both(key: str) -> str:
+        estimates = [metrics[f"{key}_accuracy_{name}"] for name in ("weighted", "degraded")]
+        return " and ".join("none" if e is None else f"{e:.2f}" for e in estimates)
+    each = ", ".join(f"{name} {both(f'kept_{name}')}" for name in classes)
+    thresholds = metrics["abstention_threshold"], round(metrics["visible_abstention_threshold"], 2)
+    return {"abstention_threshold": dict(zip(names, thresholds, strict=True)),
+            "kept_accuracy": f"{both('kept')} by the weighted and the degraded estimate; {each}"}
 
 
 def abstention_threshold(accuracy: Floats, threshold: Floats, wanted: float) -> float:

@@ -19,14 +19,12 @@ import numpy as np
 import numpy.typing as npt
 
 from asteroid_taxonomy.asteroids import used_band_numbers
-from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.learning.augmentation import Augmentation, with_noisy_copies
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
     from sklearn.pipeline import Pipeline
 
-LEARN = ("class", "target")
 ADAM = "sklearn.neural_network._stochastic_optimizers.AdamOptimizer"
 TREES = ("sklearn.tree._tree.Tree",)
 
@@ -123,10 +121,6 @@ def make_model(
         Steps bands, scaler (if any), classifier; the last is a SumOfClasses where classes are
         learned.
 
-    Raises
-    ------
-    PipelineError
-        A model or a hyperparameter that does not exist.
     """
     from sklearn.compose import ColumnTransformer
     from sklearn.pipeline import Pipeline
@@ -134,21 +128,10 @@ def make_model(
 
     from asteroid_taxonomy.learning.sum_of_classes import SumOfClasses
 
-    name = train["model"]
-    if name not in MODELS:
-        raise PipelineError(f"train.model in params.yaml is {name!r}, expected one of "
-                            f"{', '.join(MODELS)}; set it to one of these")
-    model, hyperparameters = MODELS[name], dict(train[name])
+    model, hyperparameters = MODELS[train["model"]], dict(train[train["model"]])
     learn = hyperparameters.pop("learn")
     hyperparameters.pop("noisy_copies")
-    if learn not in LEARN:
-        raise PipelineError(f"train.{name}.learn in params.yaml is {learn!r}, expected "
-                            f"{' or '.join(LEARN)}; set it to one of these")
-    try:
-        classifier = model.build(**hyperparameters)
-    except TypeError as error:
-        raise PipelineError(f"train.{name} in params.yaml does not fit the model: {error}; "
-                            "remove or rename that hyperparameter") from None
+    classifier = model.build(**hyperparameters)
     used = used_band_numbers(wavelengths_nm, used_nm)
     return Pipeline([
         ("bands", ColumnTransformer([("used", "passthrough", used)])),

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from asteroid_taxonomy.commands import search
+from asteroid_taxonomy.console import PipelineError
 from tests.project_fixtures import TOP
 from tests.running import environment
 
@@ -36,6 +37,14 @@ def test_a_search_ranks_candidates_and_prints_lines_to_paste(small_search, monke
     assert set(pasted["train"]) == {"mlp_ensemble"}
     found = json.loads(search.RESULT_PATH.read_text())
     assert found["configurations"] == 2 and 0 < found["nested_accuracy"] < 1
+
+
+def test_a_range_of_another_models_hyperparameter_is_refused(small_search):
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["search"]["ranges"] = {"gamma": [0.1], "alpha": [0.5]}
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    with pytest.raises(PipelineError, match="has gamma, which no mlp_ensemble has; it has learn"):
+        search.main([])
 
 
 def test_outer_folds_share_no_row_with_the_rows_the_choice_was_made_on():

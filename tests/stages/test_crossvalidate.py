@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from asteroid_taxonomy.evaluation.abstention import calibration
 from asteroid_taxonomy.evaluation.out_of_fold import OUT_OF_FOLD_PATH
 from asteroid_taxonomy.evaluation.plot_data import PLOTS
 from stages import crossvalidate
@@ -100,11 +101,9 @@ def test_the_threshold_keeps_what_the_curve_says(catalogued):
     assert sum(found[f"kept_{c}"] for c in "COSX") == found["kept_asteroids"]
 
 
-def test_the_params_hold_the_measured_abstention_thresholds():
+def test_the_params_hold_what_was_measured_of_abstention():
     params = yaml.safe_load((TOP / "params.yaml").read_text(encoding="utf-8"))
     measured = json.loads((TOP / "reports/metrics.json").read_text(encoding="utf-8"))
-    pasted = params["calibration"]["abstention_threshold"]
-    assert pasted == {
-        "asteroid_taxonomy": measured["abstention_threshold"],
-        "asteroid_taxonomy_visible": round(measured["visible_abstention_threshold"], 2),
-    }, "paste what crossvalidate prints"
+    assert params["calibration"] == calibration(
+        measured, sorted(params["taxonomy"]["complexes"]), [*params["train"]["used_bands_nm"]],
+    ), "paste what crossvalidate prints"
