@@ -145,7 +145,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "results": results, "more-results": more_results, "kept": kept, "by-snr": by_snr,
     "classes": classes, "columns": columns,
     "models": costs.models, "time": costs.time, "cost": costs.cost, "runtimes": costs.runtimes,
-    "team": costs.team, "experiments": costs.experiments, "recipes": costs.recipes,
+    "team": costs.team, "experiments": costs.experiments, "cluster": costs.cluster,
+    "recipes": costs.recipes,
     "whole-recipes": costs.whole_recipes,
 }
 

@@ -27,7 +27,9 @@ def cost() -> str:
              "| peak memory | against the script |", "|---|---|---|---|---|---|"]
     for key, title in (("published", "published script"),
                        ("published_replayed", "the same, its downloads answered at once"),
-                       ("cold", "`dvc repro verify`, cold"),
+                       ("cold", "`dvc repro verify` in a fresh clone, which has in Git what "
+                                "follows training"),
+                       ("cold_all", "the same after a hyperparameter, so that everything runs"),
                        ("rerun", "`dvc repro verify` after a hyperparameter")):
         if f"{key}_wall_s" in took:
             wall, replayed, memory = (
@@ -90,6 +92,17 @@ def experiments() -> str:
         f"| {run_['queued_s']:.0f} s | {run_['queued_ratio']:.2f} |",
         "", f"Medians of {run_['rounds']} rounds.",
     ])
+
+
+def cluster() -> str:
+    """The table, in Markdown, from benchmarks/results/cluster.json."""
+    took = measured("cluster")
+    lines = ["| | two cores | two Dask workers | ratio | one of them killed half-way |",
+             "|---|---|---|---|---|"]
+    lines += [f"| `{name}` | {took[f'{name}_local_s']:.0f} s | {took[f'{name}_workers_s']:.0f} s "
+              f"| {took[f'{name}_workers_ratio']:.2f} | {took[f'{name}_one_killed_s']:.0f} s |"
+              for name in ("crossvalidate", "search")]
+    return "\n".join([*lines, "", "The same bytes in all three columns, or the benchmark stops."])
 
 
 def models() -> str:

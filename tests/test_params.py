@@ -1,6 +1,7 @@
 import copy
 import fnmatch
 import math
+import re
 import subprocess
 import sys
 from datetime import date
@@ -200,7 +201,8 @@ def test_numbers_as_people_type_them_have_the_type_that_is_needed(tmp_path):
     text = (TOP / "params.yaml").read_text()
     file = tmp_path / "params.yaml"
     file.write_text(
-        text.replace("max_iter: 25", "max_iter: 1e2").replace("alpha: 0.0001", "alpha: 1e-4")
+        re.sub(r"(mlp_ensemble:.*?max_iter: )\d+", r"\g<1>1e2", text, count=1, flags=re.DOTALL)
+        .replace("alpha: 0.0001", "alpha: 1e-4")
         .replace("test_fraction: 0.2", "test_fraction: 2e-1"))
     found = load_params(["train.mlp_ensemble.max_iter", "train.mlp.alpha", "split.test_fraction",
                          "crossvalidate.snr_edges"], file)
