@@ -121,12 +121,12 @@ def read_catalogue(name: str) -> tuple[pa.Table, dict[str, str]]:
     """
     path = catalogue_path(name)
     table = read_parquet(path, pa.schema([("source_id", pa.int64())]))
-    said = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
-    classes = json.loads(said.get("classes", "[]"))
+    metadata = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
+    classes = json.loads(metadata.get("classes", "[]"))
     if not classes or table.schema.names != [c.name for c in columns(classes, "")]:
         raise PipelineError(f"{path} has other columns than this version writes; run "
                             "`dvc repro classify` to make it anew")
-    return table, said
+    return table, metadata
 
 
 def nullable(values: npt.NDArray[np.floating]) -> pa.Array:

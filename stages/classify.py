@@ -125,16 +125,16 @@ def main() -> None:
         "literature_class": asteroids["class"], "literature_complex": asteroids["complex"],
         "in_training": pa.array(in_training),
     }
-    said, path = read_metadata(ASTEROIDS_PATH), catalogue_path(params["catalogue"]["name"])
-    schema = arrow_schema(complexes.classes, said["labels"])
+    metadata, path = read_metadata(ASTEROIDS_PATH), catalogue_path(params["catalogue"]["name"])
+    schema = arrow_schema(complexes.classes, metadata["labels"])
     table = pa.table({key: columns[key] for key in schema.names}, schema=schema)
     write_parquet(table, path, {
-        "survey": said["survey"], "labels": said["labels"], "classes": complexes.classes,
+        "survey": metadata["survey"], "labels": metadata["labels"], "classes": complexes.classes,
         "rows": str(len(table)), "abstention_threshold": str(complexes.threshold),
         "model": ONNX_PATH.name, "model_sha256": sha256(ONNX_PATH),
-        "licence": complexes.metadata["licence"], "citation": said["citation"],
+        "licence": complexes.metadata["licence"], "citation": metadata["citation"],
     })
-    metrics = {"survey": said["survey"], "abstention_threshold": complexes.threshold,
+    metrics = {"survey": metadata["survey"], "abstention_threshold": complexes.threshold,
                **counts(table, target, complexes.classes)}
     write_json(metrics, COUNTS_PATH)
     write_csv(["snr_bin", "complex", "asteroids", "kept"], by_snr(table, bin_names), BY_SNR_PATH)

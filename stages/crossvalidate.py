@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from asteroid_taxonomy.asteroids import (
@@ -38,6 +37,7 @@ from asteroid_taxonomy.evaluation.abstention import (
     kept_metrics,
 )
 from asteroid_taxonomy.evaluation.accuracy_by_bin import numbers
+from asteroid_taxonomy.evaluation.arrays import Floats
 from asteroid_taxonomy.evaluation.baselines import PUBLISHED_RECIPE, SHIPPED, VISIBLE, candidates
 from asteroid_taxonomy.evaluation.cluster import HELP, cluster
 from asteroid_taxonomy.evaluation.curves import write_bins, write_classes, write_plots
@@ -114,7 +114,7 @@ def main(scheduler: str | None = None) -> None:
     flagged = (flags[:, used_band_numbers(wavelengths_nm, used_nm)] == BAD_FLAG).any(axis=1)
     at_60 = write_plots(target[complete], shipped[:, complete], fold[:, complete], classes,
                         {k: of_targets(p, pairs)[complete] for k, p in by_share.items()})
-    by_model: dict[str, list[npt.NDArray[np.float64]]] = {}
+    by_model: dict[str, list[Floats]] = {}
     for (key, _), p in probabilities.items():
         if key != VISIBLE:
             by_model.setdefault(key, []).append(p[:, 0, complete])

@@ -13,9 +13,8 @@ import numpy as np
 
 from asteroid_taxonomy.asteroids import rows_of
 from asteroid_taxonomy.console import PipelineError, run
+from asteroid_taxonomy.evaluation.arrays import Floats, Strings
 from asteroid_taxonomy.evaluation.metrics import (
-    Floats,
-    Strings,
     ece,
     per_class,
     predicted,

@@ -62,12 +62,11 @@ def facts(
     bands, taxonomy, split = params["bands"], params["taxonomy"], params["split"]
     counts = read_json(CROSSMATCH_PATH)
     held_out = read_json(Path(f"reports/evaluate{name.removeprefix('asteroid_taxonomy')}.json"))
-    said, source = read_metadata(TRAINING_SET_PATH), params["fetch_spectra"]
+    metadata, source = read_metadata(TRAINING_SET_PATH), params["fetch_spectra"]
     calibration = params["calibration"]
     threshold = calibration["abstention_threshold"][name]
-    # measured on the release that params.yaml names, of the main model
-    kept = calibration["kept_accuracy"] if name == MAIN and said["survey"] == source["release"] \
-        else None
+    # how often what is kept is right is known of the main model, on the release of params.yaml
+    measured = name == MAIN and metadata["survey"] == source["release"]
     flags, carriers = taxonomy["feature_flags"], ", ".join(taxonomy["flagged_classes"])
     return {
         CLASSES_KEY: classes,
@@ -79,12 +78,12 @@ def facts(
         "missing_values": "NaN in a band that used_bands_nm lists makes every probability NaN: "
                           "no class; in another band it changes nothing",
         THRESHOLD_KEY: "none" if threshold is None else threshold,
-        "kept_accuracy": kept or "unknown",
-        "taxonomy": f"{split['target']} of the {said['labels']}",
+        "kept_accuracy": measured and calibration["kept_accuracy"] or "unknown",
+        "taxonomy": f"{split['target']} of the {metadata['labels']}",
         **{f"complex_{name}": members for name, members in taxonomy["complexes"].items()},
         "feature_flags": f"the letters {', '.join(flags)} behind {carriers} are left out"
                          if flags else "none are left out",
-        "survey": said["survey"],
+        "survey": metadata["survey"],
         "spectra_service": source["service"], "spectra_table": source["table"],
         "spectra_columns": json.dumps(source["columns"]),
         **{f"rows_{name}": counts[f"{name}_rows"] for name in ("spectra", "mapping", "labels")},
@@ -98,7 +97,7 @@ def facts(
            if isinstance(value, float)},
         "versions": [f"{name} {version(name)}" for name in LIBRARIES],
         "licence": "MIT",
-        "citation": "; ".join(json.loads(said["citation"])),
+        "citation": "; ".join(json.loads(metadata["citation"])),
         SHA256_KEY: UNSEALED,
     }
 

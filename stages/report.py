@@ -62,7 +62,7 @@ def main() -> None:
     params = load_params(PARAMS)
     classifier, model = load_classifier(), read_onnx(ONNX_PATH)
     classes, nm, threshold = classifier.classes, classifier.wavelengths_nm, classifier.threshold
-    table, said = read_catalogue(params["catalogue"]["name"])
+    table, metadata = read_catalogue(params["catalogue"]["name"])
     asteroids = read_asteroids(nm).sort_by("source_id")
     catalogue: Any = table.to_pandas()
     judged = chart_data.judged_spectra(nm)
@@ -84,8 +84,8 @@ def main() -> None:
     packed, index = encoded(table, asteroids, target.tolist(), nm, classes)
     failures = chart_data.confident_failures(judged)
     row_of = dict(zip(catalogue["source_id"], range(len(catalogue)), strict=True))
-    index |= layout(classifier, params, means, said["survey"]) | {
-        "labels": said["labels"],
+    index |= layout(classifier, params, means, metadata["survey"]) | {
+        "labels": metadata["labels"],
         "chips": chips(catalogue, classes), "heights": heights,
         "precision_recall": chart_data.classes_told(),
         "failures": {chart_data.panel_title(one): row_of[one["source_id"]]
@@ -93,8 +93,8 @@ def main() -> None:
     }
     about = {
         **reports, "page": params["page"], "crossvalidate": params["crossvalidate"],
-        "survey": said["survey"], "simulated": said["survey"] == SIMULATED,
-        "labels": said["labels"], "citations": json.loads(said["citation"]),
+        "survey": metadata["survey"], "simulated": metadata["survey"] == SIMULATED,
+        "labels": metadata["labels"], "citations": json.loads(metadata["citation"]),
         "classes": classes, "complexes": params["taxonomy"]["complexes"],
         "threshold": threshold,
         "wavelengths_nm": nm, "used_nm": [nm[j] for j in classifier.used],

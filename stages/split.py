@@ -83,13 +83,13 @@ def main() -> None:
     usable = has_bands(learned, wavelengths_nm, used_nm)
     out, place = held_out(learned["target"], usable, split)
     learned = learned.append_column("held_out", out).append_column("place", place)
-    said = read_metadata(ASTEROIDS_PATH)
+    metadata = read_metadata(ASTEROIDS_PATH)
     write_parquet(learned.select(schema(wavelengths_nm).names), TRAINING_SET_PATH,
-                  {"survey": said["survey"], "labels": said["labels"],
+                  {"survey": metadata["survey"], "labels": metadata["labels"],
                    "target": split["target"], "rows": str(len(learned)),
-                   "citation": said["citation"]})
+                   "citation": metadata["citation"]})
     counts: dict[str, Any] = {
-        "survey": said["survey"], "labelled": len(labelled),
+        "survey": metadata["survey"], "labelled": len(labelled),
         "without_target": len(labelled) - len(learned),
         "without_used_bands": int((~usable).sum()),
     }

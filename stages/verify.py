@@ -52,16 +52,16 @@ VERIFY_PATH = Path("reports/verify.json")
 SAMPLES = 4  # asteroids of the held-out set in the table on screen
 
 
-def print_differences(found: dict[str, float]) -> None:
+def print_differences(differences: dict[str, float]) -> None:
     """Print the largest differences to scikit-learn, a line per set of spectra."""
     print(f"  {'largest difference to':24}{'spectra':>8}{'float32':>10}{'float64':>10}"
           f"{'labels flip':>13}")
-    for key in found:
+    for key in differences:
         if key.endswith("_spectra"):
             name = key.removesuffix("_spectra")
-            print(f"  {name:24}{found[key]:8,}{found[f'{name}_max_difference']:10.0e}"
-                  f"{found[f'{name}_max_difference_float64']:10.0e}"
-                  f"{found[f'{name}_label_flips']:13}")
+            print(f"  {name:24}{differences[key]:8,}{differences[f'{name}_max_difference']:10.0e}"
+                  f"{differences[f'{name}_max_difference_float64']:10.0e}"
+                  f"{differences[f'{name}_label_flips']:13}")
 
 
 def print_samples(asteroids: pa.Table, probabilities: Probabilities, classes: list[str]) -> None:
@@ -82,14 +82,14 @@ def at_level(
 ) -> dict[str, float]:
     """Check the file as onnxruntime optimises it at `level`; return the largest differences."""
     predict = runtime(path, level)
-    found: dict[str, float] = {}
+    differences: dict[str, float] = {}
     for kind, x in spectra.items():
         reference, exact = references[kind]
         exported = in_batches(predict, x)
         check_order(reference, exported, classes, tolerance, path)
-        found |= compare(kind, reference, exact, exported, tolerance, path)
+        differences |= compare(kind, reference, exact, exported, tolerance, path)
     check_edges(predict, spectra[SURVEY][:max(BATCHES)], used, tolerance, path)
-    return found
+    return differences
 
 
 def verify(name: str, params: dict[str, Any], asteroids: pa.Table) -> dict[str, Any]:
@@ -113,9 +113,9 @@ def verify(name: str, params: dict[str, Any], asteroids: pa.Table) -> dict[str, 
     references = {kind: (reference, exact) for kind in spectra
                   for _, reference, exact in [probabilities_of(table, kind, classes)]}
     with ThreadPoolExecutor() as pool:
-        found = list(pool.map(partial(at_level, path, spectra, references, classes, used,
-                                      tolerance), LEVELS.values()))
-    differences = {key: max(each[key] for each in found) for key in found[0]}
+        by_level = list(pool.map(partial(at_level, path, spectra, references, classes, used,
+                                         tolerance), LEVELS.values()))
+    differences = {key: max(each[key] for each in by_level) for key in by_level[0]}
     print_differences(differences)
     print_samples(data.asteroids.take(data.test[:SAMPLES]),
                   runtime(path, LEVELS["all"])(held_out[:SAMPLES]), classes)

@@ -25,6 +25,7 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, ParameterSampler, StratifiedKFold
 
 from asteroid_taxonomy.console import PipelineError, Progress
+from asteroid_taxonomy.evaluation.arrays import Rows
 from asteroid_taxonomy.evaluation.cluster import HELP, cluster
 from asteroid_taxonomy.evaluation.metrics import scores
 from asteroid_taxonomy.files import read_metadata, write_json
@@ -37,7 +38,6 @@ from asteroid_taxonomy.params.schema import MODELS
 PARAMS = ("bands.wavelengths_nm", "train.model", "train.used_bands_nm",
           "train.augmentation_seed", "train.${train.model}", "search")
 RESULT_PATH = Path("reports/search.json")
-Rows = npt.NDArray[np.int64]
 
 
 class Recipe(ClassifierMixin, BaseEstimator):

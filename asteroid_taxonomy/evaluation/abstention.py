@@ -16,17 +16,14 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from asteroid_taxonomy.asteroids import ASTEROIDS_PATH, rows_of
+from asteroid_taxonomy.evaluation.arrays import Booleans, Floats, Rows
 from asteroid_taxonomy.learning.predictions import SURVEY, probabilities_of, read_predictions
 
 THRESHOLDS = np.round(np.arange(0.3, 1.0, 0.01), 2)
 LEAST = 30  # labelled asteroids above a threshold; of fewer, an accuracy says little
 
-Floats = npt.NDArray[np.floating]
-Booleans = npt.NDArray[np.bool_]
-Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

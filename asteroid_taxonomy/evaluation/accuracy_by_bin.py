@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from asteroid_taxonomy.evaluation.arrays import Floats
 from asteroid_taxonomy.evaluation.metrics import ece, predicted
-
-Floats = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True)

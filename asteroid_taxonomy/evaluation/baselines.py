@@ -32,7 +32,7 @@ def candidate(
 def candidates(
     train: dict[str, Any], wavelengths_nm: Sequence[int], published_seeds: int
 ) -> dict[tuple[str, int], Candidate]:
-    """By recipe and seed. The published recipe's own seed is the first of its seeds."""
+    """By model and seed. The published recipe's own seed is the first of its seeds."""
     # its network alone, on all bands of any grid: other complexes, or another release, are judged
     # beside it too
     network = {key: read_yaml(PUBLISHED)["train"][key] for key in ("model", "mlp")}

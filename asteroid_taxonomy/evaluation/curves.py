@@ -11,13 +11,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from asteroid_taxonomy.evaluation.accuracy_by_bin import by_bin, shares
+from asteroid_taxonomy.evaluation.arrays import Floats, Rows, Strings
 from asteroid_taxonomy.evaluation.fold_scores import fold_scores
 from asteroid_taxonomy.evaluation.metrics import coverage_curve, predicted, reliability
 from asteroid_taxonomy.evaluation.plot_data import write_plot
-
-Strings = npt.NDArray[np.str_]
-Floats = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.int64]
 
 
 def write_plots(
@@ -73,8 +70,8 @@ def write_classes(
     guess = names[probabilities.argmax(axis=1)]
     rows = []
     for name in names.tolist():
-        said, true = guess == name, class_name == name
-        both = int((said & true).sum())
-        rows.append([name, int(true.sum()), int(said.sum()), both / max(int(true.sum()), 1),
-                     both / int(said.sum()) if said.any() else ""])
+        guessed, true = guess == name, class_name == name
+        both = int((guessed & true).sum())
+        rows.append([name, int(true.sum()), int(guessed.sum()), both / max(int(true.sum()), 1),
+                     both / int(guessed.sum()) if guessed.any() else ""])
     write_plot("classes", rows)

@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from asteroid_taxonomy.evaluation.accuracy_by_bin import numbers
+from asteroid_taxonomy.evaluation.arrays import Floats
 from asteroid_taxonomy.learning.training_set import TrainingSet
-
-Floats = npt.NDArray[np.floating]
 
 
 def degraded_spectra(

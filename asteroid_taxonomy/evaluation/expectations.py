@@ -6,13 +6,13 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
+from asteroid_taxonomy.evaluation.arrays import Floats
 from asteroid_taxonomy.evaluation.plot_data import read_plot
 
 LEAST = 30  # labelled asteroids, or predictions; of fewer, an accuracy says little
 MOSTLY = 0.5  # precision from which on a class is worth telling: more often right than wrong
 SURE = 1e-4  # confidences are held this far from 0 and 1, S/N this far above 0
 
-Floats = npt.NDArray[np.floating]
 
 
 def accuracy_by_bin(names: Sequence[str]) -> npt.NDArray[np.float32]:

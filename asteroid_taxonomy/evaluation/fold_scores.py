@@ -1,18 +1,14 @@
-"""Figures of recipes over repeated folds: means, spreads, and paired differences.
+"""Figures of models over repeated folds: means, spreads, and paired differences.
 
 Everywhere: target str [n], probabilities float64 [repeats, n, classes], fold int64 [repeats, n].
-A recipe that was run with several seeds has the mean of their figures in each fold (of figures,
+A model that was fitted with several seeds has the mean of their figures in each fold (of figures,
 not of probabilities: it is not an ensemble), because one network's luck is none of its merits.
 """
 
 import numpy as np
-import numpy.typing as npt
 
+from asteroid_taxonomy.evaluation.arrays import Floats, Rows, Strings
 from asteroid_taxonomy.evaluation.metrics import corrected_error, ece, scores
-
-Strings = npt.NDArray[np.str_]
-Floats = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.int64]
 
 
 def fold_scores(
@@ -33,27 +29,27 @@ def headline(
     target: Strings, probabilities: dict[str, list[Floats]], fold: Rows, classes: list[str],
     shipped: str, reference: str,
 ) -> dict[str, float]:
-    """Mean of each recipe's figures; of `shipped` their spread and its gains over `reference`.
+    """Mean of each model's figures; of `shipped` their spread and its gains over `reference`.
 
-    `probabilities` holds a list for each recipe, one entry per seed.
+    `probabilities` holds a list for each model, one entry per seed.
     A gain is positive where `shipped` is better; its standard error is corrected for folds that
     share training data (`corrected_error`). gain_... is that over the mean of the seeds of
     `reference`, gain_..._one_seed that over its first seed alone.
     """
     by_seed = {name: [fold_scores(target, found, fold, classes) for found in seeds]
                for name, seeds in probabilities.items()}
-    by_recipe = {name: {figure: np.mean([of[figure] for of in every], axis=0)
+    by_model = {name: {figure: np.mean([seed[figure] for seed in every], axis=0)
                         for figure in every[0]} for name, every in by_seed.items()}
     out = {}
-    for name, figures in by_recipe.items():
+    for name, figures in by_model.items():
         for figure, values in figures.items():
             out[f"{name}_{figure}"] = float(np.mean(values))
             if name == shipped:
                 out[f"{name}_{figure}_std"] = float(np.std(values, ddof=min(1, len(values) - 1)))
     for figure, sign in (("accuracy", 1), ("balanced_accuracy", 1), ("macro_f1", 1),
                          ("log_loss", -1)):
-        for which, other in (("", by_recipe[reference]), ("_one_seed", by_seed[reference][0])):
-            gain = sign * (by_recipe[shipped][figure] - np.asarray(other[figure]))
+        for which, other in (("", by_model[reference]), ("_one_seed", by_seed[reference][0])):
+            gain = sign * (by_model[shipped][figure] - np.asarray(other[figure]))
             out |= {f"gain_{figure}{which}": float(gain.mean()),
                     f"gain_{figure}{which}_se": corrected_error(gain.tolist(),
                                                                 int(fold.max()) + 1)}

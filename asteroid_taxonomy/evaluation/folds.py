@@ -17,12 +17,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.parallel import Parallel, delayed
 
 from asteroid_taxonomy.console import Progress
+from asteroid_taxonomy.evaluation.arrays import Floats, Rows
 from asteroid_taxonomy.learning.augmentation import Augmentation
 from asteroid_taxonomy.learning.models import fit, learns_classes
 from asteroid_taxonomy.learning.training_set import TrainingSet
 
-Rows = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 Spectra = npt.NDArray[np.float32]
 Names = npt.NDArray[np.str_]
 

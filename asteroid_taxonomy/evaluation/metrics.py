@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from asteroid_taxonomy.evaluation.arrays import Floats, Strings
+
 ECE_BINS = 10
 
-Strings = npt.NDArray[np.str_]
-Floats = npt.NDArray[np.floating]
 
 
 def predicted(probabilities: Floats, classes: Sequence[str]) -> Strings:
