@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from asteroid_taxonomy.archives import files
 from asteroid_taxonomy.archives.archive import GAIA
-from asteroid_taxonomy.archives.tap import Query, TapService
+from asteroid_taxonomy.archives.tap import SMALL, Query, TapService
 from asteroid_taxonomy.console import run
 from asteroid_taxonomy.files import write_parquet
 from asteroid_taxonomy.params import load_params
@@ -61,7 +61,7 @@ def ask(params: dict[str, Any], query: Query) -> pa.Table:
     with TapService(GAIA, spec["service"], params["tap"], SOURCE_MAPPING.title) as service:
         rows = service.count(query)
         service.list_columns(query.table)
-        return service.fetch(query, SOURCE_MAPPING, rows)
+        return service.fetch(query, SOURCE_MAPPING, rows, SMALL)  # some megabytes
 
 
 if __name__ == "__main__":
