@@ -58,7 +58,7 @@ from asteroid_taxonomy.evaluation.out_of_fold import OUT_OF_FOLD_PATH, write_out
 from asteroid_taxonomy.evaluation.plot_data import PLOTS, write_plot
 from asteroid_taxonomy.files import print_metrics, read_metadata, write_json
 from asteroid_taxonomy.files.atomic_write import together
-from asteroid_taxonomy.learning.training_set import has_bands, read_training_set
+from asteroid_taxonomy.learning.training_set import has_bands, read_training_set, trained_as
 from asteroid_taxonomy.params import load_params
 
 PARAMS = ("bands.wavelengths_nm", "train.model", "train.used_bands_nm",
@@ -100,7 +100,6 @@ def main(scheduler: str | None = None) -> None:
     write_classes(data.class_name, classwise, class_names)
 
     write_bins(data.asteroids, target, shipped, classes, survey_snr, settings)
-    # what the catalogue may keep
     number, bins = np.searchsorted(classes, target), np.arange(len(edges) + 1)[:, None]
     kept, curve = kept_metrics(
         judged(shipped[:, None], number, numbers(snr, edges) == bins),
@@ -120,6 +119,7 @@ def main(scheduler: str | None = None) -> None:
             by_model.setdefault(key, []).append(p[:, 0, complete])
     metrics: dict[str, Any] = {
         "survey": read_metadata(ASTEROIDS_PATH)["survey"], "model": params["train"]["model"],
+        "trained_as": trained_as(params["train"]),
         "asteroids": int(complete.sum()), "classified_asteroids": len(source_id),
         **headline(target[complete], by_model, fold[:, complete], classes, SHIPPED,
                    PUBLISHED_RECIPE),

@@ -27,6 +27,7 @@ from asteroid_taxonomy.learning.training_set import (
     TRAINING_SET_PATH,
     TrainingSet,
     read_training_set,
+    trained_as,
 )
 from asteroid_taxonomy.onnx_model.description import (
     CLASSES_KEY,
@@ -45,9 +46,9 @@ from asteroid_taxonomy.onnx_model.description import (
 from asteroid_taxonomy.onnx_model.graph import to_onnx
 from asteroid_taxonomy.params import load_params
 
-PARAMS = ("bands", "fetch_spectra.release", "fetch_spectra.service", "fetch_spectra.table",
-          "fetch_spectra.columns", "taxonomy", "split", "train.model", "train.used_bands_nm",
-          "train.augmentation_seed", "train.${train.model}", "calibration", "export")
+PARAMS = ("bands", "fetch_spectra.service", "fetch_spectra.table", "fetch_spectra.columns",
+          "taxonomy", "split", "train.model", "train.used_bands_nm", "train.augmentation_seed",
+          "train.${train.model}", "calibration", "export")
 CROSSMATCH_PATH = Path("reports/crossmatch.json")
 LIBRARIES = ("scikit-learn", "skl2onnx", "onnx", "numpy")
 
@@ -65,8 +66,7 @@ def facts(
     metadata, source = read_metadata(TRAINING_SET_PATH), params["fetch_spectra"]
     calibration = params["calibration"]
     threshold = calibration["abstention_threshold"][name]
-    # how often what is kept is right is known of the main model, on the release of params.yaml
-    measured = name == MAIN and metadata["survey"] == source["release"]
+    measured = name == MAIN and calibration["trained_as"] == trained_as(params["train"])
     flags, carriers = taxonomy["feature_flags"], ", ".join(taxonomy["flagged_classes"])
     return {
         CLASSES_KEY: classes,

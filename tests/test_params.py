@@ -65,6 +65,7 @@ RIGHT = {
     "search.ranges.*": {"missing"},  # one that is not searched
     "calibration.abstention_threshold.*": {"null", "0", "0.5"},
     "calibration.kept_accuracy": {"null", "text", "a number as text"},  # words
+    "calibration.trained_as": {"null", "text", "a number as text"},
     "verify.max_bytes": {"1e9"},
     "cyberether.interval_ms": {"0"},
     "catalogue.name": {"text"},

@@ -176,6 +176,7 @@ def calibration(
     each = ", ".join(f"{name} {both(f'kept_{name}')}" for name in classes)
     thresholds = metrics["abstention_threshold"], round(metrics["visible_abstention_threshold"], 2)
     return {"abstention_threshold": dict(zip(names, thresholds, strict=True)),
+            "trained_as": metrics["trained_as"],
             "kept_accuracy": f"{both('kept')} by the weighted and the degraded estimate; {each}"}
 
 

@@ -1,8 +1,11 @@
 """The table that split writes: labelled asteroids, what is learned of each, who is held out."""
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +18,7 @@ from asteroid_taxonomy.asteroids import (
     reflectance_columns,
     used_band_numbers,
 )
-from asteroid_taxonomy.files import read_parquet
+from asteroid_taxonomy.files import read_parquet, sha256
 
 TRAINING_SET_PATH = Path("data/training_set.parquet")
 IDENTITY = ("source_id", "number", "name", "snr", "class_without_flags", "label_probability",
@@ -85,3 +88,12 @@ def read_training_set(
         table.select(IDENTITY), matrix(table, reflectance_columns(wavelengths_nm)),
         matrix(table, error_columns(wavelengths_nm)), table["target"].to_numpy().astype(str),
         table["class_without_flags"].to_numpy().astype(str), order[~out[order]], order[out[order]])
+
+
+def trained_as(train: Mapping[str, Any]) -> str:
+    """Twelve hexadecimal digits that stand for the training set and block `train` of a stage.
+
+    What was measured of a model holds for a model of the same digits, and for no other.
+    """
+    text = json.dumps([train, sha256(TRAINING_SET_PATH)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -148,6 +148,7 @@ SCHEMA: dict[str, Any] = {
     },
     "calibration": {
         "abstention_threshold": dict.fromkeys(MODEL_FILES, number(ge=0, le=1) | None),
+        "trained_as": TEXT | None,
         "kept_accuracy": TEXT | None,
     },
     "export": {"opset": whole(min(LOWEST_IR), max(LOWEST_IR)), "ir_version": whole(7, HIGHEST_IR)},
