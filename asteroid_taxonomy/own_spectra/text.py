@@ -28,8 +28,11 @@ NULLS = ["", "nan", "NaN", "NAN", "null", "NULL", "None", "NA", "N/A", "-", "--"
 FORMS = (("\t", "."), (";", "."), (",", "."), ("|", "."), (None, "."),
          ("\t", ","), (";", ","), ("|", ","), (None, ","),
          (",", ","))  # "0,374","0,62"
-_NUMBER = {sign: re.compile(rf"[-+]?(\d+[{sign}]?\d*|[{sign}]\d+)([eE][-+]?\d+)?")
+# Fortran writes 1.23D-01 for 0.123
+_NUMBER = {sign: re.compile(rf"[-+]?(\d+[{sign}]?\d*|[{sign}]\d+)([eEdD][-+]?\d+)?")
            for sign in ".,"}
+_WITH_SIGN = {sign: re.compile(rf"(?=.*[{sign}]){number.pattern}")
+              for sign, number in _NUMBER.items()}
 _COMMENT = re.compile(r"^\s*(#|!|;|//|%)+")
 
 
@@ -66,7 +69,8 @@ def sniff(lines: Sequence[str]) -> Layout:
     fields = [_split(line, separator) for line in lines]
     number = _NUMBER[decimal]
     kind = ["between" if not line.strip() or _is_comment(line, separator) else
-            "row" if _is_row(f, number) and abs(len(f) - width) <= 2 else "other"
+            "row" if _is_row(f, number) and abs(len(f) - width) <= 2 else
+            "between" if len(f) == width and any(map(number.fullmatch, f)) else "other"
             for f, line in zip(fields, lines, strict=True)]
     runs, at = [], 0
     for other, run in groupby(kind, key=lambda k: k == "other"):
@@ -80,6 +84,9 @@ def sniff(lines: Sequence[str]) -> Layout:
     header_at = _header_line(lines, first, separator, number)
     if header_at == first:
         first = rows[1] if len(rows) > 1 else first + 1
+    while header_at is not None and header_at < first - 1 and _is_unmeasured(
+            fields[first - 1], width, number):
+        first -= 1
     width = max([len(fields[i]) for i in rows if i >= first] or [width])
     names: list[str] = []
     units: dict[str, str] = {}
@@ -114,7 +121,18 @@ def _is_comment(line: str, separator: str | None) -> bool:
 def _is_row(fields: Sequence[str], number: re.Pattern[str]) -> bool:
     numbers = sum(1 for f in fields if number.fullmatch(f))
     return len(fields) >= 2 and numbers >= 1 and (
-        numbers >= 2 or sum(1 for f in fields if f in NULLS) >= 1)
+        numbers >= 2 or sum(map(_is_null, fields)) >= 1)
+
+
+def _is_null(field: str) -> bool:
+    return field in NULLS or field.lstrip("+-").lower() in ("inf", "infinity")
+
+
+def _is_unmeasured(fields: Sequence[str], width: int, number: re.Pattern[str]) -> bool:
+    """Whether a line below the header is a row in which hardly anything was measured."""
+    known = sum(1 for f in fields if _is_null(f) or number.fullmatch(f))
+    return len(fields) == width and any(fields) and known >= width / 2 and not (
+        _is_dashes(fields) or any(f.strip("()[]").lower() in SPELLINGS for f in fields))
 
 
 def _form(lines: Sequence[str]) -> tuple[str | None, str, int]:
@@ -126,7 +144,7 @@ def _form(lines: Sequence[str]) -> tuple[str | None, str, int]:
         for line in lines:
             fields = _split(line, separator)
             if not _is_comment(line, separator) and _is_row(fields, number):
-                share = sum(1 for f in fields if number.fullmatch(f) or f in NULLS) / len(fields)
+                share = sum(1 for f in fields if number.fullmatch(f) or _is_null(f)) / len(fields)
                 score[len(fields)] = score.get(len(fields), 0.0) + share
         width = max(score, key=lambda n: score[n], default=0)
         if width and score[width] > best[0]:
