@@ -75,6 +75,12 @@ def test_the_package_alone_classifies_a_text_file_and_looks_an_asteroid_up(
 
 
 @pytest.mark.slow
+def test_installing_leaves_no_folder_in_the_clone_of_which_the_next_wheel_would_take_old_modules(
+        installed, clone):
+    assert not (clone / "build").exists() and not list(clone.glob("*.egg-info"))
+
+
+@pytest.mark.slow
 def test_the_package_alone_is_small(installed):
     code, said = call(Path(), str(installed / "python"), "-m", "pip", "list", "--format=freeze")
     packages = said.splitlines()
