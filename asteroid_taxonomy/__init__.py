@@ -20,7 +20,9 @@ __version__ = "0.1.0"
 
 
 def load(path: str | PathLike[str] | None = None) -> Model:
-    """Load a classifier: an ONNX file of this project, or without `path` the one it ships.
+    """Load a classifier: an ONNX file of this project, or without `path` those that it ships.
+
+    Of several, each spectrum gets the richest whose bands it has, as in `classify`.
 
     Raises
     ------

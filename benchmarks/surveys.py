@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from asteroid_taxonomy.commands.classify import answers, load_classifiers
+from asteroid_taxonomy.commands.answers import load_classifiers
+from asteroid_taxonomy.commands.classify import rows_of
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.own_spectra.spectra import read_spectra
 from asteroid_taxonomy.params import load_params
@@ -32,7 +33,7 @@ def classified(path: Path, classifiers: list, by: np.ndarray) -> dict:
     """What becomes of one file: its spectrum with a class, or its first; reflectances / `by`."""
     first, *_ = classifiers
     rows = [row for batch in read_spectra(path, first.wavelengths_nm, first.width_nm)
-            for row in answers({}, batch._replace(bands=batch.bands / by),
+            for row in rows_of({}, batch._replace(bands=batch.bands / by),
                                classifiers).to_pylist()]
     return next((row for row in rows if row["complex"]), rows[0])
 

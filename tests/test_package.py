@@ -62,6 +62,7 @@ def test_the_package_alone_classifies_a_text_file_and_looks_an_asteroid_up(
     code, said = call(tmp_path, command, "lookup", "(4) Vesta", "--plot",
                       GAIA_TAP_URL=os.environ["GAIA_TAP_URL"], no_proxy="*")
     assert code == 0 and said.startswith("(4) Vesta"), said
+    assert "classes are left out" not in said
     code, said = call(tmp_path, python, "-c", (
         "import numpy as np\nfrom asteroid_taxonomy import load\n"
         "nm, reflectance = np.loadtxt('my.txt', unpack=True)\n"
@@ -71,6 +72,12 @@ def test_the_package_alone_classifies_a_text_file_and_looks_an_asteroid_up(
     code, said = call(tmp_path, command, "search")
     assert code == 1 and "pip install '.[pipeline]'" in said and "Traceback" not in said
     assert sorted(path.name for path in tmp_path.iterdir()) == ["my.txt"]
+
+
+@pytest.mark.slow
+def test_installing_leaves_no_folder_in_the_clone_of_which_the_next_wheel_would_take_old_modules(
+        installed, clone):
+    assert not (clone / "build").exists() and not list(clone.glob("*.egg-info"))
 
 
 @pytest.mark.slow

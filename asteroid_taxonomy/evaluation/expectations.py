@@ -1,13 +1,13 @@
 """What cross-validation leads one to expect of a prediction: by S/N, by class, by confidence."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.linear_model import LogisticRegression
 
 from asteroid_taxonomy.evaluation.arrays import Floats
-from asteroid_taxonomy.evaluation.plot_data import read_plot
+from asteroid_taxonomy.evaluation.plot_data import PLOTS, read_plot
 
 LEAST = 30  # labelled asteroids, or predictions; of fewer, an accuracy says little
 MOSTLY = 0.5  # precision from which on a class is worth telling: more often right than wrong
@@ -21,9 +21,9 @@ def accuracy_by_bin(names: Sequence[str]) -> npt.NDArray[np.float32]:
     return found["accuracy"].where(found["asteroids"] >= LEAST).to_numpy(np.float32)
 
 
-def answerable(names: Sequence[str]) -> list[str]:
+def answerable(names: Sequence[str], folder: Path = PLOTS) -> list[str]:
     """The classes that cross-validation can answer for: told often enough, and mostly rightly."""
-    found = read_plot("classes")
+    found = read_plot("classes", folder)
     good = found["class"][(found["predicted"] >= LEAST) & (found["precision"] >= MOSTLY)]
     return [name for name in names if name in set(good)]
 
@@ -43,6 +43,8 @@ def expected_accuracy(
     float32 [m]
         Of the others, `of_confidence` and `of_snr`; NaN where either is.
     """
+    from sklearn.linear_model import LogisticRegression  # which a look-up does without
+
     def features(p: Floats, s: Floats) -> Floats:
         p = np.clip(p.astype(float), SURE, 1 - SURE)
         return np.column_stack([np.log(p / (1 - p)), np.log10(np.maximum(s, SURE))])

@@ -32,6 +32,6 @@ def write_plot(name: str, rows: list[list[Any]]) -> None:
               PLOTS / f"{name}.csv")
 
 
-def read_plot(name: str) -> "pd.DataFrame":
+def read_plot(name: str, folder: Path = PLOTS) -> "pd.DataFrame":
     """Read that table, checked."""
-    return read_csv(PLOTS / f"{name}.csv", COLUMNS[name])
+    return read_csv(folder / f"{name}.csv", COLUMNS[name])

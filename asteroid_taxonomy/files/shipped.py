@@ -1,7 +1,8 @@
-"""Files that belong to the package but live elsewhere in the project: ONNX files, mean spectra.
+"""Files that belong to the package but live elsewhere in the project: ONNX files, two reports.
 
-models/*.onnx and reports/mean_spectra.csv are made by stages and kept in git; the wheel holds
-copies of them inside the package (pyproject.toml), so that an installed one works in any folder.
+models/*.onnx, reports/mean_spectra.csv and crossvalidation/classes.csv are made by stages and kept
+in git; the wheel holds copies of them inside the package (pyproject.toml), so that an installed
+one works in any folder.
 """
 
 from pathlib import Path

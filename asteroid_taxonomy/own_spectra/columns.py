@@ -97,7 +97,7 @@ def _wide(
     base = [r.value for n, r in wide.items() if n not in again]
     coarse = len(base) > 1 and float(np.median(np.abs(np.diff(np.sort(base))))) >= FINE_NM
     if again and (coarse or len(again) * 2 == len(wide)):
-        remark = "columns such as " + min(again, key=len) + " were left out"
+        remark = "columns such as " + min(sorted(again), key=len) + " were left out"
         wide = {n: r for n, r in wide.items() if n not in again}
     exact = {n: r for n, r in wide.items() if r.exact}
     chosen = exact if len(exact) >= 2 else wide

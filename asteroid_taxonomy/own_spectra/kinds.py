@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from asteroid_taxonomy.own_spectra import tables, text
+from asteroid_taxonomy.own_spectra import rows, tables, text
 from asteroid_taxonomy.own_spectra.astropy_tables import open_fits, open_votable
 from asteroid_taxonomy.own_spectra.tables import (
     TableFile,
@@ -25,6 +25,7 @@ from asteroid_taxonomy.own_spectra.text import MAX_COLUMNS
 from asteroid_taxonomy.own_spectra.units import NotSpectra
 from asteroid_taxonomy.own_spectra.unpacking import opened
 
+UTF16 = (b"\xff\xfe", b"\xfe\xff")  # marks with which such a file begins
 HEAD_BYTES = 1 << 20  # of a file, from which its kind and layout are told
 
 
@@ -46,9 +47,10 @@ def open_table(path: Path) -> TableFile:
         return _open_parquet(path)
     if head.startswith(b"SIMPLE  ="):
         return open_fits(path)
-    if re.search(rb"<(\w+:)?VOTABLE[\s>]", head[:65536]):
+    told = head.decode("utf-16", "replace").encode() if head.startswith(UTF16) else head
+    if re.search(rb"<(\w+:)?VOTABLE[\s>]", told[:65536]):
         return open_votable(path)
-    _refuse_what_is_no_table(head)
+    _refuse_what_is_no_table(told)
     return _open_text(path, head)
 
 
@@ -66,13 +68,12 @@ def _refuse_what_is_no_table(head: bytes) -> None:
         raise NotSpectra("is a spreadsheet or a zip archive; save it as CSV, or unpack it")
     if re.match(rb"<(!doctype\s+html|html|\?xml)", start, re.IGNORECASE):
         raise NotSpectra("is a page or XML that is no VOTable; save the table as CSV")
-    utf16 = head[:2] in (b"\xff\xfe", b"\xfe\xff")
-    if b"\0" in head and not utf16:
+    if b"\0" in head:
         raise NotSpectra("is neither text, Parquet, VOTable nor FITS; save the table as CSV")
 
 
 def _open_text(path: Path, head: bytes) -> TableFile:
-    encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    encoding = "utf-16" if head.startswith(UTF16) else "utf-8-sig"
     try:
         head[:-4].decode(encoding)
     except UnicodeDecodeError as error:
@@ -95,9 +96,9 @@ def _open_text(path: Path, head: bytes) -> TableFile:
     def batches(numbers: Sequence[str], texts: Sequence[str]) -> Iterator[pa.Table]:
         with opened(path) as binary, io.TextIOWrapper(
                 binary, encoding, errors="replace", newline=None) as stream:
-            yield from text.read_rows(stream, layout, numbers, texts, tables.BATCH_ROWS)
+            yield from rows.read_rows(stream, layout, numbers, texts, tables.BATCH_ROWS)
 
-    sample = text.sample_of(lines[:layout.rows_at + tables.SAMPLE_ROWS], layout)
+    sample = rows.sample_of(lines[:layout.rows_at + tables.SAMPLE_ROWS], layout)
     return TableFile(layout.names, sample, batches, units, layout.header)
 
 

@@ -1,11 +1,11 @@
 """The table of results: who each spectrum is, on the screen, and as a file."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from asteroid_taxonomy import catalogue
 from asteroid_taxonomy.console import plain
 from asteroid_taxonomy.own_spectra.naming import asteroid_in
 
@@ -76,23 +77,81 @@ class _CSVWriter:
         self.file.close()
 
 
+class _Whole:
+    """Keeps the result until its end: astropy writes a table at once."""
+
+    def __init__(self) -> None:
+        self.parts: list[pa.Table] = []
+
+    def write_table(self, table: pa.Table) -> None:
+        self.parts.append(table)
+
+
 def _parquet(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
     # numbers that hardly repeat: a dictionary of them takes time and no less disk
     texts = [column.name for column in schema if pa.types.is_string(column.type)]
     return pq.ParquetWriter(path, schema, use_dictionary=texts)
 
 
-WRITERS = {".parquet": _parquet, ".csv": _CSVWriter}
+STREAMED: dict[str, Callable[[Path, pa.Schema], Any]] = {".parquet": _parquet, ".csv": _CSVWriter}
+WHOLE = (".vot", ".fits")
+ENDINGS = ", ".join([*STREAMED, *WHOLE[:-1]]) + f" or {WHOLE[-1]}"
 
 
 @contextmanager
-def writer(path: Path, ending: str, schema: pa.Schema) -> Iterator[Writer]:
-    """Open a file of the kind that `ending` names."""
-    opened = WRITERS[ending](path, schema)
-    try:
-        yield opened
-    finally:
-        opened.close()
+def writer(
+    path: Path, ending: str, schema: pa.Schema, classes: Sequence[str], facts: Mapping[str, str]
+) -> Iterator[Writer]:
+    """Open a file of the kind that `ending` names; `facts` say what the table is made from."""
+    said = described(schema, classes)
+    if ending in STREAMED:
+        opened = STREAMED[ending](path, said.with_metadata(dict(facts)))
+        try:
+            yield opened
+        finally:
+            opened.close()
+        return
+    whole = _Whole()
+    yield whole
+    from asteroid_taxonomy.votable_fits import WRITERS  # half a second that others need not wait
+
+    table = pa.concat_tables(whole.parts)
+    columns = [_plain_type(column) for column in table.columns]
+    WRITERS[ending](pa.table(columns, pa.schema([
+        field.with_type(column.type) for field, column in zip(said, columns, strict=True)])),
+        facts, "own_spectra", path)
+
+
+def described(schema: pa.Schema, classes: Sequence[str]) -> pa.Schema:
+    """Put unit, UCD and description into each field's metadata, as the catalogue has them."""
+    as_there = {c.name: c for c in catalogue.columns(classes, "")}
+    own = {"file": ("meta.file", "File that the spectrum is in"),
+           "asteroid": ("meta.id", "Number or designation in the file's name"),
+           **{f"probability_{name}": ("stat.probability", f"Probability of complex {name}")
+              for name in classes},
+           **{name: as_there[name][3:] for name in ("complex", "confidence")},
+           "abstained": (as_there["abstained"].ucd,
+                         as_there["abstained"].description
+                         + ", or a mark for what was not measured lies in a band that was used"),
+           "model": ("meta.software", "ONNX file that classified the spectrum"),
+           "note": (as_there["reason"].ucd, "What is doubtful, or why there is no class")}
+    out = []
+    for field in schema:
+        ucd, description = own.get(field.name, ("meta.id", "Name of the spectrum, as in the file"))
+        out.append(field.with_metadata({"unit": "", "ucd": ucd, "description": description}))
+    return pa.schema(out)
+
+
+def _plain_type(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Text, bool and numbers that both formats know; names of any other type as text."""
+    kind = column.type
+    if pa.types.is_integer(kind) and kind != pa.uint64():
+        return column.cast(pa.int64())
+    if kind in (pa.string(), pa.float32(), pa.float64()) or (
+            kind == pa.bool_() and not column.null_count):
+        return column
+    texts = [None if value is None else str(value) for value in column.to_pylist()]
+    return pa.chunked_array([pa.array(texts, pa.string())])
 
 
 def show(table: pa.Table, classes: Sequence[str]) -> None:

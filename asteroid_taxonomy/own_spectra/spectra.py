@@ -6,7 +6,6 @@ go through the wavelengths twice, they are two spectra under one name.
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +13,13 @@ import pandas as pd
 import pyarrow as pa
 
 from asteroid_taxonomy.asteroids import matrix
+from asteroid_taxonomy.own_spectra.batch import (
+    AVERAGED,
+    NO_WAVELENGTH,
+    ONE_OF_SEVERAL,
+    SEVERAL,
+    Batch,
+)
 from asteroid_taxonomy.own_spectra.columns import Columns, find_columns
 from asteroid_taxonomy.own_spectra.kinds import open_table
 from asteroid_taxonomy.own_spectra.resampling import SAME_NM, to_bands
@@ -23,26 +29,6 @@ from asteroid_taxonomy.own_spectra.units import NotSpectra
 MAX_POINTS = 100_000  # of one spectrum
 CONTRADICTION = 1.5  # two values at one wavelength that differ by this factor are neither
 LEAST_POINTS = 4  # that two passes share
-REMARKS = ("rows without a wavelength were left out",
-           "values at one wavelength were averaged",
-           "one of several spectra under this name",
-           "two values at most wavelengths: several spectra under one name")
-NO_WAVELENGTH, AVERAGED, ONE_OF_SEVERAL, SEVERAL = (1 << i for i in range(len(REMARKS)))
-
-
-class Batch(NamedTuple):
-    """A few spectra.
-
-    ids : columns that name them, [n], or none; bands : reflectance, float [n, bands], NaN where
-    not covered or not measured; touched : bool [n, bands], a mark for "not measured" lies in the
-    band; remarks : uint8 [n], bits of REMARKS; remark : what is to be said of all of them.
-    """
-
-    ids: pa.Table
-    bands: npt.NDArray[np.floating]
-    touched: npt.NDArray[np.bool_]
-    remarks: npt.NDArray[np.uint8]
-    remark: str | None = None
 
 
 def read_spectra(

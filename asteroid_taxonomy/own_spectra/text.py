@@ -1,21 +1,17 @@
 """Spectra in text: how the columns are set apart, and where they begin, is told from the lines.
 
-pandas reads the rows. What its sniffer, astropy.io.ascii's guessing and specutils do not do, and
-this does by hand, is to find where they begin: prose before the data, a header in a comment,
-VizieR's rows of units and dashes, no header at all, decimal commas beside any of these.
+pandas reads the rows (rows.py). What its sniffer, astropy.io.ascii's guessing and specutils do
+not do, and this does by hand, is to find where they begin: prose before the data, a header in a
+comment, VizieR's rows of units and dashes, no header at all, decimal commas beside any of these.
 """
 
 import csv
-import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import IO
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
 
 from asteroid_taxonomy.own_spectra.units import SPELLINGS, NotSpectra, role, usual_unit
 
@@ -28,8 +24,9 @@ NULLS = ["", "nan", "NaN", "NAN", "null", "NULL", "None", "NA", "N/A", "-", "--"
 FORMS = (("\t", "."), (";", "."), (",", "."), ("|", "."), (None, "."),
          ("\t", ","), (";", ","), ("|", ","), (None, ","),
          (",", ","))  # "0,374","0,62"
-_NUMBER = {sign: re.compile(rf"[-+]?(\d+[{sign}]?\d*|[{sign}]\d+)([eE][-+]?\d+)?")
-           for sign in ".,"}
+# Fortran writes 1.23D-01 for 0.123; both signs in one file are refused where the rows are read
+NUMBER = {sign: re.compile(rf"[-+]?(\d+[{sign}]?\d*|[{sign}]\d+)([eEdD][-+]?\d+)?")
+          for sign in (".", ",", ".,")}
 _COMMENT = re.compile(r"^\s*(#|!|;|//|%)+")
 
 
@@ -64,9 +61,10 @@ def sniff(lines: Sequence[str]) -> Layout:
     if width > MAX_COLUMNS:
         raise NotSpectra(f"has {width:,} columns and at most {MAX_COLUMNS:,} are read")
     fields = [_split(line, separator) for line in lines]
-    number = _NUMBER[decimal]
+    number = NUMBER[decimal]
     kind = ["between" if not line.strip() or _is_comment(line, separator) else
-            "row" if _is_row(f, number) and abs(len(f) - width) <= 2 else "other"
+            "row" if _is_row(f, number) and abs(len(f) - width) <= 2 else
+            "between" if len(f) == width and any(map(NUMBER[".,"].fullmatch, f)) else "other"
             for f, line in zip(fields, lines, strict=True)]
     runs, at = [], 0
     for other, run in groupby(kind, key=lambda k: k == "other"):
@@ -80,6 +78,9 @@ def sniff(lines: Sequence[str]) -> Layout:
     header_at = _header_line(lines, first, separator, number)
     if header_at == first:
         first = rows[1] if len(rows) > 1 else first + 1
+    while (-1 if header_at is None else header_at) < first - 1 and _is_unmeasured(
+            fields[first - 1], width):
+        first -= 1
     width = max([len(fields[i]) for i in rows if i >= first] or [width])
     names: list[str] = []
     units: dict[str, str] = {}
@@ -114,19 +115,30 @@ def _is_comment(line: str, separator: str | None) -> bool:
 def _is_row(fields: Sequence[str], number: re.Pattern[str]) -> bool:
     numbers = sum(1 for f in fields if number.fullmatch(f))
     return len(fields) >= 2 and numbers >= 1 and (
-        numbers >= 2 or sum(1 for f in fields if f in NULLS) >= 1)
+        numbers >= 2 or sum(map(_is_null, fields)) >= 1)
+
+
+def _is_null(field: str) -> bool:
+    return field in NULLS or field.lstrip("+-").lower() in ("inf", "infinity")
+
+
+def _is_unmeasured(fields: Sequence[str], width: int) -> bool:
+    """Whether a line is a row in which hardly anything was measured, or with another sign."""
+    known = sum(1 for f in fields if _is_null(f) or NUMBER[".,"].fullmatch(f))
+    return len(fields) == width and any(fields) and known > width / 2 and not (
+        _is_dashes(fields) or any(f.strip("()[]").lower() in SPELLINGS for f in fields))
 
 
 def _form(lines: Sequence[str]) -> tuple[str | None, str, int]:
     """Separator, decimal sign and number of columns under which most fields are numbers."""
     best: tuple[float, str | None, str, int] = (0.0, None, ".", 0)
     for separator, decimal in FORMS:
-        number = _NUMBER[decimal]
+        number = NUMBER[decimal]
         score: dict[int, float] = {}
         for line in lines:
             fields = _split(line, separator)
             if not _is_comment(line, separator) and _is_row(fields, number):
-                share = sum(1 for f in fields if number.fullmatch(f) or f in NULLS) / len(fields)
+                share = sum(1 for f in fields if number.fullmatch(f) or _is_null(f)) / len(fields)
                 score[len(fields)] = score.get(len(fields), 0.0) + share
         width = max(score, key=lambda n: score[n], default=0)
         if width and score[width] > best[0]:
@@ -139,7 +151,8 @@ def _form(lines: Sequence[str]) -> tuple[str | None, str, int]:
 
 def _names_a_grid(fields: Sequence[str], number: re.Pattern[str]) -> bool:
     """Whether a line of numbers names the columns of a wide table: name,374,418 ..."""
-    values = [float(f.replace(",", ".")) for f in fields if number.fullmatch(f)]
+    values = [float(re.sub("[dD]", "e", f.replace(",", "."))) for f in fields
+              if number.fullmatch(f)]
     step = np.diff(values)
     return len(values) >= max(LEAST_WIDE, len(fields) - 3) and bool(
         usual_unit(values) and ((step > 0).all() or (step < 0).all()))
@@ -174,7 +187,8 @@ def _header_line(
         return first
     last = above[-1] if above else -1
     plain = last >= 0 and separator is not None and not _COMMENT.match(lines[last])
-    return last if plain and len(_split(lines[last], separator)) >= 2 else None
+    words = [f for f in _split(lines[last], separator) if not NUMBER[".,"].fullmatch(f)]
+    return last if plain and words and len(_split(lines[last], separator)) >= 2 else None
 
 
 def _is_dashes(fields: Sequence[str]) -> bool:
@@ -197,35 +211,3 @@ def _header_fields(line: str, separator: str | None) -> list[str]:
 
 def _names(line: str, separator: str | None, width: int) -> list[str]:
     return _header_fields(line, separator)[:width]
-
-
-def read_rows(
-    stream: IO[str], layout: Layout, numbers: Sequence[str], texts: Sequence[str], rows: int
-) -> Iterator[pa.Table]:
-    """Yield so many rows at a time; a field that is no number where one belongs is missing."""
-    for _ in range(layout.rows_at):
-        stream.readline()
-    chunks = pd.read_csv(
-        stream, sep=layout.separator or r"\s+", decimal=layout.decimal, comment=layout.comment,
-        header=None, names=layout.names, index_col=False, usecols=[*numbers, *texts],
-        dtype=dict.fromkeys(texts, "str"), na_values=NULLS, chunksize=rows,
-        skipinitialspace=True, low_memory=False)
-    for frame in chunks:
-        columns = {name: pa.array(pd.to_numeric(frame[name], errors="coerce").to_numpy(float))
-                   for name in numbers}
-        columns |= {name: pa.array(frame[name].str.strip(), pa.string()) for name in texts}
-        yield pa.table(columns)
-
-
-def sample_of(lines: Sequence[str], layout: Layout) -> pd.DataFrame:
-    """The rows among the first lines, each column of the type that its fields have."""
-    body = io.StringIO("\n".join(line.rstrip("\r\n") for line in lines[layout.rows_at:]))
-    sample = pd.read_csv(
-        body, sep=layout.separator or r"\s+", decimal=layout.decimal, comment=layout.comment,
-        header=None, names=layout.names, index_col=False, na_values=NULLS, skipinitialspace=True,
-        low_memory=False)
-    for name in sample.columns:  # a stray word does not make text of a column of numbers
-        numbers = pd.to_numeric(sample[name], errors="coerce")
-        if numbers.notna().sum() > sample[name].notna().sum() / 2:
-            sample[name] = numbers
-    return sample

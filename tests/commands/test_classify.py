@@ -1,9 +1,11 @@
+import datetime
 import gzip
 import itertools
 import re
 
 import astropy.units as u
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -16,6 +18,7 @@ from asteroid_taxonomy.catalogue import read_catalogue
 from asteroid_taxonomy.commands.classify import classify_files, main
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.onnx_model.description import CLASSES_PATH, ONNX_PATH
+from asteroid_taxonomy.votable_fits import WRITERS
 from tests.project_fixtures import TOP, simulated_params
 
 BANDS = simulated_params()["bands"]["wavelengths_nm"]
@@ -162,6 +165,71 @@ def test_compressed_semicolons_byte_order_marks_and_crlf_are_read(tmp_path):
 def test_csv_is_written_where_the_output_is_called_so(tmp_path):
     classify_files([csv(tmp_path, HEADER, row(FLAT))], tmp_path / "out.csv")
     assert (tmp_path / "out.csv").read_text().startswith('"name","probability_C"')
+
+
+@pytest.mark.parametrize("ending", ["vot", "fits", "VOT"])
+def test_votable_and_fits_hold_the_rows_of_the_parquet_file_and_what_they_mean(
+        folder, tmp_path, ending):
+    expected, out = answer(folder, tmp_path), tmp_path / f"my classes.{ending}"
+    classify_files([folder], out)
+    back = Table.read(out, format="fits" if ending == "fits" else "votable")
+    assert back.colnames == list(expected)
+    for name in back.colnames:
+        theirs, ours = np.ma.asarray(back[name]), expected[name]
+        if not pd.api.types.is_numeric_dtype(ours):
+            assert np.ma.filled(theirs, "").astype(str).tolist() == ours.fillna("").tolist()
+        else:
+            np.testing.assert_array_equal(np.ma.filled(theirs.astype(float), np.nan), ours)
+    said = out.read_bytes()
+    for words in (b"stat.probability", b"Probability of complex S", b"meta.software", b"Gaia DR3"):
+        assert words in said, words
+
+
+def test_a_parquet_file_says_what_its_columns_mean_and_what_made_them(tmp_path):
+    answer(csv(tmp_path, HEADER, row(FLAT)), tmp_path)
+    schema = pq.read_schema(tmp_path / "out.parquet")
+    assert schema.field("name").metadata[b"ucd"] == b"meta.id"
+    assert schema.field("confidence").metadata[b"description"] == b"Probability of that complex"
+    assert b"asteroid_taxonomy.onnx, abstention" in schema.metadata[b"model_1"]
+
+
+def test_names_of_whatever_type_come_out_in_every_format(tmp_path):
+    names = {"number": pa.array([433, None], pa.uint64()), "id": pa.array([1, None], pa.int8()),
+             "object": pa.array(["é", None]).dictionary_encode(), "run": pa.array([True, None]),
+             "date": pa.array([datetime.date(2020, 1, 1), None]), "target": pa.nulls(2)}
+    path = tmp_path / "my.parquet"
+    pq.write_table(pa.table({**names, **{str(nm): [1.0, 1.1] for nm in BANDS}}), path)
+    for ending in ("vot", "fits"):
+        out = tmp_path / f"out.{ending}"
+        classify_files([path], out)
+        back = Table.read(out)
+        first = [str(back[name][0]) for name in names]
+        assert first[0] == "433" and first[4] == "2020-01-01" and back.colnames[0] == "number"
+        assert np.ma.getmaskarray(np.ma.asarray(back["id"])).tolist() == [False, True]
+
+
+@pytest.mark.parametrize("ending", [".vot", ".fits"])
+def test_an_output_that_cannot_be_written_whole_leaves_what_was_there(
+        tmp_path, monkeypatch, ending):
+    def fails(table, facts, name, path):
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setitem(WRITERS, ending, fails)
+    path, out = csv(tmp_path, HEADER, row(FLAT)), tmp_path / f"out{ending}"
+    out.write_bytes(b"earlier")
+    with pytest.raises(OSError, match="No space left"):
+        classify_files([path], out)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["my.csv", out.name]
+    assert out.read_bytes() == b"earlier"
+
+
+def test_an_output_of_another_ending_gets_a_sentence_with_those_that_there_are(tmp_path):
+    path = csv(tmp_path, HEADER, row(FLAT))
+    with pytest.raises(PipelineError, match=r"out.txt should end in \.parquet, \.csv, \.vot or "
+                                            r"\.fits$"):
+        classify_files([path], tmp_path / "out.txt")
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize(("header", "rows", "sentence"), [

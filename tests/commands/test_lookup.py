@@ -1,6 +1,8 @@
 import re
 
 import numpy as np
+import onnx
+import pandas as pd
 import pytest
 import yaml
 
@@ -9,7 +11,9 @@ from asteroid_taxonomy.commands.archive_query import spectra_of
 from asteroid_taxonomy.commands.lookup import main
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.designations import Asked
-from asteroid_taxonomy.onnx_model.description import ONNX_PATH
+from asteroid_taxonomy.onnx_model.classifier import load_classifier
+from asteroid_taxonomy.onnx_model.description import CLASSES_PATH, ONNX_PATH
+from tests import onnx_files
 from tests.project_fixtures import TOP, simulated_params
 
 NAME = simulated_params()["catalogue"]["name"]
@@ -138,6 +142,45 @@ def test_a_null_band_that_is_needed_leaves_the_class_open(elsewhere, archive, lo
     missing[0][6] = "NaN"
     said = look("5")
     assert "no class: no reflectance at" in said and "902   not measured" in said
+
+
+@pytest.mark.loopback
+def test_without_the_catalogue_the_class_is_told_where_cross_validation_can_answer_for_it(
+        elsewhere, archive, look):
+    measured = pd.read_csv(TOP / "reports/crossvalidation/classes.csv", keep_default_na=False)
+    telling = set(measured["class"][(measured["predicted"] >= 30) & (
+        pd.to_numeric(measured["precision"]) >= 0.5)])
+    classes, told = load_classifier(TOP / CLASSES_PATH), 0
+    for spectrum in spectra_of([Asked(n) for n in range(1, 20)], classes.metadata,
+                               classes.wavelengths_nm):
+        (name,), (how_likely,) = classes.complexes(
+            classes.probabilities(spectrum.reflectance[None]))
+        said = re.findall(r"^  class .*", look(str(spectrum.number)), re.MULTILINE)
+        assert said == [f"  class {name} at {how_likely:.3f} (Mahlke 2022 taxonomy)"] * (
+            name in telling)
+        told += name in telling
+    assert 0 < told < 19
+
+
+@pytest.mark.loopback
+def test_classes_of_other_weights_are_left_out_with_a_line_that_says_so(
+        elsewhere, archive, capsys):
+    (elsewhere / "models").mkdir()
+    onnx.save(onnx_files.shipped(**{"sha256_asteroid_taxonomy.skops": "another"}), ONNX_PATH)
+    main(["4"])
+    out, err = capsys.readouterr()
+    assert "  complex " in out and "  class " not in out
+    assert err.startswith("note: classes are left out: ") and "has other weights than" in err
+
+
+@pytest.mark.loopback
+def test_without_the_report_of_the_classes_they_are_left_out_with_a_line_that_says_so(
+        elsewhere, archive, capsys, monkeypatch):
+    monkeypatch.setattr("asteroid_taxonomy.commands.known.PLOTS", elsewhere)
+    main(["4"])
+    out, err = capsys.readouterr()
+    assert "  complex " in out and "  class " not in out
+    assert "classes are left out: " in err and "classes.csv does not exist" in err
 
 
 @pytest.mark.loopback

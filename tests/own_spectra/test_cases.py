@@ -104,6 +104,19 @@ CASES = {  # name of the file: content, complexes, a part of the notes
                               ",", header=LONG[1:]), "S", ""),
     "quoted comma.txt": (text([[f'"{number(f, ",")}"' for f in r] for r in rows(GRID, C_LIKE)],
                               ","), "C", ""),
+    "fortran.txt": (text([[f"{nm:.4E}".replace("E", "D"), f"{r:.6E}".replace("E", "d")]
+                          for nm, r in rows(GRID, S_LIKE)]), "S", ""),
+    "utf-16.csv": (text(rows(GRID, S_LIKE), ",", header=LONG[1:]).decode().encode("utf-16"), "S",
+                   ""),
+    "utf-16 big end.txt": ("\ufeff".encode("utf-16-be") + text(
+        rows(GRID, C_LIKE), above="µ\n").decode().encode("utf-16-be"), "C", ""),
+    "stray comma.csv": (text([*rows(GRID, S_LIKE), ["stray", "word"]], ";", ","), "S",
+                        "without a wavelength"),
+    "infinite first.csv": (text([["x", nm, "inf"] for nm in GRID] + named("b", C_LIKE), ",",
+                                header=LONG), "-C", "no reflectance"),
+    "bad point.csv": (text([["a", nm, "bad" if nm == 374 else r] for nm, r in zip(
+        GRID, S_LIKE, strict=True)] + named("b", C_LIKE), ",", header=LONG), "SC", ""),
+    "empty first.csv": (wide(["a", *[""] * 16], ["b", *C_LIKE]).encode(), "-C", "no reflectance"),
     "images.txt": (text([[nm, r / 20, 3] for nm, r in rows(GRID, S_LIKE)]), "S", ""),
     "reference.csv": (text([[*r, 1] for r in rows(GRID, S_LIKE)], ",",
                            header=("wavelength", "value", "ref")), "S", "value"),
@@ -204,6 +217,37 @@ def test_a_file_that_leaves_doubt_gets_a_sentence(tmp_path, name, content, sente
     (tmp_path / name).write_bytes(content)
     with pytest.raises(PipelineError, match=re.escape(sentence)):
         found(tmp_path / name)
+
+
+@pytest.mark.parametrize("at", [0, 3, 15])
+@pytest.mark.parametrize("several", [1, 6])
+@pytest.mark.parametrize("header", [(), LONG[1:]])
+@pytest.mark.parametrize(("separator", "sign", "other"), [
+    (" ", ".", ","), (";", ",", "."), ("\t", ".", ","), (" ", ",", ".")])
+def test_a_file_with_decimal_commas_and_points_is_refused(
+        tmp_path, separator, sign, other, header, several, at):
+    lines = [[number(nm, sign), f"{r:.3f}".replace(".", sign)] for nm, r in rows(GRID, S_LIKE)]
+    lines[at:at + several] = [[nm, r.replace(sign, other)] for nm, r in lines[at:at + several]]
+    (tmp_path / "a.csv").write_bytes(text(lines, separator, header=header))
+    with pytest.raises(PipelineError, match="for the decimal sign elsewhere; write all of them"):
+        found(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("kind", ["votable", "csv"])
+def test_sixteen_bits_a_letter_are_read_or_refused(tmp_path, kind, encoding):
+    if kind == "csv":
+        content = text(rows(GRID, S_LIKE), ",", header=LONG[1:]).decode()
+    else:
+        Table({"wavelength": GRID, "reflectance": S_LIKE}).write(tmp_path / "a.vot",
+                                                                 format="votable")
+        content = (tmp_path / "a.vot").read_text().replace("utf-8", encoding)
+    (tmp_path / "a.vot").write_bytes(content.encode(encoding))
+    try:
+        assert found(tmp_path / "a.vot")["complex"].tolist() == ["S"]
+    except PipelineError as error:
+        assert str(error).isprintable() and "save" in str(error)
+        assert encoding != "utf-16" or kind != "csv"
 
 
 @pytest.mark.real_data

@@ -76,28 +76,3 @@ def test_stilts_counts_the_same_rows(exported, path):
 def test_votlint_is_silent(exported):
     code, said, complained = stilts("votlint", VOTABLE_PATH)
     assert (code, said, complained) == (0, "", "")
-
-
-@pytest.mark.parametrize("write, ending", [(publish.write_votable, "vot"),
-                                           (publish.write_fits, "fits")])
-def test_numbers_of_every_kind_keep_their_values_and_their_nulls(tmp_path, write, ending):
-    schema = pa.schema([
-        pa.field(name, kind, metadata={"unit": "", "ucd": "meta.id", "description": name})
-        for name, kind in (("long", pa.int64()), ("short", pa.int32()), ("real", pa.float32()),
-                           ("yes", pa.bool_()), ("text", pa.string()))])
-    given = pa.table({
-        "long": [-4284960000, None, 2**62, 0], "short": [7, None, 2**31 - 1, 0],
-        "real": [0.25, None, -1e30, 0.0], "yes": [True, False, False, True],
-        "text": ["Ceres", None, "", "Vesta"]}, schema=schema)
-    path = tmp_path / f"made_up.{ending}"
-    write(publish.to_astropy(given), {"survey": "made up"}, path)
-    back = Table.read(path)
-    for name in ("long", "short", "real"):
-        null = np.ma.getmaskarray(np.ma.asarray(back[name])) | (
-            np.isnan(np.ma.filled(np.ma.asarray(back[name], float), np.nan)))
-        assert null.tolist() == [False, True, False, False], name
-        assert back[name].dtype.itemsize == {"long": 8, "short": 4, "real": 4}[name]
-        for i in (0, 2, 3):
-            assert back[name][i] == given[name].to_pandas()[i], name
-    assert np.asarray(back["yes"]).tolist() == given["yes"].to_pylist()
-    assert np.ma.filled(back["text"], "").astype(str).tolist() == ["Ceres", "", "", "Vesta"]
