@@ -98,7 +98,7 @@ def _to_astropy(table: pa.Table, named: Callable[[str], str]) -> Table:
             kind: Any = values.dtype
             null = np.iinfo(kind).min if kind.kind == "i" else np.nan
             out[name] = MaskedColumn(values, mask=column.is_null().to_numpy(),
-                                           fill_value=null, **about)
+                                     fill_value=null, **about)
         else:
             out[name] = Column(values, **about)
     return out

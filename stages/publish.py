@@ -10,7 +10,7 @@ A text that is null in the catalogue is empty here; numbers stay null.
 import json
 
 from asteroid_taxonomy.catalogue import catalogue_path, read_catalogue
-from asteroid_taxonomy.console import run
+from asteroid_taxonomy.console import Progress, run
 from asteroid_taxonomy.files import atomic
 from asteroid_taxonomy.files.atomic_write import together
 from asteroid_taxonomy.params import load_params
@@ -19,26 +19,27 @@ from asteroid_taxonomy.votable_fits import WRITERS
 PARAMS = ("catalogue",)
 
 
-def provenance(said: dict[str, str]) -> dict[str, str]:
+def provenance(metadata: dict[str, str]) -> dict[str, str]:
     """Say what the table is made from, by name, for the headers of both formats."""
     return {
-        "survey": said["survey"],
-        "classes": ", ".join(json.loads(said["classes"])),
-        **{key: said[key] for key in ("abstention_threshold", "model", "model_sha256",
+        "survey": metadata["survey"],
+        "classes": ", ".join(json.loads(metadata["classes"])),
+        **{key: metadata[key] for key in ("abstention_threshold", "model", "model_sha256",
                                       "licence", "labels")},
-        **{f"citation_{i}": text for i, text in enumerate(json.loads(said["citation"]), 1)},
+        **{f"citation_{i}": text for i, text in enumerate(json.loads(metadata["citation"]), 1)},
     }
 
 
 def main() -> None:
     """Run the stage."""
     name = load_params(PARAMS)["catalogue"]["name"]
-    table, said = read_catalogue(name)
+    table, metadata = read_catalogue(name)
     paths = {catalogue_path(name).with_suffix(ending): write for ending, write in WRITERS.items()}
-    with together():
-        for path, write in paths.items():
+    with together(), Progress("catalogue", len(paths), "file") as progress:
+        for done, (path, write) in enumerate(paths.items()):
+            progress.update(done, note=f"writing {path}")
             with atomic(path) as part:
-                write(table, provenance(said), name, part)
+                write(table, provenance(metadata), name, part)
     for path in paths:
         print(f"wrote {path}: {len(table):,} rows, {path.stat().st_size / 1e6:.1f} MB")
 

@@ -14,7 +14,6 @@ MOSTLY = 0.5  # precision from which on a class is worth telling: more often rig
 SURE = 1e-4  # confidences are held this far from 0 and 1, S/N this far above 0
 
 
-
 def accuracy_by_bin(names: Sequence[str]) -> npt.NDArray[np.float32]:
     """Accuracy that crossvalidate measured in each bin of S/N; NaN where too few were there."""
     found = read_plot("snr").set_index("snr").reindex(list(names))
