@@ -159,7 +159,8 @@ def print_metrics(content: Mapping[str, Any]) -> None:
 
 
 def read_json(
-    path: Path, texts: Sequence[str] = ("survey", "model", "kernel"), nested: Sequence[str] = ()
+    path: Path, texts: Sequence[str] = ("survey", "model", "trained_as", "kernel"),
+    nested: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Read a metrics file: by name a finite number, true, false or null; `texts`; `nested` ones.
 
