@@ -127,6 +127,37 @@ def recipes() -> str:
           for name, f in measured("recipes")["held_out"].items())])
 
 
+SURVEYS = {
+    "smass1": "SMASS", "smass2": "SMASS II", "smassneo8": "SMASS NEO (8)",
+    "smassneo": "SMASS NEO", "s3os2": "S3OS2", "primass": "PRIMASS-L", "sawyer": "Sawyer",
+    "vilas": "Vilas", "fornasier_m": "Fornasier, M types", "fornasier_trojan": "Fornasier, Trojans",
+    "24color": "24 colours", "52color": "52 colours", "irtf_spex": "IRTF SpeX",
+    "gartrelle": "Gartrelle", "m4ast": "M4AST", "mithneos": "MITHNEOS",
+    "cds_627_a124": "J/A+A/627/A124", "akari": "AKARI AcuA", "all": "**all**"}
+
+
+def surveys() -> str:
+    """The table, in Markdown, from benchmarks/results/surveys.json."""
+    def of(some: int, whole: int) -> str:
+        return f"{some} of {whole}" if whole else "-"
+
+    return "\n".join([
+        "| survey | files | open | with a class | kept | agree | of these kept |",
+        "|---|---|---|---|---|---|---|",
+        *(f"| {title} | {n['files']} | {n['open']} | {n['class']} | {n['kept']} "
+          f"| {of(n['agree'], n['known'])} | {of(n['agree_kept'], n['known_kept'])} |"
+          for key, title in SURVEYS.items() for n in [measured("surveys")["as they are"][key]])])
+
+
+def near_uv() -> str:
+    """What a correction of the near-ultraviolet would do, in words."""
+    plain, corrected = (found["all"] for found in measured("surveys").values())
+    return (f"With it {corrected['agree']} of {corrected['known']} agree instead of "
+            f"{plain['agree']}, and of the kept {corrected['agree_kept']} of "
+            f"{corrected['known_kept']} instead of {plain['agree_kept']} of "
+            f"{plain['known_kept']}.")
+
+
 def whole_recipes() -> str:
     """What the catalogue keeps by recipe, from benchmarks/results/recipes.json."""
     def both(figures: dict[str, float], key: str) -> str:
