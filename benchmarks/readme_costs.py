@@ -127,10 +127,21 @@ def recipes() -> str:
           for name, f in measured("recipes")["held_out"].items())])
 
 
+def exercises() -> str:
+    """What the walk-through's exercises give, from benchmarks/results/exercises.json."""
+    return "\n".join([
+        "| exercise | held out | of these O | accuracy | balanced accuracy | log-loss |",
+        "|---|---|---|---|---|---|",
+        *(f"| {title} | {f['held_out']} | {f['held_out_O']} | {f['accuracy']:.1%} "
+          f"| {f['balanced_accuracy']:.1%} | {f['log_loss']:.3f} |"
+          for title, f in measured("exercises").items())])
+
+
 SURVEYS = {
     "smass1": "SMASS", "smass2": "SMASS II", "smassneo8": "SMASS NEO (8)",
     "smassneo": "SMASS NEO", "s3os2": "S3OS2", "primass": "PRIMASS-L", "sawyer": "Sawyer",
-    "vilas": "Vilas", "fornasier_m": "Fornasier, M types", "fornasier_trojan": "Fornasier, Trojans",
+    "vilas": "Vilas", "fornasier_m": "Fornasier, M types",
+    "fornasier_trojan": "Fornasier, Trojans",
     "24color": "24 colours", "52color": "52 colours", "irtf_spex": "IRTF SpeX",
     "gartrelle": "Gartrelle", "m4ast": "M4AST", "mithneos": "MITHNEOS",
     "cds_627_a124": "J/A+A/627/A124", "akari": "AKARI AcuA", "all": "**all**"}
