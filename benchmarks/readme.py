@@ -146,7 +146,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "classes": classes, "columns": columns,
     "models": costs.models, "time": costs.time, "cost": costs.cost, "runtimes": costs.runtimes,
     "team": costs.team, "experiments": costs.experiments, "cluster": costs.cluster,
-    "recipes": costs.recipes, "exercises": costs.exercises, "surveys": costs.surveys, "near-uv": costs.near_uv,
+    "recipes": costs.recipes, "exercises": costs.exercises,
+    "surveys": costs.surveys, "near-uv": costs.near_uv,
     "whole-recipes": costs.whole_recipes,
 }
 
