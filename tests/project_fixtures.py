@@ -21,7 +21,7 @@ from asteroid_taxonomy.asteroids import ASTEROIDS_PATH, matrix, reflectance_colu
 from asteroid_taxonomy.files import read_metadata, write_parquet
 from asteroid_taxonomy.params import merged
 from stages import classify, crossmatch
-from tests.running import call, environment
+from tests.running import call, environment, start_dvc
 
 TOP = Path(__file__).parent.parent
 DVC_STAGES = yaml.safe_load((TOP / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
@@ -194,6 +194,27 @@ def demo(tmp_path_factory):
 
     folder = once(tmp_path_factory, "demonstrated", make)
     return folder, (folder / "demo/said").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def forced(demo, tmp_path_factory):
+    """A copy of demo/ after `dvc repro --force`, and what came of it; do not change.
+
+    The whole run is dear, so that a second `dvc repro` comes while its first stages run.
+    """
+    def make(folder):
+        shutil.copytree(demo[0] / "demo", folder / "demo")
+        first = start_dvc(folder / "demo", "repro", "--force")
+        for line in first.stdout:
+            if "Running stage" in line:
+                break
+        code, said = call(folder / "demo", sys.executable, "-m", "dvc", "repro", "verify")
+        rest, _ = first.communicate()
+        (folder / "told.json").write_text(json.dumps({
+            "first": [first.pid, first.returncode, line + rest], "second": [code, said]}))
+
+    folder = once(tmp_path_factory, "forced", make)
+    return folder / "demo", json.loads((folder / "told.json").read_text())
 
 
 @pytest.fixture
