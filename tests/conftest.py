@@ -17,10 +17,18 @@ if os.environ.get("CI"):
     settings.load_profile("ci")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_xdist_auto_num_workers():
+    """One worker more than there are cores, as tests wait for made-up archives and browsers."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(config, items):
     if hasattr(config, "workerinput"):
-        # one of pytest-xdist's workers begins with these, the others take what it does not reach
-        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+        # one of pytest-xdist's workers begins with these, the others take what it does not reach;
+        # what looks at the demo comes first: to make it takes longest, and then to look is quick
+        items.sort(key=lambda item: (item.get_closest_marker("slow") is None,
+                                     "demo" not in item.fixturenames))
     for item in items:
         if item.get_closest_marker("loopback"):
             item.add_marker(pytest.mark.allow_hosts(["127.0.0.1"]))

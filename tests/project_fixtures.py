@@ -20,7 +20,6 @@ from filelock import FileLock
 from asteroid_taxonomy.asteroids import ASTEROIDS_PATH, matrix, reflectance_columns
 from asteroid_taxonomy.files import read_metadata, write_parquet
 from asteroid_taxonomy.params import merged
-from stages import classify, crossmatch
 from tests.running import call, environment, start_dvc
 
 TOP = Path(__file__).parent.parent
@@ -136,6 +135,8 @@ def catalogued(catalogued_run, tmp_path, monkeypatch):
 @pytest.fixture
 def without_506_nm(catalogued):
     """The project with a catalogue in which one asteroid, this source_id, lacks 506 nm."""
+    from stages import classify  # which takes a second, and this file is a plugin
+
     table = pq.read_table(ASTEROIDS_PATH)
     column = table["reflectance_506"].to_pylist()
     row = table["class"].to_pylist().index(None)
@@ -160,7 +161,7 @@ def real_asteroids():
     """The real run's table of asteroids, where this checkout has it."""
     if not (TOP / ASTEROIDS_PATH).exists():
         pytest.skip("data/asteroids.parquet is not here: dvc pull, or dvc repro with a mirror")
-    counts = json.loads((TOP / crossmatch.COUNTS_PATH).read_text(encoding="utf-8"))
+    counts = json.loads((TOP / "reports/crossmatch.json").read_text(encoding="utf-8"))
     if counts["survey"] != "Gaia DR3":
         pytest.skip("the run in this checkout is not of Gaia DR3")
     return pq.read_table(TOP / ASTEROIDS_PATH)
