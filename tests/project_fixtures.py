@@ -9,6 +9,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -26,11 +28,15 @@ TOP = Path(__file__).parent.parent
 DVC_STAGES = yaml.safe_load((TOP / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 
 
+@cache
+def parsed(path):
+    """What a YAML file of the project says; do not change."""
+    return yaml.safe_load((TOP / path).read_text(encoding="utf-8"))
+
+
 def simulated_params():
     """The params of `make demo`."""
-    params, recipe = (yaml.safe_load((TOP / path).read_text(encoding="utf-8"))
-                      for path in ("params.yaml", "experiments/simulated.yaml"))
-    return merged(params, recipe)
+    return deepcopy(merged(parsed("params.yaml"), parsed("experiments/simulated.yaml")))
 
 
 def once(tmp_path_factory, name, make):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.project_fixtures import cloned, once
 from tests.running import call
 
 LIBRARY = "asteroid_taxonomy"
@@ -165,12 +166,12 @@ CHANGED = {
 }
 
 
-@pytest.fixture(scope="module")
-def stale(clone):
-    """What `dvc status` says is changed, by stage, after all these edits."""
-    before = {path: path.read_bytes() for path in (
-        clone / "params.yaml", *(clone / name for name in EDITED))}
-    try:
+@pytest.fixture(scope="session")
+def stale(tmp_path_factory):
+    """What `dvc status` says is changed in a clone, by stage, after all these edits."""
+    def make(folder):
+        clone = folder / "clone"
+        cloned(clone)
         for name in EDITED:
             with (clone / name).open("a", encoding="utf-8") as file:
                 file.write("\n# a comment\n")
@@ -180,13 +181,13 @@ def stale(clone):
             assert changes == 1
         (clone / "params.yaml").write_text(text, encoding="utf-8")
         code, said = call(clone, "dvc", "status", "--json")
-    finally:
-        for path, content in before.items():
-            path.write_bytes(content)
-    assert code == 0, said
+        assert code == 0, said
+        (folder / "status.json").write_text(said[said.index("{"):], encoding="utf-8")
+
+    status = once(tmp_path_factory, "stale", make) / "status.json"
     return {stage: {dep: how for change in changes if isinstance(change, dict)
                     for dep, how in change.get("changed deps", {}).items()}
-            for stage, changes in json.loads(said[said.index("{"):]).items()}
+            for stage, changes in json.loads(status.read_text(encoding="utf-8")).items()}
 
 
 @pytest.mark.slow
