@@ -16,6 +16,11 @@ settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # the workers fill the cores: where each fit has processes of its own, starting them is most
+    # of the work. That the bytes are the same is a test of crossvalidate
+    os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_xdist_auto_num_workers():
