@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 demo: $(VENV)/installed
 	$(BIN)/python -m asteroid_taxonomy demo
 
-# on all cores; expensive fixtures are made once, for all of them
+# by a worker more than there are cores; expensive fixtures are made once, for all of them
 test: $(VENV)/installed
 	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal $(PYTEST)
 

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,18 +22,21 @@ from filelock import FileLock
 from asteroid_taxonomy.asteroids import ASTEROIDS_PATH, matrix, reflectance_columns
 from asteroid_taxonomy.files import read_metadata, write_parquet
 from asteroid_taxonomy.params import merged
-from stages import classify, crossmatch
-from tests.running import call, environment
+from tests.running import call, environment, start_dvc
 
 TOP = Path(__file__).parent.parent
 DVC_STAGES = yaml.safe_load((TOP / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 
 
+@cache
+def parsed(path):
+    """What a YAML file of the project says; do not change."""
+    return yaml.safe_load((TOP / path).read_text(encoding="utf-8"))
+
+
 def simulated_params():
     """The params of `make demo`."""
-    params, recipe = (yaml.safe_load((TOP / path).read_text(encoding="utf-8"))
-                      for path in ("params.yaml", "experiments/simulated.yaml"))
-    return merged(params, recipe)
+    return deepcopy(merged(parsed("params.yaml"), parsed("experiments/simulated.yaml")))
 
 
 def once(tmp_path_factory, name, make):
@@ -136,6 +141,8 @@ def catalogued(catalogued_run, tmp_path, monkeypatch):
 @pytest.fixture
 def without_506_nm(catalogued):
     """The project with a catalogue in which one asteroid, this source_id, lacks 506 nm."""
+    from stages import classify  # which takes a second, and this file is a plugin
+
     table = pq.read_table(ASTEROIDS_PATH)
     column = table["reflectance_506"].to_pylist()
     row = table["class"].to_pylist().index(None)
@@ -160,7 +167,7 @@ def real_asteroids():
     """The real run's table of asteroids, where this checkout has it."""
     if not (TOP / ASTEROIDS_PATH).exists():
         pytest.skip("data/asteroids.parquet is not here: dvc pull, or dvc repro with a mirror")
-    counts = json.loads((TOP / crossmatch.COUNTS_PATH).read_text(encoding="utf-8"))
+    counts = json.loads((TOP / "reports/crossmatch.json").read_text(encoding="utf-8"))
     if counts["survey"] != "Gaia DR3":
         pytest.skip("the run in this checkout is not of Gaia DR3")
     return pq.read_table(TOP / ASTEROIDS_PATH)
@@ -194,6 +201,27 @@ def demo(tmp_path_factory):
 
     folder = once(tmp_path_factory, "demonstrated", make)
     return folder, (folder / "demo/said").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def forced(demo, tmp_path_factory):
+    """A copy of demo/ after `dvc repro --force`, and what came of it; do not change.
+
+    The whole run is dear, so that a second `dvc repro` comes while its first stages run.
+    """
+    def make(folder):
+        shutil.copytree(demo[0] / "demo", folder / "demo")
+        first = start_dvc(folder / "demo", "repro", "--force")
+        for line in first.stdout:
+            if "Running stage" in line:
+                break
+        code, said = call(folder / "demo", sys.executable, "-m", "dvc", "repro", "verify")
+        rest, _ = first.communicate()
+        (folder / "told.json").write_text(json.dumps({
+            "first": [first.pid, first.returncode, line + rest], "second": [code, said]}))
+
+    folder = once(tmp_path_factory, "forced", make)
+    return folder / "demo", json.loads((folder / "told.json").read_text())
 
 
 @pytest.fixture

@@ -1,9 +1,12 @@
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.project_fixtures import once
 
 TOP = Path(__file__).parent.parent
 PIN = "from asteroid_taxonomy.determinism import pin; pin(); "
@@ -76,14 +79,35 @@ def test_onnxruntime_leaves_no_trace_in_a_fresh_home(tmp_path):
     assert (tmp_path / ".cache/Microsoft").exists()
 
 
-@pytest.mark.parametrize("module", [
+IMPORTED = [
     "onnxruntime", "pandas", "pyarrow.parquet", "sklearn.pipeline", "skops.io", "onnx", "skl2onnx",
     "altair", "vl_convert", "astropy.table", "astropy.io.votable", "astropy.io.fits",
     "astroquery.utils.tap", "pyvo", "dvc.repo", "joblib", "pydantic", "psutil",
-])
-def test_no_library_of_ours_writes_to_the_home_folder_when_it_is_imported(module, tmp_path):
-    run(PIN + f"import {module}", HOME=str(tmp_path), DVC_NO_ANALYTICS="true")
-    assert list(tmp_path.rglob("*")) == []
+]
+
+
+@pytest.fixture(scope="module")
+def left_at_home(tmp_path_factory):
+    """What each of these libraries left in an empty home: one process imports one by one."""
+    def make(folder):
+        home = folder / "home"
+        home.mkdir()
+        look = ("import importlib, json, pathlib\nseen, left = set(), {}\n"
+                f"for name in {IMPORTED}:\n"
+                "    importlib.import_module(name)\n"
+                f"    there = set(map(str, pathlib.Path({str(home)!r}).rglob('*')))\n"
+                "    left[name], seen = sorted(there - seen), there\n"
+                "print(json.dumps(left))")
+        said, _ = run(PIN + look, HOME=str(home), DVC_NO_ANALYTICS="true")
+        (folder / "left.json").write_text(said, encoding="utf-8")
+
+    folder = once(tmp_path_factory, "left_at_home", make)
+    return json.loads((folder / "left.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("module", IMPORTED)
+def test_no_library_of_ours_writes_to_the_home_folder_when_it_is_imported(module, left_at_home):
+    assert left_at_home[module] == []
 
 
 def test_the_library_does_without_a_network(tmp_path):

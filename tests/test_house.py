@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.project_fixtures import cloned, once
 from tests.running import call
 
 LIBRARY = "asteroid_taxonomy"
@@ -138,64 +139,76 @@ def follow(first):
 FETCHES = {"fetch_spectra", "fetch_source_mapping", "fetch_labels"}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("edited", "first"), [
-    (f"{LIBRARY}/simulated/survey.py", set()),
-    (f"{LIBRARY}/own_spectra/resampling.py", set()),
-    (f"{LIBRARY}/commands/lookup.py", set()),
-    (f"{LIBRARY}/console.py", set()),
-    ("tests/conftest.py", set()),
-    ("README.md", set()),
-    (f"{LIBRARY}/archives/tap.py", FETCHES),
-    (f"{LIBRARY}/raw_tables.py", FETCHES | {"crossmatch", "report"}),
-    (f"{LIBRARY}/learning/models.py",
-     {"split", "train", "evaluate", "export", "verify", "crossvalidate", "classify"}),
-    (f"{LIBRARY}/evaluation/metrics.py",
-     {"evaluate", "crossvalidate", "figures", "classify", "report"}),
-    (f"{LIBRARY}/onnx_model/contract.py",
-     {"export", "verify", "cyberether", "classify", "report"}),
-    (f"{LIBRARY}/page/charts.py", {"figures", "report"}),
-])
-def test_a_comment_makes_stale_what_uses_the_room_and_nothing_else(clone, edited, first):
-    path = clone / edited
-    text = path.read_text(encoding="utf-8")
-    path.write_text(f"{text}\n# a comment\n", encoding="utf-8")
-    try:
+# each in a room of its own, so that one look at all of them tells them apart
+EDITED = {
+    f"{LIBRARY}/simulated/survey.py": set(),
+    f"{LIBRARY}/own_spectra/resampling.py": set(),
+    f"{LIBRARY}/commands/lookup.py": set(),
+    f"{LIBRARY}/console.py": set(),
+    "tests/conftest.py": set(),
+    "README.md": set(),
+    f"{LIBRARY}/archives/tap.py": FETCHES,
+    f"{LIBRARY}/raw_tables.py": FETCHES | {"crossmatch", "report"},
+    f"{LIBRARY}/learning/models.py":
+        {"split", "train", "evaluate", "export", "verify", "crossvalidate", "classify"},
+    f"{LIBRARY}/evaluation/metrics.py":
+        {"evaluate", "crossvalidate", "figures", "classify", "report"},
+    f"{LIBRARY}/onnx_model/contract.py":
+        {"export", "verify", "cyberether", "classify", "report"},
+    f"{LIBRARY}/page/charts.py": {"figures", "report"},
+}
+# key: what stands there, what else, and the stages that read it
+CHANGED = {
+    "train.svc.C": (r"(svc:.*?C: )3\.0", r"\g<1>4.0", set()),  # of a model that is not in use
+    "train.mlp_ensemble.alpha": (r"(mlp_ensemble:.*?alpha: )[\d.]+", r"\g<1>0.6",
+                                 {"train", "export", "crossvalidate", "report"}),
+    "split.target": (r"(target: )complex", r"\g<1>class", {"split", "export", "report"}),
+}
+
+
+@pytest.fixture(scope="session")
+def stale(tmp_path_factory):
+    """What `dvc status` says is changed in a clone, by stage, after all these edits."""
+    def make(folder):
+        clone = folder / "clone"
+        cloned(clone)
+        for name in EDITED:
+            with (clone / name).open("a", encoding="utf-8") as file:
+                file.write("\n# a comment\n")
+        text = (clone / "params.yaml").read_text(encoding="utf-8")
+        for old, new, _ in CHANGED.values():
+            text, changes = re.subn(old, new, text, count=1, flags=re.DOTALL)
+            assert changes == 1
+        (clone / "params.yaml").write_text(text, encoding="utf-8")
         code, said = call(clone, "dvc", "status", "--json")
-    finally:
-        path.write_text(text, encoding="utf-8")
-    assert code == 0, said
-    changed = json.loads(said[said.index("{"):])
-    touched = {stage for stage, changes in changes_of(changed).items()
-               if any(dep == edited or edited.startswith(f"{dep}/") for dep in changes)}
+        assert code == 0, said
+        (folder / "status.json").write_text(said[said.index("{"):], encoding="utf-8")
+
+    status = once(tmp_path_factory, "stale", make) / "status.json"
+    return {stage: {dep: how for change in changes if isinstance(change, dict)
+                    for dep, how in change.get("changed deps", {}).items()}
+            for stage, changes in json.loads(status.read_text(encoding="utf-8")).items()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("edited", "first"), EDITED.items(), ids=EDITED)
+def test_a_comment_makes_stale_what_uses_the_room_and_nothing_else(stale, edited, first):
+    touched = {stage for stage, deps in stale.items()
+               if any(how == "modified" and (dep == edited or edited.startswith(f"{dep}/"))
+                      for dep, how in deps.items())}
     assert touched == first
     assert not (FETCHES & follow(touched)) or edited.split("/")[1] in ("archives", "raw_tables.py")
 
 
-def changes_of(status):
-    """The deps that `dvc status --json` says are modified, by stage."""
-    return {stage: [dep for change in changes if isinstance(change, dict)
-                    for dep, how in change.get("changed deps", {}).items() if how == "modified"]
-            for stage, changes in status.items()}
+def test_no_two_of_these_edits_are_in_one_dep():
+    deps = {dep for stage in STAGES for dep in code_deps(stage)}
+    for dep in deps:
+        assert sum(name == dep or name.startswith(f"{dep}/") for name in EDITED) <= 1, dep
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("old", "new", "first"), [
-    (r"(svc:.*?C: )3\.0", r"\g<1>4.0", set()),  # of a model that is not in use
-    (r"(mlp_ensemble:.*?alpha: )[\d.]+", r"\g<1>0.6", {"train", "export", "crossvalidate",
-                                                       "report"}),
-    (r"(target: )complex", r"\g<1>class", {"split", "export", "report"}),
-])
-def test_a_param_makes_stale_the_stages_that_read_it(clone, old, new, first):
-    path = clone / "params.yaml"
-    text = path.read_text(encoding="utf-8")
-    path.write_text(re.sub(old, new, text, count=1, flags=re.DOTALL), encoding="utf-8")
-    try:
-        assert path.read_text(encoding="utf-8") != text
-        code, said = call(clone, "dvc", "status", "--json")
-    finally:
-        path.write_text(text, encoding="utf-8")
-    changed = json.loads(said[said.index("{"):])
-    assert {stage for stage, changes in changed.items()
-            if any("params.yaml" in change.get("changed deps", {}) for change in changes
-                   if isinstance(change, dict))} == first
+@pytest.mark.parametrize("key", CHANGED)
+def test_a_param_makes_stale_the_stages_that_read_it(stale, key):
+    assert {stage for stage, deps in stale.items()
+            if any(f"{key}.".startswith(f"{block}.") for block in deps.get("params.yaml", {}))
+            } == CHANGED[key][2]

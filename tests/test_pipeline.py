@@ -62,12 +62,16 @@ def test_a_demo_that_fails_shows_the_end_of_what_dvc_said(demo, tmp_path):
     assert len(said.splitlines()) < 30
 
 
-@pytest.mark.parametrize(("key", "value", "first"), [
-    ("train.mlp_ensemble.max_iter", 20, "train"), ("taxonomy.complexes.C", "Xx", "crossmatch"),
-    ("verify.max_difference", 2e-5, "verify"),
+@pytest.mark.parametrize(("key", "value", "asked", "now", "left"), [
+    # what takes longest is only asked whether it would follow
+    ("train.mlp_ensemble.max_iter", 9, ["verify", "cyberether"],
+     ["train", "evaluate", "export", "verify", "cyberether"],
+     ["crossvalidate", "classify", "report"]),
+    ("taxonomy.complexes.C", "Xx", ["evaluate"], ["crossmatch"], ["export", "report"]),
+    ("verify.max_difference", 2e-5, [], ["verify"], []),
 ])
 def test_a_changed_param_reruns_its_stage_and_what_follows(
-        demonstrated, tmp_path, key, value, first):
+        demonstrated, tmp_path, key, value, asked, now, left):
     folder = tmp_path / "demo"
     shutil.copytree(demonstrated, folder)
     params = yaml.safe_load((folder / "params.yaml").read_text())
@@ -76,19 +80,17 @@ def test_a_changed_param_reruns_its_stage_and_what_follows(
     assert block[last] != value
     block[last] = [*block[last], value] if isinstance(block[last], list) else value
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
-    code, said = call(folder, "dvc", "repro")
-    assert code == 0, said
-    assert ran(said)[0] == first
-    assert not [stage for stage in ran(said) if stage.startswith("fetch")]
+    code, said = call(folder, "dvc", "repro", *asked)
+    assert code == 0 and ran(said) == now, said
+    code, said = call(folder, "dvc", "repro", "--dry")
+    assert code == 0 and ran(said) == left, said
 
 
-def test_two_forced_runs_give_identical_locks(demonstrated, tmp_path):
-    shutil.copytree(demonstrated, tmp_path / "demo")
-    lock = tmp_path / "demo/dvc.lock"
-    before = lock.read_bytes()
-    code, said = call(tmp_path / "demo", "dvc", "repro", "--force")
-    assert code == 0, said
-    assert lock.read_bytes() == before
+def test_two_forced_runs_give_identical_locks(demonstrated, forced):
+    folder, told = forced
+    stages = list(yaml.safe_load((folder / "dvc.yaml").read_text())["stages"])
+    assert ran(told["first"][2]) == stages
+    assert (folder / "dvc.lock").read_bytes() == (demonstrated / "dvc.lock").read_bytes()
 
 
 def test_without_network_repro_ends_with_one_sentence_and_no_file(clone, tmp_path):

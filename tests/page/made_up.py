@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from asteroid_taxonomy.evaluation.out_of_fold import FACTS, OUT_OF_FOLD_PATH
 from asteroid_taxonomy.files import write_parquet
 from asteroid_taxonomy.onnx_model.classifier import load_classifier
 from asteroid_taxonomy.onnx_model.description import ONNX_PATH
+from tests.project_fixtures import parsed
 
 TOP = Path(__file__).parent.parent.parent
 CLASSES = ["C", "O", "S", "X"]
@@ -48,7 +50,7 @@ def small_network(bands):
 
 def made_up_project(folder, grid, used=None, model=None, survey=SURVEY, asteroids=80):
     """Fill `folder` with what stage report reads, for spectra on `grid` (nm)."""
-    params = yaml.safe_load((TOP / "params.yaml").read_text(encoding="utf-8"))
+    params = deepcopy(parsed("params.yaml"))
     params["bands"]["wavelengths_nm"] = grid
     params["train"]["used_bands_nm"] = {name: used or grid
                                         for name in params["train"]["used_bands_nm"]}

@@ -6,8 +6,8 @@ import pytest
 
 from asteroid_taxonomy.onnx_model.classifier import load_classifier
 from asteroid_taxonomy.onnx_model.description import ONNX_PATH
-from stages import figures, report
-from tests.page.conftest import GRID, TWENTY, run_in
+from stages import report
+from tests.page.conftest import GRID, TWENTY, reported_with_the_figures_of
 from tests.page.made_up import TOP, made_up_project, small_network
 
 pytestmark = pytest.mark.browser
@@ -168,11 +168,13 @@ def test_a_guess_hides_the_answer_until_it_is_made(page):
     assert page.locator("#guess").is_visible()
 
 
-def test_a_model_that_the_page_cannot_compute_leaves_the_look_up(tmp_path, open_page):
+def test_a_model_that_the_page_cannot_compute_leaves_the_look_up(
+        tmp_path, open_page, twenty_bands):
     model = small_network(len(TWENTY))
     model.graph.node[3].op_type = "Erf"
     made_up_project(tmp_path, TWENTY, model=model)
-    page = open_page(run_in(tmp_path, figures, report) / report.PAGE_PATH)
+    reported_with_the_figures_of(tmp_path, twenty_bands)
+    page = open_page(tmp_path / report.PAGE_PATH)
     page.get_by_text("This model cannot be computed in the page: it has Erf.").wait_for()
     assert not page.locator("#handles").is_visible() and not page.locator("#noise").is_visible()
     assert len(probabilities(page)) == 4

@@ -12,7 +12,7 @@ from astropy.table import Table
 
 from asteroid_taxonomy.catalogue import catalogue_path, read_catalogue
 from stages import publish
-from tests.project_fixtures import simulated_params
+from tests.project_fixtures import copy_to_work_in, run_stage, simulated_params
 
 NAME = simulated_params()["catalogue"]["name"]
 VOTABLE_PATH, FITS_PATH = (catalogue_path(NAME).with_suffix(end) for end in (".vot", ".fits"))
@@ -25,9 +25,19 @@ def stilts(*arguments):
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.fixture(scope="module")
+def published_run(catalogued_run, tmp_path_factory):
+    """A copy of `catalogued_run` with the exports; do not change."""
+    folder = tmp_path_factory.mktemp("published") / "project"
+    shutil.copytree(catalogued_run, folder)
+    run_stage("publish", folder)
+    return folder
+
+
 @pytest.fixture
-def exported(catalogued):
-    publish.main()
+def exported(published_run, tmp_path, monkeypatch):
+    """The catalogue, in a copy of that folder as the current one."""
+    copy_to_work_in(published_run, tmp_path, monkeypatch)
     return read_catalogue(NAME)[0]
 
 
