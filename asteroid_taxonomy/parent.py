@@ -48,8 +48,12 @@ def begin() -> None:
                 break
         except psutil.Error:
             break
+    try:
+        command = " ".join(_dvc[0].cmdline()) if _dvc else ""
+    except psutil.Error:  # ended between the two
+        command = ""
     # dvc may be a program or a Python that runs it; who adopts orphans is neither
-    if not _dvc or not any(name in " ".join(_dvc[0].cmdline()) for name in ("dvc", "python")):
+    if not any(name in command for name in ("dvc", "python")):
         sys.exit(say(f"error: {ORPHANED}", 1))
     threading.Thread(target=_end_with_dvc, daemon=True).start()
 

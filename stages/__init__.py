@@ -29,7 +29,8 @@ class WithoutPandas(MetaPathFinder, Loader):
 
 if sys.argv[0] == "-m":  # not where a test imports a stage
     begin()
-    if not any(f"stages.{name}" in sys.orig_argv for name in FRAMES):
+    if not any(word.endswith(f"stages.{name}")  # also `python -mstages.report`
+               for word in sys.orig_argv for name in FRAMES):
         sys.meta_path.insert(0, WithoutPandas())
 
 from asteroid_taxonomy.determinism import pin  # noqa: E402  (a Ctrl-C from here on is quiet)

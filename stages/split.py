@@ -59,11 +59,26 @@ def held_out(
     """Which asteroids are held out, stratified by target, and each one's place in its part.
 
     Null for those that are not usable.
+
+    Raises
+    ------
+    PipelineError
+        There are fewer than two targets, or one has no asteroid for each part.
     """
     rows = np.flatnonzero(usable)
     strata = target.to_numpy()[rows].astype(str)
-    parts = train_test_split(rows, test_size=split["test_fraction"], random_state=split["seed"],
-                             stratify=strata)
+    try:
+        if len(np.unique(strata)) < 2:
+            raise ValueError("nothing to tell apart")
+        parts = train_test_split(rows, test_size=split["test_fraction"],
+                                 random_state=split["seed"], stratify=strata)
+    except ValueError as error:
+        found = ", ".join(f"{name} {n}" for name, n in zip(
+            *np.unique(strata, return_counts=True), strict=True)) or "none"
+        raise PipelineError(
+            "two targets or more, each with asteroids to learn from and to hold out, are needed, "
+            f"and those with the bands of the model are: {found} ({error}); change "
+            "split.test_fraction, split.min_class_members or split.min_per_complex") from None
     out, place = np.zeros(len(usable), bool), np.zeros(len(usable), np.int32)
     for part, is_held_out in zip(parts, (False, True), strict=True):
         out[part], place[part] = is_held_out, np.arange(len(part))

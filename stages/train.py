@@ -11,6 +11,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from itertools import repeat
 from typing import Any
 
@@ -56,14 +57,8 @@ def fit_and_predict(
     """Fit a model to the asteroids that are not held out; also give the seconds that took."""
     model, rows = make_model(train, wavelengths_nm, used_nm), data.train
     started = time.monotonic()
-    try:
-        fit(model, augmentation(train), data.reflectance[rows], data.error[rows],
-            data.target[rows], data.class_name[rows])
-    except ValueError as error:
-        raise PipelineError(
-            f"train.{train['model']} in params.yaml was refused by scikit-learn: "
-            f"{' '.join(str(error).split())}; correct that hyperparameter"
-        ) from None
+    fit(model, augmentation(train), data.reflectance[rows], data.error[rows],
+        data.target[rows], data.class_name[rows])
     took = time.monotonic() - started
     return model, predict(model, inputs), took
 
@@ -87,10 +82,22 @@ def main() -> None:
     with warnings.catch_warnings(), ProcessPoolExecutor(len(names), start) as pool:
         # Python 3.12 warns of threads that the copy would miss: Arrow's, and it reads no table
         warnings.simplefilter("ignore", DeprecationWarning)
-        fits = pool.map(fit_and_predict, repeat(train), repeat(wavelengths_nm), names.values(),
-                        data.values(), inputs.values())
-        # half a second of skops' imports, while the copies are busy
-        from asteroid_taxonomy.learning.model_file import model_path, save_model
+        try:
+            under_way = pool.map(fit_and_predict, repeat(train), repeat(wavelengths_nm),
+                                 names.values(), data.values(), inputs.values())
+            # half a second of skops' imports, while the copies are busy
+            from asteroid_taxonomy.learning.model_file import model_path, save_model
+
+            fits = list(under_way)
+        except BrokenProcessPool:
+            raise PipelineError(
+                f"a process that fitted train.{train['model']} was killed, most likely for want "
+                "of memory; make that model smaller in params.yaml, or run this where there is "
+                "more") from None
+        except BaseException:
+            for copy in multiprocessing.active_children():  # the pool would wait for their fits
+                copy.kill()
+            raise
 
     survey = read_metadata(TRAINING_SET_PATH)["survey"]
     print(f"{train['model']}: {train[train['model']]}")

@@ -1,5 +1,6 @@
 """A real process tree: what stands for dvc, a shell or none, and a stage that writes a file."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -7,7 +8,10 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
+
+from asteroid_taxonomy import parent
 
 TOP = Path(__file__).parent.parent
 STAGE = """
@@ -153,3 +157,27 @@ def test_a_killed_dvc_leaves_no_stage_behind(tmp_path, signum, shell):
     dvc.wait()
     wait_for(lambda: not stages_in(tmp_path))
     assert not (tmp_path / "out.txt").exists() and not list(tmp_path.glob(".out.txt.*"))
+
+
+def test_a_dvc_that_ends_while_it_is_looked_at_gives_a_sentence(monkeypatch, capsys):
+    class Gone:
+        def environ(self):
+            raise psutil.ZombieProcess(1)
+
+        cmdline = environ
+
+    monkeypatch.setattr(psutil.Process, "parents", lambda self: [Gone()])
+    monkeypatch.setenv("DVC_STAGE", "train")
+    monkeypatch.setattr(parent, "_dvc", [])
+    try:
+        with pytest.raises(SystemExit):
+            parent.begin()
+    finally:
+        gc.enable()
+    assert capsys.readouterr().err.startswith("error: the dvc that started this stage has ended")
+
+
+def test_a_stage_with_frames_finds_pandas_however_it_is_named():
+    done = subprocess.run([sys.executable, "-mstages.crossmatch", "--help"], cwd=TOP,
+                          capture_output=True, text=True)
+    assert done.returncode == 0 and not done.stderr

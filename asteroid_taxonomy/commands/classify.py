@@ -31,6 +31,7 @@ from asteroid_taxonomy.own_spectra.results import (
     STREAMED,
     WHOLE,
     Counts,
+    beside,
     failed,
     named,
     report,
@@ -46,7 +47,7 @@ def rows_of(ids: dict[str, pa.Array], batch: Batch, classifiers: Sequence[Classi
     """The result's rows for one batch; `own_spectra.md` says what the columns mean."""
     found, classes = answers(batch, classifiers), classifiers[0].classes
     unknown = found.model < 0
-    return pa.table(ids | {
+    return pa.table(beside(ids, {
         **{f"probability_{name}": pa.array(column, mask=unknown)
            for name, column in zip(classes, found.probabilities.T, strict=True)},
         "complex": pa.array(classes).take(pa.array(found.best, mask=unknown)),
@@ -55,7 +56,7 @@ def rows_of(ids: dict[str, pa.Array], batch: Batch, classifiers: Sequence[Classi
         "model": pa.array([c.name for c in classifiers]).take(
             pa.array(found.model, mask=unknown)),
         "note": pa.array(found.said, pa.string()).take(pa.array(found.note)),
-    })
+    }))
 
 
 def provenance(classifiers: Sequence[Classifier]) -> dict[str, str]:

@@ -37,6 +37,7 @@ from asteroid_taxonomy.params.schema import MODELS
 
 PARAMS = ("bands.wavelengths_nm", "train.model", "train.used_bands_nm",
           "train.augmentation_seed", "train.${train.model}", "search")
+LEAST = 4  # asteroids: half of them in an outer fold of two, and half of these in an inner one
 RESULT_PATH = Path("reports/search.json")
 
 
@@ -111,6 +112,11 @@ def main(arguments: list[str]) -> None:
     if unknown := [key for key in settings["ranges"] if key not in known]:
         raise PipelineError(f"search.ranges in params.yaml has {', '.join(unknown)}, which no "
                             f"{train['model']} has; it has {', '.join(known)}: choose from these")
+    names, members = np.unique(data.target, return_counts=True)
+    if members.min() < LEAST:
+        raise PipelineError(f"each target needs {LEAST} asteroids, so that outer and inner folds "
+                            f"can learn it, and {names[members.argmin()]} has {members.min()}; "
+                            "raise split.min_class_members or split.min_per_complex")
     tried = [{}, *ParameterSampler(settings["ranges"], settings["candidates"] - 1,
                                    random_state=settings["seed"])]
 

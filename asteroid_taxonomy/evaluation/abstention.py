@@ -177,7 +177,9 @@ def calibration(
     thresholds = metrics["abstention_threshold"], round(metrics["visible_abstention_threshold"], 2)
     return {"abstention_threshold": dict(zip(names, thresholds, strict=True)),
             "trained_as": metrics["trained_as"],
-            "kept_accuracy": f"{both('kept')} by the weighted and the degraded estimate; {each}"}
+            # with its threshold: who lowers that alone has no claim about what is kept then
+            "kept_accuracy": f"{both('kept')} by the weighted and the degraded estimate from "
+                             f"{metrics['abstention_threshold']} on; {each}"}
 
 
 def abstention_threshold(accuracy: Floats, threshold: Floats, wanted: float) -> float:

@@ -16,7 +16,7 @@ from sklearn.model_selection import StratifiedKFold, train_test_split
 from sklearn.pipeline import Pipeline
 from sklearn.utils.parallel import Parallel, delayed
 
-from asteroid_taxonomy.console import Progress
+from asteroid_taxonomy.console import PipelineError, Progress
 from asteroid_taxonomy.evaluation.arrays import Floats, Rows
 from asteroid_taxonomy.learning.augmentation import Augmentation
 from asteroid_taxonomy.learning.models import fit, learns_classes
@@ -51,8 +51,21 @@ def fold_numbers(data: TrainingSet, folds: int, repeats: int, seed: int) -> Rows
 
 
 def share_of(rows: Rows, target: npt.NDArray[np.str_], share: float, seed: int) -> Rows:
-    """A share of `rows`, stratified by target."""
-    part, _ = train_test_split(rows, train_size=share, random_state=seed, stratify=target[rows])
+    """A share of `rows`, stratified by target.
+
+    Raises
+    ------
+    PipelineError
+        It is too small to have each target, or a target too rare to be in it and in the rest.
+    """
+    try:
+        part, _ = train_test_split(rows, train_size=share, random_state=seed,
+                                   stratify=target[rows])
+    except ValueError as error:
+        raise PipelineError(
+            f"a share of {share:g} of {len(rows):,} asteroids (crossvalidate.learning_curve) "
+            f"and the rest should both have each target: {error}; change that share, or raise "
+            "split.min_class_members or split.min_per_complex") from None
     return np.sort(part)
 
 

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asteroid_taxonomy.asteroids import used_band_numbers
+from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.learning.augmentation import Augmentation, with_noisy_copies
 
 if TYPE_CHECKING:
@@ -155,11 +156,22 @@ def fit(
     error: npt.NDArray[np.float32], target: npt.NDArray[np.str_],
     class_name: npt.NDArray[np.str_],
 ) -> "Pipeline":
-    """Fit `model` on spectra [n, bands] with targets and classes [n], and on noisy copies."""
+    """Fit `model` on spectra [n, bands] with targets and classes [n], and on noisy copies.
+
+    Raises
+    ------
+    PipelineError
+        scikit-learn refuses a hyperparameter with these spectra, or has no memory for it.
+    """
     from sklearn.exceptions import ConvergenceWarning
 
     label = np.column_stack([target, class_name]) if learns_classes(model) else target
     with warnings.catch_warnings():
         # max_iter is how long a recipe trains, not a limit it failed to meet
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return model.fit(*with_noisy_copies(reflectance, error, label, copies))
+        try:
+            return model.fit(*with_noisy_copies(reflectance, error, label, copies))
+        except (ValueError, MemoryError) as refused:
+            raise PipelineError(
+                "the model of block train in params.yaml was refused by scikit-learn: "
+                f"{' '.join(str(refused).split())}; correct that hyperparameter") from None

@@ -103,9 +103,10 @@ def name_nodes(nodes: Sequence[onnx.NodeProto]) -> None:
         return
     place: dict[str, tuple[int, int]] = {}  # of each tensor in a network: network and layer
     networks = 0
+    scaler = dict(SCALER)
     for node in nodes:
-        if node.op_type in SCALER:
-            node.name = SCALER[node.op_type]
+        if node.op_type in scaler:  # the first: a network of two classes subtracts too, from 1
+            node.name = scaler.pop(node.op_type)
             continue
         network, layer = next((place[name] for name in node.input if name in place), (0, 0))
         if node.op_type == "MatMul" and not network:

@@ -1,5 +1,6 @@
 """The table of results: who each spectrum is, on the screen, and as a file."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -36,16 +37,38 @@ def named(path: Path, ids: pa.Table | None, rows: int, many: bool) -> dict[str, 
     """
     given = ids.column_names if ids is not None else []
     if ids is not None and given and not many:
-        return dict(zip(given, ids.columns, strict=True))
-    name = pa.array([path.name] * rows)
+        return dict(zip(given, map(_texts_alike, ids.columns), strict=True))
+    name = pa.array([_spelled(path.name)] * rows)
     if ids is not None and given:
         texts = [pc.fill_null(pc.cast(ids[n].combine_chunks(), pa.string()), "") for n in given]
         name = pc.utf8_trim_whitespace(pc.binary_join_element_wise(*texts, " "))
     elif rows > 1:
-        name = pa.array([f"{path.name} {i + 1}" for i in range(rows)])
+        name = pa.array([f"{_spelled(path.name)} {i + 1}" for i in range(rows)])
     asteroid = pa.array([asteroid_in(path.name)] * rows, pa.string())
-    return ({"file": pa.array([str(path)] * rows)} if many else {}) | {
+    return ({"file": pa.array([_spelled(path)] * rows)} if many else {}) | {
         "name": name, "asteroid": asteroid}
+
+
+def _spelled(path: str | Path) -> str:
+    r"""A file's name as text, which a name need not be: bytes that are no UTF-8 as \xff."""
+    return os.fsencode(path).decode(errors="backslashreplace")
+
+
+def _texts_alike(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Text of each of Arrow's types as that of the first: what is done to text is done to all."""
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    text = pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    return column.cast(pa.string() if text else kind)
+
+
+def beside(ids: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
+    """Columns that name the spectra, then what was found; one of a name that is taken gets a _."""
+    out: dict[str, Any] = {}
+    for name, column in ids.items():
+        while name in found or name in out:
+            name += "_"
+        out[name] = column
+    return out | dict(found)
 
 
 def harmless(table: pa.Table) -> pa.Table:

@@ -124,9 +124,12 @@ def _is_null(field: str) -> bool:
 
 def _is_unmeasured(fields: Sequence[str], width: int) -> bool:
     """Whether a line is a row in which hardly anything was measured, or with another sign."""
-    known = sum(1 for f in fields if _is_null(f) or NUMBER[".,"].fullmatch(f))
+    numbers = sum(1 for f in fields if NUMBER[".,"].fullmatch(f))
+    known = numbers + sum(map(_is_null, fields))
+    units = any(f.strip("()[]").lower() in SPELLINGS for f in fields)
+    # a spectrum may be called A, as Angstrom is
     return len(fields) == width and any(fields) and known > width / 2 and not (
-        _is_dashes(fields) or any(f.strip("()[]").lower() in SPELLINGS for f in fields))
+        _is_dashes(fields) or (units and not numbers))
 
 
 def _form(lines: Sequence[str]) -> tuple[str | None, str, int]:

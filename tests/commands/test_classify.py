@@ -1,6 +1,7 @@
 import datetime
 import gzip
 import itertools
+import os
 import re
 from functools import cache
 from unittest.mock import patch
@@ -418,3 +419,37 @@ def test_truncated_and_bit_flipped_files_get_an_answer_or_a_sentence(tmp_path, r
     path = tmp_path / f"spoilt.{ending}"
     path.write_bytes(bytes(spoilt[:keep]))
     survives(path, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["model", "complex", "note", "probability_C"])
+def test_a_name_of_spectra_that_the_result_takes_itself_is_kept_beside_it(tmp_path, name):
+    rows = [f"{spectrum},{nm},1.0" for spectrum in ("first", "second") for nm in BANDS]
+    path = csv(tmp_path, f"{name},wavelength,reflectance", *rows)
+    found = answer(path, tmp_path)
+    assert found[f"{name}_"].tolist() == ["first", "second"]
+    assert found["model"].tolist() == ["asteroid_taxonomy"] * 2 and found["complex"].notna().all()
+
+
+@pytest.mark.parametrize("kind", [pa.large_string(), pa.string_view(),
+                                  pa.dictionary(pa.int32(), pa.string())], ids=str)
+def test_text_of_every_type_of_arrow_is_harmless_to_a_spreadsheet(tmp_path, kind):
+    pq.write_table(pa.table({"name": pa.array(["=1+1", "Eros"]).cast(kind),
+                             **{str(nm): [1.0, 1.0] for nm in BANDS}}), tmp_path / "a.parquet")
+    classify_files([tmp_path / "a.parquet"], tmp_path / "out.csv")
+    assert pd.read_csv(tmp_path / "out.csv")["name"].tolist() == ["'=1+1", "Eros"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names of files are text elsewhere")
+@pytest.mark.parametrize("many", [False, True])
+def test_a_file_whose_name_is_no_text_is_read(tmp_path, many):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    path = folder / os.fsdecode(b"Erb\xfc.txt")
+    try:
+        path.write_text("\n".join(f"{nm} 1.0" for nm in BANDS))
+    except OSError:
+        pytest.skip("this file system takes text alone")
+    (folder / os.fsdecode(b"\xff.txt")).write_text("nothing")
+    out = tmp_path / "out.parquet"
+    classify_files([folder if many else path], out)
+    assert pq.read_table(out)["name"].to_pylist() == ["Erb\\xfc.txt", "\\xff.txt"][:many + 1]

@@ -51,6 +51,12 @@ def test_every_recipe_fits_the_params(path):
     assert merged(params, recipe.read_recipe(path)) != params
 
 
+@pytest.mark.parametrize("path", sorted(Path("experiments").glob("*.yaml")), ids=lambda p: p.stem)
+def test_a_recipe_that_claims_an_accuracy_says_of_which_training(path):
+    said = yaml.safe_load(path.read_text()).get("calibration", {})
+    assert ("kept_accuracy" in said) == ("trained_as" in said)
+
+
 def test_outside_a_checkout_there_is_a_sentence(tmp_path, monkeypatch):
     for name in ("params.yaml", "experiments"):
         (shutil.copytree if (TOP / name).is_dir() else shutil.copy)(TOP / name, tmp_path / name)

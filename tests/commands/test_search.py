@@ -47,6 +47,28 @@ def test_a_range_of_another_models_hyperparameter_is_refused(small_search):
         search.main([])
 
 
+def test_a_candidate_that_scikit_learn_refuses_stops_with_a_sentence(small_search):
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["train"]["mlp_ensemble"]["early_stopping"] = True
+    params["search"]["ranges"] = {"validation_fraction": [0.00001]}
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    with pytest.raises(PipelineError, match=r"refused by scikit-learn: .*; correct that hyper"):
+        search.main([])
+
+
+def test_a_target_too_rare_for_folds_in_folds_is_named(small_search, monkeypatch):
+    read = search.read_training_set
+
+    def with_one_b(*given):
+        data = read(*given)
+        data.target[0] = "B"
+        return data
+
+    monkeypatch.setattr(search, "read_training_set", with_one_b)
+    with pytest.raises(PipelineError, match="each target needs 4 asteroids.* and B has 1; raise"):
+        search.main([])
+
+
 def test_outer_folds_share_no_row_with_the_rows_the_choice_was_made_on():
     target = np.array(["C", "S"] * 20)
     for learn, judge in search.stratified(np.arange(40), target, folds=4, seed=1):

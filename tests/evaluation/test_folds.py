@@ -6,6 +6,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 
+from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.evaluation.baselines import NO_COPIES
 from asteroid_taxonomy.evaluation.folds import (
     Candidate,
@@ -124,3 +125,10 @@ def test_a_share_of_the_training_part_is_stratified_and_always_the_same():
     part = share_of(rows, target, 0.5, 3)
     assert (target[part] == "C").sum() == 15 and len(part) == 60
     assert np.array_equal(part, share_of(rows, target, 0.5, 3))
+
+
+@pytest.mark.parametrize(("target", "share"), [(["C"] * 20 + ["S"], 0.5), (["C", "S"] * 10, 0.01)],
+                         ids=["a target of one", "a share of none"])
+def test_a_share_that_cannot_have_each_target_is_refused_in_a_sentence(target, share):
+    with pytest.raises(PipelineError, match="both have each target: .*; change that share, or"):
+        share_of(np.arange(len(target)), np.array(target), share, 1)

@@ -5,8 +5,10 @@ import onnx
 import pytest
 import yaml
 
+from asteroid_taxonomy.console import PipelineError
+from asteroid_taxonomy.learning.augmentation import Augmentation
 from asteroid_taxonomy.learning.model_file import load_model, model_path
-from asteroid_taxonomy.learning.models import MODELS
+from asteroid_taxonomy.learning.models import MODELS, fit
 from asteroid_taxonomy.learning.predictions import spread
 from asteroid_taxonomy.onnx_model.description import MAIN, ONNX_PATH
 from stages import export, train, verify
@@ -104,3 +106,15 @@ def test_a_value_missing_in_an_unused_band_costs_no_class(simulated_project, sim
 def test_the_table_of_models_has_every_model():
     found = json.loads((TOP / "benchmarks/results/models.json").read_text(encoding="utf-8"))
     assert found["models"] == list(MODELS) and found["survey"] == "Gaia DR3"
+
+
+def test_a_model_without_memory_for_it_stops_with_a_sentence():
+    class Large:
+        steps = (("classifier", None),)
+
+        def fit(self, *_):
+            raise MemoryError("Unable to allocate 745. GiB")
+
+    one = np.zeros((1, 1), np.float32)
+    with pytest.raises(PipelineError, match="745. GiB; correct that hyperparameter"):
+        fit(Large(), Augmentation(0, 1), one, one, np.array(["C"]), np.array(["Ch"]))

@@ -130,3 +130,16 @@ def test_a_mark_for_not_measured_in_a_used_band_never_gives_a_class(tmp_path, ma
     path.write_bytes(text([*table, *rows(GRID, CURVES[name])][:16], header=("wave", "refl")))
     with pytest.raises(PipelineError, match="no reflectance at 682 nm"):
         found(path)
+
+
+@pytest.mark.parametrize("first", ["0,9", "inf"], ids=["of another sign", "not measured"])
+def test_a_first_spectrum_that_is_called_as_a_unit_is_not_left_out(tmp_path, first):
+    path = tmp_path / "made_up.csv"
+    path.write_text("\n".join([";".join(["name", *map(str, GRID)]),
+                               ";".join(["A", "1", *[first] * (len(GRID) - 1)]),
+                               ";".join(["B", *["1.0"] * len(GRID)])]))
+    if first == "inf":
+        assert found(path, tmp_path)["name"].tolist() == ["A", "B"]
+    else:
+        with pytest.raises(PipelineError, match="write all of them with one sign"):
+            found(path, tmp_path)

@@ -20,12 +20,13 @@ from tests.project_fixtures import simulated_params
 USED = [1, 2, 3, *range(5, 15)]  # all but 374, 550 and 1034 nm
 
 
-def pipeline(classifier, spectra, used=USED):
+def pipeline(classifier, spectra, used=USED, complexes="COSX"):
     """A model of the project's shape, fitted to made-up complexes of real spectra."""
     model = Pipeline([("bands", ColumnTransformer([("used", "passthrough", used)])),
                       ("scaler", StandardScaler()), ("classifier", classifier)])
     slope = spectra[:, 12] - spectra[:, 2]
-    return model.fit(spectra, np.array(list("COSX"))[np.digitize(slope, [0.0, 0.2, 0.4])])
+    return model.fit(spectra, np.array(list(complexes))[
+        np.digitize(slope, [0.0, 0.2, 0.4]) % len(complexes)])
 
 
 def mlp(seed, sizes=(64, 32)):
@@ -114,6 +115,16 @@ def test_an_ensemble_of_networks_is_one_plain_graph_within_100_kb(
     difference = predict(exported, simulated_spectra) - ensemble.predict_proba(simulated_spectra)
     assert np.abs(difference).max() < 1e-6
     assert not {"Identity", "Cast"} & {node.op_type for node in exported.graph.node}
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("classifier", [mlp(1), VotingClassifier(
+    [("a", mlp(1)), ("b", mlp(2))], voting="soft", flatten_transform=False)], ids=["one", "two"])
+def test_networks_that_tell_two_classes_apart_are_exported_too(simulated_spectra, classifier):
+    model = pipeline(classifier, simulated_spectra, complexes="CS")
+    difference = predict(to_onnx(model, 16, USED, 17, 8), simulated_spectra) - model.predict_proba(
+        simulated_spectra)
+    assert np.abs(difference).max() < 1e-6
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

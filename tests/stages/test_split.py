@@ -129,3 +129,21 @@ def test_the_real_split_has_the_known_counts(real_asteroids):
     assert counts["survey"] == "Gaia DR3" and counts["labelled"] == 3_024
     assert sum(counts[f"train_{c}"] + counts[f"held_out_{c}"] for c in "COSX") == (
         counts["labelled"] - counts["without_used_bands"])
+
+
+@pytest.mark.parametrize("settings", [
+    {"target": "class", "min_class_members": 1_000_000}, {"test_fraction": 0.0001},
+    {"test_fraction": 0.9999}], ids=["no class is large enough", "too few held out", "too many"])
+def test_parts_that_cannot_have_each_target_are_refused_in_a_sentence(simulated_project, settings):
+    before = TRAINING_SET_PATH.read_bytes()
+    change(**settings)
+    with pytest.raises(PipelineError, match=r"two targets or more.* change split\.test_fraction"):
+        split.main()
+    assert TRAINING_SET_PATH.read_bytes() == before
+
+
+def test_a_single_target_is_refused_as_there_is_nothing_to_learn(simulated_project):
+    counts = pq.read_table(ASTEROIDS_PATH).to_pandas()["class_without_flags"].value_counts()
+    change(target="class", min_class_members=int(counts.iloc[0]))
+    with pytest.raises(PipelineError, match="nothing to tell apart"):
+        split.main()

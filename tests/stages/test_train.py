@@ -1,3 +1,9 @@
+import multiprocessing
+import os
+import signal
+import sys
+import time
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -91,7 +97,7 @@ def test_a_typo_in_the_model_names_the_choices(simulated_project):
     ("mlp", {"alhpa": 1.0}, "train.mlp.*alhpa"),
     ("mlp", {"alpha": -1.0}, "train.mlp.alpha is -1.0, and should be greater"),
     ("svc", {"learn": "class", "noisy_copies": 0, "calibration_folds": 50},  # of one V
-     "train.svc in params.yaml was refused by scikit-learn: .* correct that hyperparameter"),
+     "train in params.yaml was refused by scikit-learn: .* correct that hyperparameter"),
 ])
 def test_a_wrong_hyperparameter_stops_with_a_sentence(
         simulated_project, model, hyperparameters, reason):
@@ -110,3 +116,24 @@ def test_a_band_that_the_grid_lacks_stops_with_its_wavelength(simulated_project)
     change(simulated_project, used_bands_nm={"asteroid_taxonomy": [418, 555]})
     with pytest.raises(PipelineError, match="555"):
         train.main()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the copies have no patched fit")
+def test_a_fit_that_is_killed_stops_with_a_sentence(simulated_project, monkeypatch):
+    monkeypatch.setattr(train, "fit", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+    with pytest.raises(PipelineError, match="was killed, most likely for want of memory; make"):
+        train.main()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the copies have no patched fit")
+def test_a_stage_that_is_stopped_does_not_wait_for_its_fits(simulated_project, monkeypatch):
+    def stop(signum, frame):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, "fit", lambda *_: time.sleep(60))
+    signal.signal(signal.SIGALRM, stop)
+    signal.alarm(2)
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        train.main()
+    assert time.monotonic() - started < 30 and not multiprocessing.active_children()
