@@ -8,9 +8,13 @@ from pathlib import Path
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """The caller's environment, in which dvc.yaml's `python` is this one, with `changes`."""
+    """The caller's environment, in which dvc.yaml's `python` is this one, with `changes`.
+
+    Python keeps bytecode, as it does by default: it must not count as a change of the code.
+    """
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    return {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "true", **changes}
+    return {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "true",
+            "PYTHONDONTWRITEBYTECODE": "", **changes}
 
 
 def ran(output: str) -> list[str]:

@@ -62,7 +62,8 @@ def prepare() -> None:
     for folder in CODE:
         shutil.rmtree(DEMO / folder, ignore_errors=True)
         shutil.copytree(folder, DEMO / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy("dvc.yaml", DEMO)
+    for file in ("dvc.yaml", ".dvcignore"):  # without which Python's bytecode is a change of code
+        shutil.copy(file, DEMO)
     text = yaml.safe_dump(merged(read_yaml(PARAMS), read_yaml(RECIPE)), sort_keys=False,
                           default_flow_style=None)
     (DEMO / PARAMS).write_text(f"# made by `asteroid-taxonomy demo` from {PARAMS} and {RECIPE}\n"
