@@ -40,7 +40,7 @@ def metrics():
 def test_the_same_bytes_come_from_one_core_from_two_and_from_a_cluster_that_loses_a_worker(
         simulated_project, dask_cluster):
     params = simulated_params()
-    params["crossvalidate"]["folds"] = 2
+    params["crossvalidate"] |= {"folds": 2, "repeats": 2, "published_seeds": 2}
     (simulated_project / "params.yaml").write_text(yaml.safe_dump(params))
     address, workers = dask_cluster
 
