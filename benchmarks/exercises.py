@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.experiments import prepare
+from benchmarks.recipes import of_experiment
 from tests.running import environment
 
 RESULT = Path("benchmarks/results/exercises.json")
@@ -56,14 +57,8 @@ def tried(clone: Path, name: str, edit: Edit, arguments: list[str]) -> tuple[int
 
 def figures(clone: Path, name: str) -> dict[str, float]:
     """What the page tells of an experiment."""
-    def report(file: str) -> dict:
-        found = subprocess.run(["git", "for-each-ref", "--format=%(refname)",
-                                f"refs/exps/**/{name}"], cwd=clone, capture_output=True, text=True)
-        return json.loads(subprocess.run(
-            ["git", "show", f"{found.stdout.split()[-1] if found.stdout else 'HEAD'}:{file}"],
-            cwd=clone, capture_output=True, text=True, check=True).stdout)
-
-    held_out, split = report("reports/evaluate.json"), report("reports/split.json")
+    held_out, split = (of_experiment(name, path, clone) for path in (
+        "reports/evaluate.json", "reports/split.json"))
     return {"held_out": held_out["asteroids"], "held_out_O": split["held_out_O"],
             **{key: held_out[key] for key in ("accuracy", "balanced_accuracy", "log_loss")}}
 

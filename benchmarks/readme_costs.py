@@ -1,6 +1,7 @@
 """The tables of README.md and docs/ that benchmarks measured, from benchmarks/results/*.json."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,11 @@ from typing import Any
 def measured(name: str) -> Any:
     """What a benchmark wrote; unlike a metrics file it may hold lists."""
     return json.loads(Path(f"benchmarks/results/{name}.json").read_text(encoding="utf-8"))
+
+
+def table(head: str, rows: Iterable[str]) -> str:
+    """A Markdown table of these lines."""
+    return "\n".join([head, "|" + "---|" * (head.count("|") - 1), *rows])
 
 
 def time() -> str:
@@ -55,11 +61,10 @@ def cost() -> str:
 def runtimes() -> str:
     """The table, in Markdown, from benchmarks/results/runtimes.json."""
     report = measured("runtimes")
-    lines = ["| runtime | version | largest difference of a probability |", "|---|---|---|"]
-    lines += [f"| {row['runtime']} | {row['version']} | {row['max_difference']:.0e} |"
-              for row in report["runtimes"]]
-    return "\n".join(lines) + (f"\n\n{report['spectra']} spectra of {report['survey']}, against "
-                               "scikit-learn.")
+    return table("| runtime | version | largest difference of a probability |", (
+        f"| {row['runtime']} | {row['version']} | {row['max_difference']:.0e} |"
+        for row in report["runtimes"])) + (
+            f"\n\n{report['spectra']} spectra of {report['survey']}, against scikit-learn.")
 
 
 def team() -> str:
@@ -97,44 +102,40 @@ def experiments() -> str:
 def cluster() -> str:
     """The table, in Markdown, from benchmarks/results/cluster.json."""
     took = measured("cluster")
-    lines = ["| | two cores | two Dask workers | ratio | one of them killed half-way |",
-             "|---|---|---|---|---|"]
-    lines += [f"| `{name}` | {took[f'{name}_local_s']:.0f} s | {took[f'{name}_workers_s']:.0f} s "
-              f"| {took[f'{name}_workers_ratio']:.2f} | {took[f'{name}_one_killed_s']:.0f} s |"
-              for name in ("crossvalidate", "search")]
-    return "\n".join([*lines, "", "The same bytes in all three columns, or the benchmark stops."])
+    return table("| | two cores | two Dask workers | ratio | one of them killed half-way |", (
+        f"| `{name}` | {took[f'{name}_local_s']:.0f} s | {took[f'{name}_workers_s']:.0f} s "
+        f"| {took[f'{name}_workers_ratio']:.2f} | {took[f'{name}_one_killed_s']:.0f} s |"
+        for name in ("crossvalidate", "search"))) + (
+            "\n\nThe same bytes in all three columns, or the benchmark stops.")
 
 
 def models() -> str:
     """The table, in Markdown, from benchmarks/results/models.json."""
     found = measured("models")
-    lines = ["| `train.model` | accuracy | macro-F1 | log-loss | ECE | ONNX file |",
-             "|---|---|---|---|---|---|"]
-    lines += [f"| `{name}` | {found[f'{name}_accuracy']:.1%} | {found[f'{name}_macro_f1']:.3f} "
-              f"| {found[f'{name}_log_loss']:.3f} | {found[f'{name}_ece']:.3f} "
-              f"| {found[f'{name}_bytes'] / 1000:,.0f} kB |" for name in found["models"]]
-    return "\n".join(lines) + (f"\n\n{found['survey']}, {found['asteroids']:,} asteroids, the "
-                               f"same {found['folds']} folds, once; sizes without the metadata.")
+    return table("| `train.model` | accuracy | macro-F1 | log-loss | ECE | ONNX file |", (
+        f"| `{name}` | {found[f'{name}_accuracy']:.1%} | {found[f'{name}_macro_f1']:.3f} "
+        f"| {found[f'{name}_log_loss']:.3f} | {found[f'{name}_ece']:.3f} "
+        f"| {found[f'{name}_bytes'] / 1000:,.0f} kB |" for name in found["models"])) + (
+            f"\n\n{found['survey']}, {found['asteroids']:,} asteroids, the same "
+            f"{found['folds']} folds, once; sizes without the metadata.")
 
 
 def recipes() -> str:
     """Held-out figures of recipes, from benchmarks/results/recipes.json."""
-    return "\n".join([
+    return table(
         "| recipe | held out | accuracy | balanced accuracy | macro-F1 | log-loss |",
-        "|---|---|---|---|---|---|",
-        *(f"| `{name}` | {f['asteroids']} | {f['accuracy']:.1%} | {f['balanced_accuracy']:.1%} "
+        (f"| `{name}` | {f['asteroids']} | {f['accuracy']:.1%} | {f['balanced_accuracy']:.1%} "
           f"| {f['macro_f1']:.3f} | {f['log_loss']:.3f} |"
-          for name, f in measured("recipes")["held_out"].items())])
+          for name, f in measured("recipes")["held_out"].items()))
 
 
 def exercises() -> str:
     """What the walk-through's exercises give, from benchmarks/results/exercises.json."""
-    return "\n".join([
+    return table(
         "| exercise | held out | of these O | accuracy | balanced accuracy | log-loss |",
-        "|---|---|---|---|---|---|",
-        *(f"| {title} | {f['held_out']} | {f['held_out_O']} | {f['accuracy']:.1%} "
+        (f"| {title} | {f['held_out']} | {f['held_out_O']} | {f['accuracy']:.1%} "
           f"| {f['balanced_accuracy']:.1%} | {f['log_loss']:.3f} |"
-          for title, f in measured("exercises").items())])
+          for title, f in measured("exercises").items()))
 
 
 SURVEYS = {
@@ -152,12 +153,11 @@ def surveys() -> str:
     def of(some: int, whole: int) -> str:
         return f"{some} of {whole}" if whole else "-"
 
-    return "\n".join([
+    return table(
         "| survey | files | open | with a class | kept | agree | of these kept |",
-        "|---|---|---|---|---|---|---|",
-        *(f"| {title} | {n['files']} | {n['open']} | {n['class']} | {n['kept']} "
+        (f"| {title} | {n['files']} | {n['open']} | {n['class']} | {n['kept']} "
           f"| {of(n['agree'], n['known'])} | {of(n['agree_kept'], n['known_kept'])} |"
-          for key, title in SURVEYS.items() for n in [measured("surveys")["as they are"][key]])])
+          for key, title in SURVEYS.items() for n in [measured("surveys")["as they are"][key]]))
 
 
 def near_uv() -> str:
@@ -175,10 +175,10 @@ def whole_recipes() -> str:
         return " to ".join(f"{p:.0%}" for p in sorted(
             figures[f"{key}_accuracy_{way}"] for way in ("weighted", "degraded")))
 
-    return "\n".join([
+    return table(
         "| complexes | cross-validated accuracy | balanced accuracy | log-loss | right among all "
-        "| threshold | kept | right among these |", "|---|---|---|---|---|---|---|---|",
-        *(f"| `{name}` | {f['cv_accuracy']:.1%} | {f['cv_balanced_accuracy']:.1%} "
+        "| threshold | kept | right among these |",
+        (f"| `{name}` | {f['cv_accuracy']:.1%} | {f['cv_balanced_accuracy']:.1%} "
           f"| {f['cv_log_loss']:.3f} | {both(f, 'population')} | {f['abstention_threshold']:.2f} "
           f"| {f['kept_asteroids']:,} | {both(f, 'kept')} |"
-          for name, f in measured("recipes")["cross_validated"].items())])
+          for name, f in measured("recipes")["cross_validated"].items()))

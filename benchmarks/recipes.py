@@ -48,21 +48,23 @@ def only(keys: tuple[str, ...], metrics: dict[str, Any]) -> dict[str, Any]:
     return {key: metrics[key] for key in keys}
 
 
-def of_experiment(name: str, path: str) -> dict[str, Any]:
+def of_experiment(name: str, path: str, folder: Path | None = None) -> dict[str, Any]:
     """A metrics file of the current commit's experiment of this name."""
-    metrics: dict[str, Any] = json.loads(git("show", f"{reference(name)}:{path}"))
+    metrics: dict[str, Any] = json.loads(git("show", f"{reference(name, folder)}:{path}",
+                                             folder=folder))
     return metrics
 
 
-def reference(experiment: str) -> str:
+def reference(experiment: str, folder: Path | None = None) -> str:
     """The Git reference of the current commit's experiment of this name."""
-    commit = git("rev-parse", "HEAD").strip()
+    commit = git("rev-parse", "HEAD", folder=folder).strip()
     return f"refs/exps/{commit[:2]}/{commit[2:]}/{experiment}"
 
 
-def git(*arguments: str) -> str:
-    """What a Git command prints."""
-    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True).stdout
+def git(*arguments: str, folder: Path | None = None) -> str:
+    """What a Git command prints, in the current folder or another."""
+    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True,
+                          cwd=folder).stdout
 
 
 if __name__ == "__main__":

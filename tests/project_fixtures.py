@@ -3,12 +3,9 @@
 import importlib
 import json
 import os
-import re
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
@@ -22,7 +19,8 @@ from filelock import FileLock
 from asteroid_taxonomy.asteroids import ASTEROIDS_PATH, matrix, reflectance_columns
 from asteroid_taxonomy.files import read_metadata, write_parquet
 from asteroid_taxonomy.params import merged
-from tests.running import call, environment, start_dvc
+from tests.cluster import two_workers
+from tests.running import call, start_dvc
 
 TOP = Path(__file__).parent.parent
 DVC_STAGES = yaml.safe_load((TOP / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
@@ -228,24 +226,5 @@ def forced(demo, tmp_path_factory):
 def dask_cluster(tmp_path):
     """Address of a Dask scheduler on loopback with two worker processes, and those processes."""
     pytest.importorskip("distributed")
-    started = []
-
-    def start(what, *arguments):
-        log = tmp_path / f"{what}-{len(started)}.log"
-        with log.open("w") as file:
-            started.append(subprocess.Popen(
-                [sys.executable, "-m", f"distributed.cli.dask_{what}", *arguments], stdout=file,
-                stderr=subprocess.STDOUT, cwd=tmp_path, env=environment(PYTHONPATH=str(TOP))))
-        return log
-
-    log = start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
-    deadline = time.monotonic() + 60
-    while not (said := re.search(r"tcp://127\.0\.0\.1:\d+", log.read_text())):
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.2)
-    for _ in range(2):
-        start("worker", said[0], "--nthreads", "1", "--no-nanny", "--no-dashboard")
-    yield said[0], started[1:]
-    for process in started:
-        process.kill()
-        process.wait()
+    with two_workers(tmp_path) as running:
+        yield running
