@@ -86,22 +86,6 @@ def columns(classes: Sequence[str], labels: str) -> list[Column]:
     ]
 
 
-def proper_names(names: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Names with capitals, from names in lower case: Ceres, O'Higgins, Xi'an, 2010 AB1.
-
-    Designations are written in capitals. After an apostrophe a letter is a capital only where a
-    single one stands before it.
-    """
-    titled = pc.utf8_title(names)
-    parts = pc.extract_regex(names, r"^(?P<before>.*[^\W\d_]{2}')(?P<after>\w.*)$")
-    apart = pc.is_valid(parts)
-    joined = pc.binary_join_element_wise(
-        pc.utf8_title(pc.struct_field(parts, "before")), pc.struct_field(parts, "after"), "")
-    titled = pc.if_else(apart, joined, titled)
-    designation = pc.match_substring_regex(names, r"^\d{4} ([a-z]{1,2}\d*|p-l|t-[123])$")
-    return pc.if_else(designation, pc.utf8_upper(names), titled)
-
-
 def arrow_schema(classes: Sequence[str], labels: str) -> pa.Schema:
     """Arrow schema with unit, UCD and description in each field's metadata."""
     return pa.schema([

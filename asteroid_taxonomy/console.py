@@ -1,112 +1,114 @@
-"""How a stage talks to the person who runs it: one-sentence errors, exit codes, progress.
+"""How a stage or a command runs as a program: one-line errors, exit codes, progress, environment."""
 
-Errors go to stderr as one sentence with exit code 1 and no traceback; Ctrl-C and SIGTERM unwind
-the stack, so that temporary files and remote jobs are cleaned up on the way out.
-"""
-
-import gc
 import os
 import signal
 import sys
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
-# environment: another matrix kernel than the pinned one, on purpose; run and metrics name it
-KERNEL = "ASTEROID_TAXONOMY_KERNEL"
-EXAMPLES = 3  # keys that an error names when rows are at fault
-PLAIN_LINE_EVERY_S = 5.0  # where stderr is not a terminal (CI logs), one line this often
-
-# what this process has put into place, so that its last words are true
-written: list[os.PathLike[str]] = []
+PLAIN_LINE_EVERY_S = 5.0  # where stderr is not a terminal (CI logs)
+MAX_MESSAGE = 200  # characters
 
 
 class PipelineError(Exception):
-    """What was expected, what came, and what to do next, in one sentence for the user."""
+    """An error that the user can act on: what is wrong, and one thing to do."""
 
 
-def run(main: Callable[[], None], doc: str | None = "") -> NoReturn:
+class _Terminated(BaseException):
+    """Unwinds the stack on SIGTERM and SIGHUP, so that temporary files and jobs are removed."""
+
+
+def set_environment() -> None:
+    """Set what NumPy, Arrow and onnxruntime read from the environment when they are imported.
+
+    OpenBLAS chooses its matrix kernel by processor, and each kernel rounds differently: the Haswell
+    one runs on all x86-64 processors with AVX2. ASTEROID_TAXONOMY_KERNEL names another one.
+    """
+    cpuinfo = Path("/proc/cpuinfo")
+    flags = set(cpuinfo.read_text().split()) if cpuinfo.exists() else set()
+    kernel = "Haswell" if {"avx2", "fma"} <= flags else ""
+    if kernel := os.environ.get("ASTEROID_TAXONOMY_KERNEL", kernel):
+        os.environ["OPENBLAS_CORETYPE"] = kernel
+    os.environ |= {
+        "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1",
+        "ARROW_DEFAULT_MEMORY_POOL": "system",  # Arrow's own pools keep tens of megabytes
+        "ORT_DISABLE_TELEMETRY": "1",  # onnxruntime's wheels send usage data from the import on
+    }
+
+
+def run(main: Callable[[], object], doc: str | None = "") -> NoReturn:
     """Run the `main` of a stage or a command and end the process with its exit code.
 
     Parameters
     ----------
     main : callable
     doc : str or None
-        A stage gives its `__doc__`: it takes no arguments but --help, which prints this. (None
-        is what PYTHONOPTIMIZE=2 makes of it.) A command gives none: it reads its own arguments.
+        A stage passes its `__doc__`, which --help prints; it takes no other argument. A command
+        passes none and reads its own arguments.
 
     Raises
     ------
     SystemExit
-        0 after success, 1 after a PipelineError or a failing disk, 2 for arguments that a stage
-        does not take, 130 after Ctrl-C, 143 after SIGTERM, 129 when the terminal goes away, 141
-        when the reader of a pipe does.
+        0 after success, 1 after an error, 2 for wrong arguments, 130 after Ctrl-C, 143 after
+        SIGTERM, 129 after SIGHUP, 141 when the reader of a pipe has gone.
     """
     warnings.filterwarnings("ignore", category=DeprecationWarning)
-    for stream in (sys.stdout, sys.stderr):  # a C locale has no letter for most names
+    for stream in (sys.stdout, sys.stderr):  # a C locale cannot encode most names
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-    if doc != "" and len(sys.argv) > 1:
-        if sys.argv[1:] in (["--help"], ["-h"]):
-            print((doc or "PYTHONOPTIMIZE=2 leaves no help; see the top of the file").strip())
-            sys.exit(0)
-        sys.exit(say(f"error: a stage takes no arguments, but got {' '.join(sys.argv[1:])}; what "
-                      "it reads stands in dvc.yaml and params.yaml, and --help tells", 2))
-    for name in ("SIGTERM", "SIGHUP", "SIGINT"):
+    for name in ("SIGTERM", "SIGHUP"):
         signum = getattr(signal, name, None)  # Windows has no SIGHUP
         if signum and signal.getsignal(signum) != signal.SIG_IGN:  # nohup
-            signal.signal(signum, signal.default_int_handler if name == "SIGINT" else _unwind)
-    gc.enable()  # a stage began without it
+            signal.signal(signum, _terminate)
     try:
-        main()
+        if doc != "" and len(sys.argv) > 1:
+            if sys.argv[1:] not in (["--help"], ["-h"]):
+                sys.exit(_fail("error: a stage takes no arguments but --help; its inputs are in "
+                               "dvc.yaml and params.yaml", 2))
+            print((doc or "").strip())
+        else:
+            main()
         sys.stdout.flush()
-        gc.freeze()  # no last look for garbage among all that was imported
     except PipelineError as error:
-        sys.exit(say(f"error: {error}", 1))
-    except BrokenPipeError:  # `... | head` has seen enough
+        sys.exit(_fail(f"error: {error}", 1))
+    except BrokenPipeError:  # `... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(128 + 13)
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
-        reason = error.strerror or str(error)
-        sys.exit(say(f"error: the disk said: {reason}{where}; {what_is_left()}; free some "
-                      "space or check the folder's permissions, then run it again", 1))
+        sys.exit(_fail(f"error: {error.strerror or error}{where}; check the folder's free space "
+                       "and permissions", 1))
     except KeyboardInterrupt:
-        sys.exit(say(f"interrupted: {what_is_left()}", 130))
+        sys.exit(_fail("interrupted", 130))
     except _Terminated as stop:
-        sys.exit(say(f"terminated: {what_is_left()}", 128 + stop.args[0]))
+        sys.exit(_fail("terminated", 128 + stop.args[0]))
     sys.exit(0)
 
 
-class _Terminated(BaseException):
-    """Unwinds the stack like KeyboardInterrupt; a handler that prints could interrupt a print."""
-
-
-def _unwind(signum: int, frame: object) -> NoReturn:
+def _terminate(signum: int, frame: object) -> NoReturn:
     raise _Terminated(signum)
 
 
-def what_is_left() -> str:
-    """What a process that stops here leaves behind."""
-    return f"only {', '.join(map(str, written))} was written" if written else "nothing was written"
-
-
-def plain(text: str) -> str:
-    """Text of a server or a file without what steers a terminal: it may be printed."""
-    return "".join(c if c.isprintable() else " " for c in text)
-
-
-def say(sentence: str, code: int) -> int:
-    """Print a sentence to stderr, and what DVC has done to the files; give back `code`."""
-    print(plain(sentence), file=sys.stderr, flush=True)
-    if "DVC_STAGE" in os.environ:
-        print("DVC has removed what this stage wrote before: `dvc checkout` brings it back, and "
-              "`git checkout` what is in git", file=sys.stderr, flush=True)
+def _fail(message: str, code: int) -> int:
+    print(one_line(message, 400), file=sys.stderr, flush=True)
     return code
 
 
+def plain(text: str) -> str:
+    """Text of a server or a file, without the characters that control a terminal."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def one_line(text: object, length: int = MAX_MESSAGE) -> str:
+    """Text from elsewhere (an exception, a server) as one printable line of bounded length."""
+    line = " ".join(plain(str(text)).split())
+    return line if len(line) <= length else line[:length - 3] + "..."
+
+
 class Progress:
-    """Rows, bytes and phase of one long task: a bar on a terminal, plain lines elsewhere."""
+    """Progress of one long task: a bar on a terminal, plain lines elsewhere."""
 
     def __init__(self, label: str, total: int | None = None, unit: str = "row") -> None:
         self.label, self.total, self.unit = plain(label), total, unit
@@ -114,7 +116,7 @@ class Progress:
         self.last_line = self.started
         self.bar: Any = None
         if sys.stderr.isatty() and not os.environ.get("CI"):
-            from tqdm import tqdm  # not needed elsewhere: most runs are DVC's or CI's
+            from tqdm import tqdm
 
             self.bar = tqdm(total=total, desc=self.label, unit=f" {unit}s", unit_scale=True,
                             leave=False)
@@ -126,18 +128,12 @@ class Progress:
         if self.bar is not None:
             self.bar.close()
 
-    def expect(self, total: int) -> None:
-        """Start counting anew, towards `total` units."""
-        self.total, self.done = total, 0
-        if self.bar is not None:
-            self.bar.reset(total)
-
     def update(self, done: int | None = None, note: str | None = None) -> None:
         """Show that `done` units are finished in all, and a `note` such as a job's phase."""
         step = 0 if done is None else done - self.done
         changed = note is not None and note.split(" ")[0] != self.note.split(" ")[0]
         self.done = self.done + step
-        self.note = self.note if note is None else plain(note)
+        self.note = self.note if note is None else one_line(note)
         if self.bar is not None:
             self.bar.set_postfix_str(self.note, refresh=False)
             self.bar.update(step)
@@ -145,7 +141,6 @@ class Progress:
         elif changed or time.monotonic() - self.last_line >= PLAIN_LINE_EVERY_S:
             self.last_line = time.monotonic()
             of_total = f" of {self.total:,}" if self.total else ""
-            counted = f"{self.done:,}{of_total} {self.unit}s, " if self.done else ""
-            elapsed = self.last_line - self.started
-            print(f"{self.label}: {counted}{self.note} [{elapsed:.0f} s]",
+            counted = f"{self.done:,}{of_total} {self.unit}s " if self.done else ""
+            print(f"{self.label}: {counted}{self.note} [{self.last_line - self.started:.0f} s]",
                   file=sys.stderr, flush=True)

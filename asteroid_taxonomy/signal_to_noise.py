@@ -1,18 +1,30 @@
-"""The signal to noise of a spectrum: one number for how far it can be trusted."""
+"""The signal-to-noise ratio of a spectrum, in the two definitions in use."""
 
 import numpy as np
 import numpy.typing as npt
 
+Spectra = npt.NDArray[np.float32]  # [n, bands]
 
-def signal_to_noise(
-    reflectance: npt.NDArray[np.float32], error: npt.NDArray[np.float32]
-) -> npt.NDArray[np.float32]:
-    """Median over the bands that are present of reflectance / error, float32 [rows].
+
+def signal_to_noise(reflectance: Spectra, error: Spectra) -> Spectra:
+    """Median over the bands that are present of reflectance / error, float32 [n].
 
     NaN where a spectrum has no band at all.
     """
-    ratio = reflectance / error
+    return _over_bands(reflectance, error, np.nanmedian)
+
+
+def mean_signal_to_noise(reflectance: Spectra, error: Spectra) -> Spectra:
+    """Mean of reflectance / error over all bands but the two outermost at each end, float32 [n].
+
+    The definition of Delbo et al. 2026 for Gaia DR3: the 12 interior bands, 462 ... 946 nm.
+    """
+    return _over_bands(reflectance[:, 2:-2], error[:, 2:-2], np.nanmean)
+
+
+def _over_bands(reflectance: Spectra, error: Spectra, average: np.ufunc) -> Spectra:
+    ratio = reflectance / np.where(error > 0, error, np.nan)
     out = np.full(len(ratio), np.nan, dtype=np.float32)
     some = ~np.isnan(ratio).all(axis=1)
-    out[some] = np.nanmedian(ratio[some], axis=1)
+    out[some] = average(ratio[some], axis=1)
     return out

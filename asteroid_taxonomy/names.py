@@ -1,4 +1,4 @@
-"""What people call an asteroid, and which of its names that is.
+"""Numbers, names and designations of asteroids: as typed, as files are called, as printed.
 
 (433) Eros, 433 Eros, 433, eros, O'Higgins, 1974_FV1, 1974FV1, and Gaia's source_id, which is
 negative. Names are compared as `normalised` writes them, so that case, underscores and the way an
@@ -9,6 +9,9 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 SUGGESTED = 3  # names, where none is the one asked for
 # year, half month, order, cycle: 1974 FV1; no asteroid was designated so before 1892
@@ -70,3 +73,36 @@ def nearest(name: str, names: Iterable[str]) -> list[str]:
 
 def _spaced(text: str) -> str:
     return " ".join(text.replace("_", " ").split())
+
+
+def proper_names(names: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Names with capitals, from names in lower case: Ceres, O'Higgins, Xi'an, 2010 AB1.
+
+    Designations are written in capitals. After an apostrophe a letter is a capital only where a
+    single one stands before it.
+    """
+    titled = pc.utf8_title(names)
+    parts = pc.extract_regex(names, r"^(?P<before>.*[^\W\d_]{2}')(?P<after>\w.*)$")
+    apart = pc.is_valid(parts)
+    joined = pc.binary_join_element_wise(
+        pc.utf8_title(pc.struct_field(parts, "before")), pc.struct_field(parts, "after"), "")
+    titled = pc.if_else(apart, joined, titled)
+    designation = pc.match_substring_regex(names, r"^\d{4} ([a-z]{1,2}\d*|p-l|t-[123])$")
+    return pc.if_else(designation, pc.utf8_upper(names), titled)
+
+
+_DESIGNATION = re.compile(r"(?<!\d)(1[89]\d\d|20\d\d)[ _]?([A-HJ-Y][A-HJ-Z])[ _]?(\d{0,3})"
+                          r"(?![A-Za-z0-9])", re.IGNORECASE)
+_SURVEY = re.compile(r"(?<!\d)(\d{4})[ _-]?(P-?L|T-?[123])(?![A-Za-z0-9])", re.IGNORECASE)
+_NUMBER = re.compile(r"(?:[a-z]\d_|ast|asteroid|spec|a)?[ _]?\(?0*([1-9]\d{0,6})\)?"
+                     r"(?!-?\d)(?!(?<=^\d)\.\d)", re.IGNORECASE)
+
+
+def asteroid_in(name: str) -> str | None:
+    """The number or provisional designation in a file's name: a000433.[2], au1996FG3.txt."""
+    if match := _DESIGNATION.search(name):
+        return f"{match[1]} {match[2].upper()}{match[3]}"
+    if match := _SURVEY.search(name):
+        return f"{match[1]} {match[2].upper()[0]}-{match[2][-1].upper()}"
+    match = _NUMBER.match(name)
+    return match[1] if match else None

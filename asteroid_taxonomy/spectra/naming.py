@@ -9,13 +9,6 @@ from pathlib import Path
 from asteroid_taxonomy.console import PipelineError
 
 LABELS = (".xml", ".lbl", ".fmt")  # PDS describes a table beside it
-_DESIGNATION = re.compile(r"(?<!\d)(1[89]\d\d|20\d\d)[ _]?([A-HJ-Y][A-HJ-Z])[ _]?(\d{0,3})"
-                          r"(?![A-Za-z0-9])", re.IGNORECASE)
-_SURVEY = re.compile(r"(?<!\d)(\d{4})[ _-]?(P-?L|T-?[123])(?![A-Za-z0-9])", re.IGNORECASE)
-_NUMBER = re.compile(r"(?:[a-z]\d_|ast|asteroid|spec|a)?[ _]?\(?0*([1-9]\d{0,6})\)?"
-                     r"(?!-?\d)(?!(?<=^\d)\.\d)", re.IGNORECASE)
-
-
 def path_of(typed: str) -> Path:
     """The path that was typed; nothing, which an unset variable gives, is not this folder."""
     if not typed.strip():
@@ -49,13 +42,3 @@ def files_of(given: Sequence[Path], apart: Path | None = None) -> list[Path]:
             raise PipelineError(f"{path} holds no files; name a folder or files with spectra")
         found |= dict.fromkeys(files)
     return list(found)
-
-
-def asteroid_in(name: str) -> str | None:
-    """The number or provisional designation in a file's name: a000433.[2], au1996FG3.txt."""
-    if match := _DESIGNATION.search(name):
-        return f"{match[1]} {match[2].upper()}{match[3]}"
-    if match := _SURVEY.search(name):
-        return f"{match[1]} {match[2].upper()[0]}-{match[2][-1].upper()}"
-    match = _NUMBER.match(name)
-    return match[1] if match else None

@@ -1,0 +1,69 @@
+"""`asteroid-taxonomy COMMAND ...`: find the command and run it.
+
+Each command is a module of asteroid_taxonomy/commands/ with a `main(arguments)`; only the one asked
+for is imported, so that its dependencies alone must be installed.
+"""
+
+import argparse
+import importlib
+import sys
+
+from asteroid_taxonomy import __version__
+from asteroid_taxonomy.console import PipelineError, run, set_environment
+
+COMMANDS = {
+    "classify": "classify the spectra in your files",
+    "lookup": "print the classification of asteroids, by number or name",
+    "show-model": "print the metadata of an ONNX file",
+    "provenance": "print where a table comes from: archive, query, citation",
+}
+PIPELINE_COMMANDS = {  # these need the optional dependencies [pipeline]
+    "demo": "run the whole pipeline on the sample in data/sample, without network",
+    "recipe": "run a file of experiments/ as a DVC experiment",
+    "search": "search hyperparameters by nested cross-validation",
+}
+
+
+def command(arguments: list[str]) -> None:
+    """Run the command that the first argument names with the rest.
+
+    Raises
+    ------
+    PipelineError
+        The command needs a package that is not installed.
+    SystemExit
+        0 after --help and --version, 2 for arguments that are missing or not understood.
+    """
+    every = COMMANDS | PIPELINE_COMMANDS
+    width = max(map(len, every))
+    parser = argparse.ArgumentParser(
+        prog="asteroid-taxonomy", usage="%(prog)s COMMAND ...",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Taxonomic complexes of asteroids from their reflectance spectra.",
+        epilog="\n".join(
+            ["commands:", *(f"  {name:{width}}  {what}" for name, what in COMMANDS.items()),
+             "\ncommands of the pipeline (pip install '.[pipeline]'):",
+             *(f"  {name:{width}}  {what}" for name, what in PIPELINE_COMMANDS.items()),
+             "\n`asteroid-taxonomy COMMAND --help` prints a command's options."]))
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parser.add_argument("command", choices=every, metavar="COMMAND", help="one of those below")
+    if not arguments:
+        parser.print_help(sys.stderr)
+        sys.exit(2)
+    name = parser.parse_args(arguments[:1]).command
+    set_environment()
+    try:
+        module = importlib.import_module(
+            f"asteroid_taxonomy.commands.{name.replace('-', '_')}")
+        module.main(arguments[1:])
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("asteroid_taxonomy"):
+            raise
+        what = "'.[pipeline]'" if name in PIPELINE_COMMANDS else "."
+        raise PipelineError(f"{name} needs the package {error.name}; run pip install {what} in "
+                            "the project's folder") from None
+
+
+def main() -> None:
+    """Run the command that the command line names and end with its exit code."""
+    run(lambda: command(sys.argv[1:]))

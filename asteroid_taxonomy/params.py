@@ -1,0 +1,496 @@
+"""The schema of params.yaml, and reading it: the only place that knows its keys.
+
+YAML is read as DVC reads it (version 1.2, in which 1e3 is a number). A new key is a line in one of
+the models below. Hyperparameters have the names that scikit-learn gives them.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from asteroid_taxonomy.console import PipelineError
+
+PARAMS = Path("params.yaml")
+WHOLE = "complexes"  # a recipe replaces this mapping as a whole: its names are not keys
+
+
+def _checked(value: Any, holds: bool, message: str) -> Any:
+    if not holds:
+        raise ValueError(message)
+    return value
+
+
+Int = Annotated[int, BeforeValidator(
+    lambda v: int(v) if isinstance(v, float) and v.is_integer() else v)]  # 1e3
+Count, Seed = Annotated[Int, Field(ge=1, le=10**9)], Annotated[Int, Field(ge=0, lt=2**32)]
+Folds = Annotated[Int, Field(ge=2, le=50)]
+Positive, Share = Annotated[float, Field(gt=0, le=1e9)], Annotated[float, Field(gt=0, lt=1)]
+Text = Annotated[str, AfterValidator(lambda v: _checked(
+    v, v != "" and v == v.strip() and v.isprintable(), "expected one line of text"))]
+Url = Annotated[str, AfterValidator(lambda v: _checked(
+    v, bool(TypeAdapter(HttpUrl).validate_python(v)), ""))]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
+Range = Annotated[tuple[float, float], BeforeValidator(
+    lambda v: tuple(v) if isinstance(v, list) else v),
+    AfterValidator(lambda v: _checked(v, v[0] <= v[1], "expected [lowest, highest]"))]
+
+
+def _ascending(values: list[Any]) -> list[Any]:
+    rises = all(a < b for a, b in zip(values, values[1:], strict=False))
+    return _checked(values, rises and len(values) > 0, "expected values in ascending order")
+
+
+Bands = Annotated[list[Count], AfterValidator(_ascending)]  # nm
+Edges = Annotated[list[Positive], AfterValidator(_ascending)]
+Shares = Annotated[list[Share], AfterValidator(_ascending)]
+
+
+class Block(BaseModel):
+    """A block of params.yaml: no unknown keys, no conversion of text to numbers."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, protected_namespaces=())
+
+
+class BandParams(Block):
+    """Grid of the spectra, nm."""
+
+    wavelengths_nm: Bands
+    normalised_at_nm: Count
+    width_nm: Positive
+
+
+class Tap(Block):
+    """How long to wait for a TAP service, s."""
+
+    connect_timeout_s: Positive
+    read_timeout_s: Positive
+    deadline_s: Positive
+    backoff_s: Positive
+    longest_pause_s: Positive
+
+
+class Table(Block):
+    """A published table."""
+
+    service: Url
+    release: Text
+    table: Text
+    citation: Text
+
+
+class SpectraColumns(Block):
+    """The spectra table's column for each role; null: that role is in the source mapping."""
+
+    source_id: Text
+    number: Text | None
+    name: Text | None
+    num_of_spectra: Text | None
+    wavelength: Text
+    reflectance: Text
+    error: Text
+    flag: Text
+
+
+class SpectraBounds(Block):
+    """Lowest and highest value of each role."""
+
+    number: Range | None = None
+    num_of_spectra: Range | None = None
+    reflectance: Range | None = None
+    error: Range | None = None
+    flag: Range | None = None
+
+
+class ExpectedSpectra(Block):
+    """What the table of this release has as a whole."""
+
+    asteroids: Range | None = None
+    median_reflectance: dict[Count, Range] | None = None
+
+
+class FetchSpectra(Table):
+    """The spectra table."""
+
+    columns: SpectraColumns
+    rows_per_part: Count | None
+    bounds: SpectraBounds | None
+    expected: ExpectedSpectra | None
+
+
+class MappingColumns(Block):
+    """The source mapping's column for each role."""
+
+    source_id: Text
+    number: Text
+    name: Text
+    num_of_spectra: Text | None
+
+
+class MappingBounds(Block):
+    """Lowest and highest value of each role."""
+
+    number: Range | None = None
+
+
+class FetchSourceMapping(Table):
+    """The table that maps source_id to minor-planet number."""
+
+    spectra_table: Text
+    columns: MappingColumns
+    bounds: MappingBounds | None
+
+
+class LabelColumns(Block):
+    """The label table's column for each role; probabilities by class."""
+
+    model_config = ConfigDict(populate_by_name=True)
+    number: Text
+    class_: Text = Field(alias="class")
+    probabilities: dict[Name, Text] | None
+
+
+class LabelBounds(Block):
+    """Lowest and highest value of each role."""
+
+    number: Range | None = None
+    probability: Range | None = None
+
+
+class ExpectedLabels(Block):
+    """What the label table has as a whole."""
+
+    rows: Range | None = None
+
+
+class FetchLabels(Table):
+    """The taxonomy labels."""
+
+    columns: LabelColumns
+    bounds: LabelBounds | None
+    expected: ExpectedLabels | None
+
+
+class Taxonomy(Block):
+    """Classes of the label table, and the complexes that they belong to."""
+
+    feature_flags: Annotated[str, Field(pattern=r"^[a-z]*$")]
+    flagged_classes: list[Name]
+    unknown_class: Name | None
+    complexes: Annotated[dict[Name, Annotated[list[Name], Field(min_length=1)]],
+                         Field(min_length=2)]
+
+
+class ExpectedMatch(Block):
+    """What the cross-match of this release with these labels gives."""
+
+    without_mapping: Range | None = None
+    numbers_disagree: Range | None = None
+    labelled_share: Range | None = None
+    complex_shares: dict[Name, Range] | None = None
+    complex_reflectance: dict[Count, dict[Name, Range]] | None = None
+
+
+class Crossmatch(Block):
+    """Joining spectra and labels."""
+
+    first_labels: Count | None
+    expected: ExpectedMatch | None
+
+
+class Split(Block):
+    """What is predicted, and which asteroids are held out."""
+
+    target: Literal["complex", "class"]
+    min_per_complex: Annotated[Int, Field(ge=2)]
+    min_class_members: Annotated[Int, Field(ge=2)]
+    test_fraction: Share
+    seed: Seed
+
+
+class UsedBands(Block):
+    """Bands, in nm, that each model uses; the main model first."""
+
+    asteroid_taxonomy: Bands
+    asteroid_taxonomy_visible: Bands
+
+
+class Model(Block):
+    """What every model has."""
+
+    learn: Literal["class", "target"]
+    noisy_copies: Annotated[Int, Field(ge=0, le=1000)]
+
+    def hyperparameters(self) -> dict[str, Any]:
+        """Those that scikit-learn takes, without the ones left at its defaults."""
+        return self.model_dump(exclude={"learn", "noisy_copies"}, exclude_unset=True)
+
+
+class Mlp(Model):
+    """sklearn.neural_network.MLPClassifier."""
+
+    hidden_layer_sizes: Annotated[list[Count], Field(min_length=1)]
+    alpha: Annotated[float, Field(ge=0, le=1e6)]
+    batch_size: Count | Literal["auto"]
+    max_iter: Count
+    random_state: Annotated[Int, Field(ge=0, lt=2**31)]
+    activation: Literal["relu", "tanh", "logistic", "identity"] = "relu"
+    learning_rate_init: Annotated[float, Field(gt=0, le=10)] = 0.001
+    early_stopping: bool = False
+    solver: Literal["adam", "sgd", "lbfgs"] = "adam"
+    learning_rate: Literal["constant", "invscaling", "adaptive"] = "constant"
+    validation_fraction: Share = 0.1
+    n_iter_no_change: Count = 10
+    tol: Annotated[float, Field(ge=0, le=1)] = 1e-4
+
+
+class MlpEnsemble(Mlp):
+    """The mean of several MLPClassifiers."""
+
+    networks: Annotated[Int, Field(ge=1, le=1000)]
+
+
+class LogisticRegression(Model):
+    """sklearn.linear_model.LogisticRegression."""
+
+    C: Positive
+    max_iter: Count
+    class_weight: Literal["balanced"] | None = None
+
+
+class Trees(Model):
+    """sklearn.ensemble.RandomForestClassifier, ExtraTreesClassifier."""
+
+    n_estimators: Count
+    min_samples_leaf: Count
+    random_state: Seed
+    max_depth: Count | None = None
+    class_weight: Literal["balanced"] | None = None
+
+
+class Svc(Model):
+    """sklearn.svm.SVC."""
+
+    C: Positive
+    gamma: Positive | Literal["scale"]
+    calibration_folds: Folds
+    class_weight: Literal["balanced"] | None = None
+
+
+class Train(Block):
+    """The model, the bands it uses, its augmentation, and the models' hyperparameters."""
+
+    model: Literal["mlp_ensemble", "mlp", "logistic_regression", "random_forest", "extra_trees",
+                   "svc"]
+    used_bands_nm: UsedBands
+    augmentation_seed: Seed
+    mlp_ensemble: MlpEnsemble
+    mlp: Mlp
+    logistic_regression: LogisticRegression
+    random_forest: Trees
+    extra_trees: Trees
+    svc: Svc
+
+    @property
+    def chosen(self) -> Model:
+        """The block of the model that `model` names."""
+        block: Model = getattr(self, self.model)
+        return block
+
+
+class Evaluate(Block):
+    """The check on held-out asteroids."""
+
+    above_majority: Annotated[float, Field(ge=0, lt=1)] | None
+
+
+class Calibration(Block):
+    """Out-of-fold predictions, the confidence threshold and the conformal sets."""
+
+    folds: Folds
+    seed: Seed
+    accuracy: Annotated[float, Field(gt=0, le=1)]
+    coverage: Share
+    snr_edges: Edges
+    snr_groups: Edges
+
+
+class ExpectedScores(Block):
+    """What cross-validation of this release with these labels gives."""
+
+    accuracy: Range | None = None
+
+
+class Crossvalidate(Block):
+    """Repeated cross-validation with baselines."""
+
+    repeats: Annotated[Int, Field(ge=1, le=1000)]
+    published_seeds: Annotated[Int, Field(ge=1, le=1000)]
+    learning_curve: Shares
+    label_probability_edges: Shares
+    expected: ExpectedScores | None
+
+
+class Export(Block):
+    """Versions of the ONNX file."""
+
+    opset: Annotated[Int, Field(ge=13, le=21)]
+    ir_version: Annotated[Int, Field(ge=7, le=10)]
+
+
+class Verify(Block):
+    """What the ONNX file must hold."""
+
+    max_difference: Annotated[float, Field(gt=0, le=0.01)]
+    max_bytes: Count
+
+
+class Cyberether(Block):
+    """The sample file of the flowgraph."""
+
+    batch: Annotated[Int, Field(ge=2, le=65_536)]  # CyberEther plots two values or more
+    batches: Annotated[Int, Field(ge=1, le=65_536)]
+
+
+class Catalogue(Block):
+    """The catalogue's files."""
+
+    name: Name
+
+
+class Params(Block):
+    """The whole of params.yaml."""
+
+    source: Literal["archives", "sample"]
+    bands: BandParams
+    tap: Tap
+    fetch_spectra: FetchSpectra
+    fetch_source_mapping: FetchSourceMapping
+    fetch_labels: FetchLabels
+    taxonomy: Taxonomy
+    crossmatch: Crossmatch
+    split: Split
+    train: Train
+    evaluate: Evaluate
+    calibration: Calibration
+    crossvalidate: Crossvalidate
+    export: Export
+    verify: Verify
+    cyberether: Cyberether
+    catalogue: Catalogue
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        """Check what must hold between keys."""
+        grid, complexes = self.bands.wavelengths_nm, self.taxonomy.complexes
+        of: dict[str, str] = {}
+        for name, classes in complexes.items():
+            for each in classes:
+                if of.setdefault(each, name) != name:
+                    raise ValueError(f"taxonomy.complexes has {each} in {of[each]} and in {name}")
+        match, spectra = self.crossmatch.expected, self.fetch_spectra.expected
+        by_nm = (match and match.complex_reflectance) or {}
+        used = self.train.used_bands_nm
+        for key, given, known, where in (
+            ("bands.normalised_at_nm", [self.bands.normalised_at_nm], grid,
+             "bands.wavelengths_nm"),
+            ("train.used_bands_nm", [*used.asteroid_taxonomy, *used.asteroid_taxonomy_visible],
+             grid, "bands.wavelengths_nm"),
+            ("fetch_spectra.expected", (spectra and spectra.median_reflectance) or (), grid,
+             "bands.wavelengths_nm"),
+            ("crossmatch.expected", by_nm, grid, "bands.wavelengths_nm"),
+            ("crossmatch.expected", [c for each in by_nm.values() for c in each], complexes,
+             "taxonomy.complexes"),
+            ("crossmatch.expected", (match and match.complex_shares) or (), complexes,
+             "taxonomy.complexes"),
+            ("taxonomy.unknown_class", [self.taxonomy.unknown_class or next(iter(complexes))],
+             complexes, "taxonomy.complexes"),
+            ("taxonomy.flagged_classes", self.taxonomy.flagged_classes
+             if self.taxonomy.feature_flags else (), of, "taxonomy.complexes"),
+        ):
+            for value in given:
+                if value not in known:
+                    raise ValueError(f"{key} has {value}, which {where} lacks")
+        for role in ("num_of_spectra", "name"):
+            if not (getattr(self.fetch_spectra.columns, role)
+                    or getattr(self.fetch_source_mapping.columns, role)):
+                raise ValueError(f"{role} is null in both fetch_spectra.columns and "
+                                 "fetch_source_mapping.columns")
+        return self
+
+
+def load_params(path: Path = PARAMS) -> Params:
+    """Read and check params.yaml.
+
+    Raises
+    ------
+    PipelineError
+        The file is missing, is not YAML, or a value is not what the schema expects.
+    """
+    return validated(read_yaml(path), str(path))
+
+
+def validated(content: Mapping[str, Any], where: str = str(PARAMS)) -> Params:
+    """Check the whole of params; PipelineError names the first wrong key."""
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        first, *more = error.errors(include_url=False)
+        key = ".".join(map(str, first["loc"]))
+        what = first["msg"].removeprefix("Value error, ")
+        given = json.dumps(first["input"], default=str, ensure_ascii=False)
+        shown = f"{key} is {given}: " if key and len(given) < 40 else f"{key}: " if key else ""
+        also = f" (and {len(more)} more)" if more else ""
+        raise PipelineError(f"{where}: {shown}{what[:100]}{also}; correct it") from None
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file with names and values at the top, as params.yaml and recipes have.
+
+    Raises
+    ------
+    PipelineError
+        No such file, or not such a file.
+    """
+    try:
+        content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise PipelineError(f"{path} not found; run this in the project's top folder") from None
+    except (YAMLError, ValueError, RecursionError, OSError) as error:
+        what = " ".join(str(error).split())[:120]
+        raise PipelineError(f"{path} is not valid YAML: {what}; correct it") from None
+    if not isinstance(content, dict):
+        raise PipelineError(f"{path} should hold names and values; restore it with git checkout")
+    return content
+
+
+def merged(params: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay a recipe over params, key by key; `complexes` as a whole.
+
+    Raises
+    ------
+    PipelineError
+        A key that params does not have.
+    """
+    out = dict(params)
+    for key, value in recipe.items():
+        if key not in params:
+            raise PipelineError(f"the recipe sets {key}, which {PARAMS} lacks; correct the recipe")
+        nested = (isinstance(value, Mapping) and isinstance(params[key], Mapping)
+                  and key != WHOLE)
+        out[key] = merged(params[key], value) if nested else value
+    return out

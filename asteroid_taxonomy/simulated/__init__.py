@@ -1,1 +1,0 @@
-"""The simulated survey, which stands in for the archives where there is no network."""

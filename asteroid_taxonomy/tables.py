@@ -1,0 +1,362 @@
+"""The pipeline's tables: their columns, what must hold for their rows, and how stages read them.
+
+Types and units are those of the Gaia DR3 data model (sso_reflectance_spectrum and sso_source in
+the Gaia DR3 documentation). What a release calls its columns is in params.yaml.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from asteroid_taxonomy.console import PipelineError
+from asteroid_taxonomy.files import read_parquet
+
+SPECTRA_PATH = Path("data/raw/spectra.parquet")
+SOURCE_MAPPING_PATH = Path("data/raw/source_mapping.parquet")
+LABELS_PATH = Path("data/raw/labels.parquet")
+ASTEROIDS_PATH = Path("data/asteroids.parquet")
+TRAINING_SET_PATH = Path("data/training_set.parquet")
+OUT_OF_FOLD_PATH = Path("data/out_of_fold.parquet")
+BAD_FLAG = 2  # of 0 good, 1 suspect, 2 bad (Gaia DR3 data model)
+EXAMPLES = 3  # keys of rows that an error names
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a raw table: role, Arrow type, unit ("" is dimensionless), whether null is fine.
+
+    An optional column is left out where params.yaml has null for its name.
+    """
+
+    role: str
+    type: pa.DataType
+    unit: str | None = None
+    nullable: bool = False
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """A table to fetch: title, columns, the roles that order its rows, and its unique key."""
+
+    title: str
+    columns: tuple[Column, ...]
+    sort_by: tuple[str, ...]
+    key: tuple[str, ...]
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Roles and types, in order."""
+        return pa.schema([(c.role, c.type) for c in self.columns])
+
+    def named(self, names: Mapping[str, Any]) -> tuple["RawTable", dict[str, str]]:
+        """The table without the optional columns that `names` lacks; and its names by role."""
+        raw = replace(self, columns=tuple(c for c in self.columns
+                                          if not c.optional or names.get(c.role)))
+        return raw, {c.role: names[c.role] for c in raw.columns}
+
+
+SPECTRA = RawTable("reflectance spectra", (
+    Column("source_id", pa.int64()),
+    Column("number", pa.int64(), nullable=True, optional=True),
+    Column("name", pa.string(), nullable=True, optional=True),
+    Column("num_of_spectra", pa.int32(), optional=True),
+    Column("wavelength", pa.float32(), unit="nm"),
+    Column("reflectance", pa.float32(), unit="", nullable=True),
+    Column("error", pa.float32(), unit="", nullable=True),
+    Column("flag", pa.int8()),
+), ("source_id", "wavelength"), ("source_id", "wavelength"))
+
+SOURCE_MAPPING = RawTable("source mapping", (
+    Column("source_id", pa.int64()),
+    Column("number", pa.int64(), nullable=True),
+    Column("name", pa.string(), nullable=True),
+    Column("num_of_spectra", pa.int32(), optional=True),
+), ("source_id", "number", "name"), ("source_id",))
+
+LABELS = RawTable("taxonomy labels", (
+    Column("number", pa.int64(), nullable=True),
+    Column("class", pa.string(), nullable=True),
+), ("number", "class"), ("number",))
+
+
+def labels_with(classes: Sequence[str]) -> RawTable:
+    """LABELS with a nullable float32 column probability_<class> for each of `classes`."""
+    roles = tuple(f"probability_{name}" for name in classes)
+    extra = tuple(Column(role, pa.float32(), unit="", nullable=True) for role in roles)
+    return replace(LABELS, columns=LABELS.columns + extra, sort_by=(*LABELS.sort_by, *roles))
+
+
+def in_order(raw: RawTable, rows: pa.Table) -> pa.Table:
+    """Rows in the order of `raw`, checked: a service's own order would change the bytes.
+
+    Raises
+    ------
+    PipelineError
+        A null where none may be, an infinite number, or a key that comes twice.
+    """
+    rows = rows.select(raw.schema.names).cast(raw.schema)
+    order = pc.sort_indices(rows, sort_keys=[(role, "ascending") for role in raw.sort_by])
+    if pc.all(pc.greater(order[1:], order[:-1])).as_py() is not False:
+        order = None  # in order as they came
+    for i, column in enumerate(raw.columns):
+        # one column at a time, so that memory never holds the table twice; in one chunk, because
+        # the chunks that came would show in the file
+        values = rows.column(i)
+        rows = rows.set_column(i, column.role, pa.nulls(len(rows)))
+        values = pa.chunked_array([values.combine_chunks() if order is None
+                                   else values.take(order).combine_chunks()], column.type)
+        rows = rows.set_column(i, column.role, values)
+        pa.default_memory_pool().release_unused()
+        if not column.nullable:
+            refuse(rows, pc.is_null(values), raw.title, f"{column.role} is null")
+        if pa.types.is_floating(column.type):
+            refuse(rows, pc.is_inf(values), raw.title, f"{column.role} is infinite")
+    keys = [rows[role] for role in raw.key]
+    twice = pa.chunked_array([pa.array(np.ones(max(len(rows) - 1, 0), bool))])
+    for key in keys:  # null is no key: unnumbered asteroids have none
+        same = pc.equal(key.slice(1), key.slice(0, len(key) - 1))
+        twice = pc.and_(twice, pc.fill_null(same, False))
+    refuse(rows.slice(1), twice, raw.title, f"{' and '.join(raw.key)} not unique")
+    return rows
+
+
+def stored_metadata(
+    raw: RawTable, rows: pa.Table, spec: Any, names: Mapping[str, str], adql: str
+) -> dict[str, Any]:
+    """Provenance of a raw table; the same whichever mirror or file it came from.
+
+    Parameters
+    ----------
+    raw : RawTable
+    rows : pyarrow.Table
+    spec : params.Table
+        The block of params.yaml that describes the published table.
+    names : mapping
+        The published column name by role.
+    adql : str
+        The query as it would be sent to the published table.
+    """
+    return {"survey": spec.release, "archive": spec.service, "adql": adql,
+            "rows": str(rows.num_rows), "units": {c.role: c.unit for c in raw.columns if c.unit},
+            "columns": dict(names), "citation": spec.citation}
+
+
+def refuse(rows: pa.Table, bad: pa.ChunkedArray | pa.Array, title: str, what: str) -> None:
+    """Raise PipelineError where any row is `bad`: how many, and up to three of their keys."""
+    count = pc.sum(bad).as_py() or 0
+    if count:
+        key = rows.column_names[0]
+        keys = rows.column(key).filter(bad).unique().slice(0, EXAMPLES).to_pylist()
+        raise PipelineError(f"{title}: {what} in {count:,} of {rows.num_rows:,} rows, e.g. {key} "
+                            f"{', '.join(map(str, keys))}; check the table and its source")
+
+
+def check_bounds(rows: pa.Table, title: str, bounds: Mapping[str, Any]) -> None:
+    """Check that each column named by its role lies within its bounds; null is allowed.
+
+    Raises
+    ------
+    PipelineError
+        Names the column, how many rows, and up to three keys.
+    """
+    for role, span in bounds.items():
+        if span is None or role not in rows.column_names:
+            continue
+        found = pc.min_max(rows[role]).as_py()
+        if found["min"] is not None and not span[0] <= found["min"] <= found["max"] <= span[1]:
+            outside = pc.or_(pc.less(rows[role], span[0]), pc.greater(rows[role], span[1]))
+            refuse(rows, outside, title, f"{role} is outside {span[0]:g} ... {span[1]:g}")
+
+
+def check_spectra(
+    rows: pa.Table, wavelengths_nm: Sequence[int], normalised_at_nm: int
+) -> npt.NDArray[np.float32]:
+    """Check that rows are whole spectra on the grid; return the reflectances, float32 [n, bands].
+
+    Each source has each wavelength once and one number and name; each reflectance has an error,
+    and no other band has one; each spectrum is 1 at `normalised_at_nm` (true of all 60,518 of Gaia
+    DR3).
+
+    Parameters
+    ----------
+    rows : pyarrow.Table
+        Columns of SPECTRA, sorted by source_id and wavelength.
+    wavelengths_nm : sequence of int
+        The grid, nm.
+    normalised_at_nm : int
+        One of the grid.
+
+    Raises
+    ------
+    PipelineError
+        Names the column, the number of rows and up to three source_ids.
+    """
+    title, n = SPECTRA.title, len(wavelengths_nm)
+    nm = rows["wavelength"]
+    refuse(rows, pc.invert(pc.is_in(nm, pa.array(wavelengths_nm, nm.type))), title,
+           "wavelength is not on the grid of bands.wavelengths_nm")
+    bands = pa.Table.from_arrays(pc.value_counts(rows["source_id"]).flatten(),
+                                 ["source_id", "bands"])
+    refuse(bands, pc.not_equal(bands["bands"], n), title, f"source lacks one of {n} wavelengths")
+    first = np.arange(0, rows.num_rows, n)
+    for name in ("number", "name", "num_of_spectra"):
+        if name in rows.column_names:
+            column = rows[name].combine_chunks()
+            of_first = column.take(pa.array(np.repeat(first, n)))
+            differs = pc.or_kleene(pc.not_equal(column, of_first),
+                                   pc.xor(pc.is_null(column), pc.is_null(of_first)))
+            refuse(rows, differs, title, f"{name} differs between the bands of a source")
+    refuse(rows, pc.xor(pc.is_null(rows["reflectance"]), pc.is_null(rows["error"])), title,
+           "only one of reflectance and error is null")
+    reflectance = rows["reflectance"].to_numpy().reshape(-1, n)
+    at = list(wavelengths_nm).index(normalised_at_nm)
+    refuse(rows.select(["source_id"]).take(pa.array(first)),
+           pa.array(reflectance[:, at] != 1), title, f"reflectance is not 1 at {normalised_at_nm} nm")
+    return reflectance
+
+
+def compare(block: str, measured: Mapping[Any, Any], expected: Mapping[Any, Any] | None) -> None:
+    """Compare what was measured with the ranges of `<block>.expected` in params.yaml.
+
+    Where nothing is expected, print what was measured: what a new release needs.
+
+    Raises
+    ------
+    PipelineError
+        A value outside its range, or without a value.
+    """
+    found = dict(_flat(measured))
+    if expected is None:
+        print(f"{block}.expected is null; measured: "
+              + ", ".join(f"{key} {value}" for key, value in found.items()))
+        return
+    for name, span in _flat(expected):
+        if span is not None and not span[0] <= found.get(name, np.nan) <= span[1]:
+            raise PipelineError(
+                f"{block}: {name.replace('.', ' ')} is {found.get(name, 'unknown')}, expected "
+                f"{span[0]:g} ... {span[1]:g} ({block}.expected in params.yaml); check the table "
+                "and its source")
+
+
+def _flat(nested: Mapping[Any, Any], above: str = "") -> list[tuple[str, Any]]:
+    """Names joined by dots, and values; numbers have four decimals."""
+    out: list[tuple[str, Any]] = []
+    for key, value in nested.items():
+        if isinstance(value, Mapping):
+            out += _flat(value, f"{above}{key}.")
+        else:
+            out.append((f"{above}{key}", round(value, 4) if isinstance(value, float) else value))
+    return out
+
+
+def asteroid_schema(wavelengths_nm: Sequence[int]) -> pa.Schema:
+    """Columns of the table that crossmatch writes: one row per asteroid with a Gaia spectrum.
+
+    source_id int64 (Gaia), number int64 (minor-planet number, null for unnumbered), name,
+    reflectance_<nm> and reflectance_err_<nm> float32 (dimensionless, null where not measured),
+    flag_<nm> int8 (0 good, 1 suspect, 2 bad), num_of_spectra int32, snr float32
+    (signal_to_noise.py), class (as in the label table, null without a label), class_without_flags,
+    label_probability float32 (of that class, where the label table has it), complex (null without a
+    label), complete (all bands present).
+    """
+    return pa.schema([
+        ("source_id", pa.int64()), ("number", pa.int64()), ("name", pa.string()),
+        *_band_fields(wavelengths_nm),
+        *((name, pa.int8()) for name in flag_columns(wavelengths_nm)),
+        ("num_of_spectra", pa.int32()), ("snr", pa.float32()),
+        ("class", pa.string()), ("class_without_flags", pa.string()),
+        ("label_probability", pa.float32()), ("complex", pa.string()),
+        ("complete", pa.bool_()),
+    ])
+
+
+def training_schema(wavelengths_nm: Sequence[int]) -> pa.Schema:
+    """Columns of the table that split writes: the labelled asteroids, ordered by source_id.
+
+    Those of `asteroid_schema`, and target (what a model predicts: a complex, or a class without
+    flags), held_out (true: not in the training part; null: a band that the model uses is missing,
+    so it is in neither part), place int32 (position in the shuffled order of its part).
+    """
+    return pa.schema([
+        ("source_id", pa.int64()), ("number", pa.int64()), ("name", pa.string()),
+        ("snr", pa.float32()), ("class_without_flags", pa.string()),
+        ("label_probability", pa.float32()), ("target", pa.string()), ("complete", pa.bool_()),
+        ("held_out", pa.bool_()), ("place", pa.int32()), *_band_fields(wavelengths_nm),
+    ])
+
+
+def _band_fields(wavelengths_nm: Sequence[int]) -> list[tuple[str, pa.DataType]]:
+    return [(name, pa.float32()) for names in (reflectance_columns, error_columns)
+            for name in names(wavelengths_nm)]
+
+
+def read_asteroids(
+    wavelengths_nm: Sequence[int], columns: Sequence[str] | None = None
+) -> pa.Table:
+    """Read the table of asteroids, or some of its columns."""
+    return read_parquet(ASTEROIDS_PATH, asteroid_schema(wavelengths_nm), columns)
+
+
+def reflectance_columns(wavelengths_nm: Sequence[int]) -> list[str]:
+    """Names of the reflectance columns, e.g. reflectance_374."""
+    return [f"reflectance_{nm}" for nm in wavelengths_nm]
+
+
+def error_columns(wavelengths_nm: Sequence[int]) -> list[str]:
+    """Names of the columns with the reflectance's standard error, e.g. reflectance_err_374."""
+    return [f"reflectance_err_{nm}" for nm in wavelengths_nm]
+
+
+def flag_columns(wavelengths_nm: Sequence[int]) -> list[str]:
+    """Names of the flag columns, e.g. flag_374."""
+    return [f"flag_{nm}" for nm in wavelengths_nm]
+
+
+def matrix(table: pa.Table, names: Sequence[str]) -> npt.NDArray[np.float32]:
+    """The columns `names` as a float32 array [rows, columns], NaN where null."""
+    out = np.empty((table.num_rows, len(names)), dtype=np.float32)
+    for j, name in enumerate(names):
+        out[:, j] = table.column(name).to_numpy()
+    return out
+
+
+def has_bands(
+    table: pa.Table, used_nm: Sequence[int], with_errors: bool = False
+) -> npt.NDArray[np.bool_]:
+    """Whether each row has a reflectance (and an error) in every band of `used_nm`, bool [rows]."""
+    names = reflectance_columns(used_nm) + (error_columns(used_nm) if with_errors else [])
+    return np.asarray(np.isfinite(matrix(table, names)).all(axis=1))
+
+
+def rows_of(
+    wanted: npt.NDArray[np.int64], known: npt.NDArray[np.int64], path: Path
+) -> npt.NDArray[np.int64]:
+    """Row numbers of the source_ids `wanted` among `known`, those of the table at `path`.
+
+    Raises
+    ------
+    PipelineError
+        The table lacks one.
+    """
+    order = np.argsort(known, kind="stable")
+    place = np.searchsorted(known[order], wanted).clip(max=max(len(known) - 1, 0))
+    absent = wanted[known[order[place]] != wanted] if len(known) else wanted
+    if len(absent):
+        raise PipelineError(f"{path} lacks {len(absent):,} asteroids (source_id {absent[0]} for "
+                            "one); delete it and run dvc repro")
+    return order[place]
+
+
+def band_lists(mask: npt.NDArray[np.bool_], wavelengths_nm: Sequence[int]) -> list[str]:
+    """Wavelengths of the bands that are True in each row of `mask` [rows, bands]: "374, 1034"."""
+    patterns, which = np.unique(mask, axis=0, return_inverse=True)
+    named = [", ".join(str(nm) for nm, bit in zip(wavelengths_nm, row, strict=True) if bit)
+             for row in patterns]
+    return [named[i] for i in which.ravel().tolist()]
