@@ -478,15 +478,17 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
-def merged(params: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, Any]:
+def merged(params: dict[str, Any], recipe: Mapping[str, Any]) -> dict[str, Any]:
     """Lay a recipe over params, key by key; `complexes` as a whole.
+
+    The result is of the type of `params`: that of ruamel.yaml keeps comments.
 
     Raises
     ------
     PipelineError
         A key that params does not have.
     """
-    out = dict(params)
+    out = params.copy()
     for key, value in recipe.items():
         if key not in params:
             raise PipelineError(f"the recipe sets {key}, which {PARAMS} lacks; correct the recipe")
