@@ -450,8 +450,9 @@ def validated(content: Mapping[str, Any], where: str = str(PARAMS)) -> Params:
         return Params.model_validate(content)
     except ValidationError as error:
         first, *more = error.errors(include_url=False)
-        key = ".".join(map(str, first["loc"]))
-        what = first["msg"].removeprefix("Value error, ")
+        key = ".".join(str(part) for part in first["loc"] if "[" not in str(part))  # a union's
+        what = ("there is no such key" if first["type"] == "extra_forbidden"
+                else first["msg"].removeprefix("Value error, "))
         given = json.dumps(first["input"], default=str, ensure_ascii=False)
         shown = f"{key} is {given}: " if key and len(given) < 40 else f"{key}: " if key else ""
         also = f" (and {len(more)} more)" if more else ""

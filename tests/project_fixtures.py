@@ -89,7 +89,7 @@ def run_stage(stage, folder):
 
 
 def project(folder, params=None):
-    """Make `folder` one in which stages run: with params (by default the sample's) and the data."""
+    """Make `folder` one in which stages run: with these params (default: the sample's)."""
     (folder / PARAMS).write_text(yaml.safe_dump(params or sample_params()), encoding="utf-8")
     shutil.copytree(TOP / "data/sample", folder / "data/sample")
     shutil.copytree(TOP / "experiments", folder / "experiments")
