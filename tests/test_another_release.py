@@ -1,4 +1,4 @@
-"""Another release with another label table is a matter of params: no output names those of today."""
+"""Another release with another label table is a recipe: no output names those of today."""
 
 import io
 import json
@@ -6,7 +6,6 @@ import zipfile
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -63,10 +62,6 @@ def orion(monkeypatch):
             nm = rows["wavelength"].to_numpy()
             rows = rows.set_column(rows.column_names.index("wavelength"), "wavelength", pa.array(
                 np.array(GRID, np.float32)[np.unique(nm, return_inverse=True)[1]]))
-            # 1 where this grid is normalised
-            one = pc.equal(rows["wavelength"], pa.scalar(540, pa.float32()))
-            rows = rows.set_column(rows.column_names.index("reflectance"), "reflectance", pc.if_else(
-                one, pa.scalar(1, pa.float32()), rows["reflectance"]))
         return rows.select(list(columns)).rename_columns(list(columns.values()))
 
     for name in ("GAIA_FILES", "LABELS_FILE", "LABELS_TABLE"):
