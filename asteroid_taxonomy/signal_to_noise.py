@@ -1,7 +1,10 @@
 """The signal-to-noise ratio of a spectrum, in the two definitions in use."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 Spectra = npt.NDArray[np.float32]  # [n, bands]
 
@@ -20,6 +23,13 @@ def mean_signal_to_noise(reflectance: Spectra, error: Spectra) -> Spectra:
     The definition of Delbo et al. 2026 for Gaia DR3: the 12 interior bands, 462 ... 946 nm.
     """
     return _over_bands(reflectance[:, 2:-2], error[:, 2:-2], np.nanmean)
+
+
+def snr_bins(snr: npt.NDArray[np.floating], edges: Sequence[float]) -> pd.Categorical:
+    """The bin of each signal-to-noise ratio; a bin contains its lower edge, not its upper one."""
+    names = [f"below {edges[0]:g}", *(f"{low:g} to {high:g}" for low, high in zip(
+        edges, edges[1:], strict=False)), f"from {edges[-1]:g}"]
+    return pd.cut(snr, [-np.inf, *edges, np.inf], right=False, labels=names)
 
 
 def _over_bands(reflectance: Spectra, error: Spectra, average: np.ufunc) -> Spectra:
