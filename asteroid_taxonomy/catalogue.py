@@ -160,7 +160,7 @@ def band_columns(
 
 
 def labelled(out_of_fold: pa.Table, edges: Sequence[float]) -> pd.DataFrame:
-    """Bin of S/N, complex predicted out of fold, and whether it is correct, of each labelled one."""
+    """Labelled asteroids: bin of S/N, complex predicted out of fold, whether it is correct."""
     return pd.DataFrame({
         "snr_bin": snr_bins(out_of_fold["snr"].to_numpy(), edges),
         "complex": out_of_fold["predicted"].to_numpy(),
@@ -214,7 +214,7 @@ def write_catalogue(table: pa.Table, facts: Mapping[str, Any], path: Path) -> No
         What the table is made from, by name.
     path : Path
     """
-    lengths = {f"table::len::{field.name}": max(pc.max(pc.utf8_length(table[field.name])).as_py(), 1)
+    lengths = {f"table::len::{field.name}": pc.max(pc.utf8_length(table[field.name])).as_py() or 1
                for field in table.schema if pa.types.is_string(field.type)}
     head = _to_astropy(table.slice(0, 0), plain)
     head.meta = dict(facts)

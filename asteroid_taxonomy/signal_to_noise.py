@@ -1,6 +1,6 @@
 """The signal-to-noise ratio of a spectrum, in the two definitions in use."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +32,7 @@ def snr_bins(snr: npt.NDArray[np.floating], edges: Sequence[float]) -> pd.Catego
     return pd.cut(snr, [-np.inf, *edges, np.inf], right=False, labels=names)
 
 
-def _over_bands(reflectance: Spectra, error: Spectra, average: np.ufunc) -> Spectra:
+def _over_bands(reflectance: Spectra, error: Spectra, average: Callable[..., Spectra]) -> Spectra:
     ratio = reflectance / np.where(error > 0, error, np.nan)
     out = np.full(len(ratio), np.nan, dtype=np.float32)
     some = ~np.isnan(ratio).all(axis=1)

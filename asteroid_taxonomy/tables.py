@@ -24,6 +24,7 @@ ASTEROIDS_PATH = Path("data/asteroids.parquet")
 TRAINING_SET_PATH = Path("data/training_set.parquet")
 OUT_OF_FOLD_PATH = Path("data/out_of_fold.parquet")
 BAD_FLAG = 2  # of 0 good, 1 suspect, 2 bad (Gaia DR3 data model)
+Floats = npt.NDArray[np.float32]
 EXAMPLES = 3  # keys of rows that an error names
 
 
@@ -325,6 +326,15 @@ def matrix(table: pa.Table, names: Sequence[str]) -> npt.NDArray[np.float32]:
     for j, name in enumerate(names):
         out[:, j] = table.column(name).to_numpy()
     return out
+
+
+def band_matrices(
+    table: pa.Table, wavelengths_nm: Sequence[int]
+) -> tuple[Floats, Floats, Floats]:
+    """Reflectances, errors and flags of the table of asteroids, float32 [rows, bands] each."""
+    reflectance, error, flags = (matrix(table, names(wavelengths_nm)) for names in (
+        reflectance_columns, error_columns, flag_columns))
+    return reflectance, error, flags
 
 
 def has_bands(

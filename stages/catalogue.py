@@ -55,9 +55,7 @@ def main() -> None:
         return out
 
     found = given("probability_", model.classes)
-    bands = catalogue.band_columns(
-        *(tables.matrix(asteroids, names(nm)) for names in (
-            tables.reflectance_columns, tables.error_columns, tables.flag_columns)), nm, model.used)
+    bands = catalogue.band_columns(*tables.band_matrices(asteroids, nm), nm, model.used)
     if np.isnan(found[np.array(bands["reason"]) == ""]).any():
         raise PipelineError(f"data/predictions or {OUT_OF_FOLD_PATH} lacks asteroids of "
                             f"{ASTEROIDS_PATH}; delete both and run dvc repro")
