@@ -167,24 +167,16 @@ def labelled(out_of_fold: pa.Table, edges: Sequence[float]) -> pd.DataFrame:
         "correct": pc.equal(out_of_fold["predicted"], out_of_fold["target"]).to_numpy()})
 
 
-def accuracy(labelled: pd.DataFrame, by: str | list[str]) -> pd.Series:
-    """Share that is correct in each group of LEAST asteroids or more, else NaN."""
-    groups = labelled.groupby(by, observed=False)["correct"]
-    return groups.mean().where(groups.size() >= LEAST)
-
-
 def by_snr(table: pa.Table, labelled: pd.DataFrame) -> tuple[list[str], list[list[Any]]]:
-    """Header and rows: asteroids by bin of S/N and complex; accuracy of the labelled ones."""
+    """Header and rows: asteroids by bin of S/N and complex, and how many labels are correct."""
     groups = ["snr_bin", "complex"]
     frame = table.select([*groups, "abstained"]).to_pandas()
-    frame["snr_bin"] = pd.Categorical(frame["snr_bin"], labelled["snr_bin"].cat.categories)
-    frame = frame[frame["complex"] != ""].assign(above_threshold=~frame["abstained"])
-    out = frame.groupby(groups, observed=True)["above_threshold"].agg(["size", "sum"])
-    out["labelled"] = labelled.groupby(groups, observed=True).size()
-    out["accuracy"] = accuracy(labelled, groups)
-    rows = out.fillna({"labelled": 0}).astype({"labelled": int}).astype(object)
-    return ([*groups, "asteroids", "above_threshold", "labelled", "accuracy"],
-            [list(row) for row in rows.where(rows.notna(), "").reset_index().to_numpy()])
+    frame = frame[frame["complex"] != ""].assign(above=~frame["abstained"])
+    out = frame.groupby(groups)["above"].agg(asteroids="size", above_threshold="sum")
+    correct = labelled.groupby(groups, observed=True)["correct"]
+    out = out.assign(labelled=correct.size(), correct=correct.sum()).fillna(0).astype(int)
+    out = out.reindex(labelled["snr_bin"].cat.categories, level=0).reset_index()
+    return list(out.columns), out.to_numpy().tolist()
 
 
 def counts(table: pa.Table, classes: Sequence[str]) -> dict[str, Any]:

@@ -63,6 +63,8 @@ def main() -> None:
     scores = calibration["classes"] if "class_probability_" in str(predictions.schema) else {}
     spreads = [name for name in predictions.column_names if name.startswith("spread_")]
     bins, labelled = snr_bins(snr, edges), catalogue.labelled(out_of_fold, edges)
+    groups = labelled.groupby("snr_bin", observed=False)["correct"]
+    accuracy = groups.mean().where(groups.size() >= catalogue.LEAST)
     table = catalogue.catalogue_table({
         **{name: asteroids[name] for name in ("source_id", "number", "snr", "num_of_spectra")},
         "name": proper_names(asteroids["name"]), "survey_name": asteroids["name"],
@@ -74,7 +76,7 @@ def main() -> None:
         "abstained": decided.abstained, "complex_set": decided.complex_set, **bands,
         **catalogue.likeliest(given("class_probability_", list(scores)), scores),
         "faint": snr < catalogue.FAINT_SNR, "snr_bin": bins,
-        "snr_bin_accuracy": catalogue.accuracy(labelled, "snr_bin").reindex(bins).to_numpy(),
+        "snr_bin_accuracy": accuracy.reindex(bins).to_numpy(),
         "literature_class": asteroids["class"], "literature_complex": asteroids["complex"],
         "in_training": trained,
     }, model.classes, metadata["labels"])
