@@ -1,10 +1,10 @@
 """The signal-to-noise ratio of a spectrum, in the two definitions in use."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 Spectra = npt.NDArray[np.float32]  # [n, bands]
 
@@ -25,14 +25,7 @@ def mean_signal_to_noise(reflectance: Spectra, error: Spectra) -> Spectra:
     return _over_bands(reflectance[:, 2:-2], error[:, 2:-2], np.nanmean)
 
 
-def snr_bins(snr: npt.NDArray[np.floating], edges: Sequence[float]) -> pd.Categorical:
-    """The bin of each signal-to-noise ratio; a bin contains its lower edge, not its upper one."""
-    names = [f"below {edges[0]:g}", *(f"{low:g} to {high:g}" for low, high in zip(
-        edges, edges[1:], strict=False)), f"from {edges[-1]:g}"]
-    return pd.cut(snr, [-np.inf, *edges, np.inf], right=False, labels=names)
-
-
-def _over_bands(reflectance: Spectra, error: Spectra, average: Callable[..., Spectra]) -> Spectra:
+def _over_bands(reflectance: Spectra, error: Spectra, average: Callable[..., Any]) -> Spectra:
     ratio = reflectance / np.where(error > 0, error, np.nan)
     out = np.full(len(ratio), np.nan, dtype=np.float32)
     some = ~np.isnan(ratio).all(axis=1)

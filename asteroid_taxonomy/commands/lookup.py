@@ -186,14 +186,16 @@ def not_found(typed: str, known: Known) -> str:
 
 
 def names_like(name: str) -> list[str]:
-    """Names in the archive that begin or end as `name` does."""
-    if not name.replace(" ", "").isalpha() or len(name) < 3:
-        return []
+    """Names in the archive's source mapping that begin or end as `name` does."""
     about = load_classifier().metadata
-    column = about.mapping_columns["name"]
-    like = (f"LOWER({column}) LIKE '{name[:2]}%' OR LOWER({column}) LIKE '%{name[-3:]}'",)
+    column = str(about.mapping_columns["name"])
+    like = [f"LOWER({column}) LIKE '{pattern}'" for pattern, letters in (
+        (f"{name[:2]}%", name[:2]), (f"%{name[-3:]}", name[-3:])) if letters.isalpha()]
+    if not like:
+        return []
     with TapService(GAIA, about.spectra_service, LOOKUP, NAMES.title) as tap:
-        rows = tap.fetch(Query({"name": str(column)}, about.mapping_table, like), NAMES, SMALL)
+        rows = tap.fetch(Query({"name": column}, about.mapping_table, (" OR ".join(like),)),
+                         NAMES, SMALL)
     return [str(each) for each in proper_names(rows["name"]).to_pylist()]
 
 
