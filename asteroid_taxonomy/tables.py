@@ -14,9 +14,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.files import read_parquet
+from asteroid_taxonomy.signal_to_noise import signal_to_noise
 
 SPECTRA_PATH = Path("data/raw/spectra.parquet")
 SOURCE_MAPPING_PATH = Path("data/raw/source_mapping.parquet")
@@ -223,6 +225,50 @@ def check_spectra(
     refuse(rows.select(["source_id"])[::n], pa.array(off), title,
            f"reflectance is not 1 at {normalised_at_nm} nm")
     return np.asarray(reflectance)
+
+
+def one_row_per_asteroid(wavelengths_nm: Sequence[int]) -> pa.Table:
+    """Read the stored spectra as one row per asteroid, a column at a time.
+
+    Parameters
+    ----------
+    wavelengths_nm : sequence of int
+        The grid, nm.
+
+    Returns
+    -------
+    pyarrow.Table
+        source_id; number, name and num_of_spectra where the spectra have them; the bands' columns,
+        snr and complete of `asteroid_schema`.
+
+    Raises
+    ------
+    PipelineError
+        The rows are not that grid once per asteroid.
+    """
+    n, needed = len(wavelengths_nm), pa.schema([(c.role, c.type) for c in SPECTRA.columns
+                                                if not c.optional])
+
+    def read(role: str) -> pa.ChunkedArray:
+        return read_parquet(SPECTRA_PATH, needed, [role])[role]
+
+    nm = read("wavelength").to_numpy()
+    if len(nm) % n or not (nm.reshape(-1, n) == np.asarray(wavelengths_nm)).all():
+        raise PipelineError(f"{SPECTRA_PATH} is not of the {n} bands.wavelengths_nm in "
+                            "params.yaml; run dvc repro fetch_spectra")
+    stored = pq.read_schema(SPECTRA_PATH).names
+    columns = {role: read(role)[::n] for role in ("source_id", "number", "name", "num_of_spectra")
+               if role in stored}
+    measured = {}
+    for role, names in (("reflectance", reflectance_columns), ("error", error_columns),
+                        ("flag", flag_columns)):
+        measured[role] = read(role).to_numpy().reshape(-1, n)
+        columns |= {name: pa.array(np.ascontiguousarray(values), from_pandas=True) for name, values
+                    in zip(names(wavelengths_nm), measured[role].T, strict=True)}
+    columns["snr"] = pa.array(signal_to_noise(measured["reflectance"], measured["error"]),
+                              from_pandas=True)
+    columns["complete"] = pa.array(~np.isnan(measured["reflectance"]).any(axis=1))
+    return pa.table(columns)
 
 
 def compare(block: str, measured: Mapping[Any, Any], expected: Mapping[Any, Any] | None) -> None:
