@@ -23,7 +23,7 @@ from astropy.table import MaskedColumn, Table, meta
 
 from asteroid_taxonomy.console import PipelineError, plain
 from asteroid_taxonomy.files import read_metadata, read_parquet, write_parquet
-from asteroid_taxonomy.signal_to_noise import mean_signal_to_noise, snr_bins
+from asteroid_taxonomy.signal_to_noise import mean_signal_to_noise
 from asteroid_taxonomy.tables import BAD_FLAG, band_lists
 
 FOLDER = Path("data/catalogue")
@@ -159,16 +159,11 @@ def band_columns(
             "reason": [f"no reflectance at {nm} nm" if nm else "" for nm in lacking]}
 
 
-def labelled(out_of_fold: pa.Table, edges: Sequence[float]) -> pd.DataFrame:
-    """Labelled asteroids: bin of S/N, complex predicted out of fold, whether it is correct."""
-    return pd.DataFrame({
-        "snr_bin": snr_bins(out_of_fold["snr"].to_numpy(), edges),
-        "complex": out_of_fold["predicted"].to_numpy(),
-        "correct": pc.equal(out_of_fold["predicted"], out_of_fold["target"]).to_numpy()})
-
-
 def by_snr(table: pa.Table, labelled: pd.DataFrame) -> tuple[list[str], list[list[Any]]]:
-    """Header and rows: asteroids by bin of S/N and complex, and how many labels are correct."""
+    """Header and rows: asteroids by bin of S/N and complex, and how many labels are correct.
+
+    `labelled` has a row for each labelled asteroid: snr_bin, complex (predicted), correct (bool).
+    """
     groups = ["snr_bin", "complex"]
     frame = table.select([*groups, "abstained"]).to_pandas()
     frame = frame[frame["complex"] != ""].assign(above=~frame["abstained"])
