@@ -50,7 +50,8 @@ def main() -> None:
 
     def probabilities(prefix: str, names: list[str]) -> npt.NDArray[np.float64]:
         columns = [prefix + each for each in names]
-        return placed(without_training(predictions, out_of_fold, trained, columns))
+        return placed(without_training(predictions, out_of_fold, trained, columns)
+                      if columns else np.empty((len(rows), 0)))
 
     def snr_bins(values: npt.NDArray[np.floating]) -> pd.Categorical:
         return pd.Categorical.from_codes(bins.numbers(values, edges), bins.names(edges))

@@ -23,7 +23,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import requests
 
 from asteroid_taxonomy import tables
 from asteroid_taxonomy.archives import GAIA
@@ -168,6 +167,7 @@ def in_archive(identities: Sequence[Identity]) -> Known:
         **{f"probability_{name}": column
            for name, column in zip(found.classes, found.probabilities.T, strict=True)},
         **band_columns(reflectance, error, flags, nm, model.used),
+        "reason": pa.array(found.note, pa.string()),
         "complex": pa.array(found.complex, pa.string()), "confidence": found.confidence,
         "abstained": found.abstained, "complex_set": pa.array(found.complex_set, pa.string()),
         "class": pa.array(found.class_name, pa.string()), "snr": snr,
@@ -208,7 +208,7 @@ def number_at_jpl(identity: Identity) -> int | None:
     conf.timeout = JPL_TIMEOUT_S
     try:
         found = SBDB.query(identity.name, cache=False).get("object", {})
-    except (ValueError, requests.RequestException):  # ValueError: no JSON
+    except (OSError, ValueError):  # no network, no JSON
         print(f"note: JPL could not be queried for {identity.name}", file=sys.stderr)
         return None
     return parse(found.get("des", "")).number
