@@ -243,7 +243,10 @@ def write_votable(table: pa.Table, facts: Mapping[str, Any], name: str, path: Pa
         warnings.simplefilter("ignore")  # of a name that is no XML ID: astropy makes one of it
         votable = from_table(_to_astropy(table, plain))
     votable.description = TITLE
-    votable.resources[0].infos.extend(Info(name=k, value=plain(v)) for k, v in _entries(facts))
+    for key, value in _entries(facts):
+        info = Info(name=key, value=plain(value))
+        info.ID = None  # by default the name, which comes more than once
+        votable.resources[0].infos.append(info)
     only = votable.get_first_table()
     only.ID, only.description, only.format = name, TITLE, "binary2"
     for field in only.fields:

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 from sklearn.model_selection import train_test_split
 
+from asteroid_taxonomy.catalogue import FAINT_SNR, LEAST, MOSTLY, columns, read_catalogue
 from asteroid_taxonomy.console import PipelineError, run
 from asteroid_taxonomy.files import atomic, read_json, read_metadata
 from asteroid_taxonomy.learning.model_file import load_model, model_path
@@ -126,6 +127,83 @@ def python_example() -> str:
                           text=True, check=True)
     return "\n".join(["```python", *lines[:-1],
                       f"{lines[-1]}  # {done.stdout.strip()}", "```"])
+
+
+# docs/catalogue.md
+
+
+def percent(part: Mapping[str, Any], way: str) -> str:
+    """An estimated accuracy and its standard error."""
+    mean = part[f"accuracy_{way}"]
+    return "none" if mean is None else f"{mean:.0%} ± {part[f'accuracy_{way}_se']:.0%}"
+
+
+def above_threshold() -> str:
+    """What is above the threshold, by complex, and what that does to a ratio of complexes."""
+    calibration, counts = report("calibration"), report("catalogue")
+    above, complexes = calibration["above_threshold"], counts["by_complex"]
+    parts = {**{name: (each, above["by_complex"][name]) for name, each in complexes.items()},
+             "all": ({"asteroids": counts["classified"],
+                      "above_threshold": counts["above_threshold"]}, above)}
+    rows = [f"| {name} | {n['asteroids']:,} | {n['above_threshold']:,} | "
+            f"{n['above_threshold'] / n['asteroids']:.1%} | {percent(part, 'weighted')} | "
+            f"{percent(part, 'degraded')} |" for name, (n, part) in parts.items()]
+    ratio, biased = (complexes["S"][key] / complexes["C"][key]
+                     for key in ("asteroids", "above_threshold"))
+    return "\n".join([
+        "| complex | asteroids | above the threshold | share | purity: weighted | degraded |",
+        "|---|---|---|---|---|---|", *rows, "",
+        f"The ratio S:C is {ratio:.1f} in all classifications and {biased:.0f} above the "
+        "threshold."])
+
+
+def by_snr() -> str:
+    """Asteroids and out-of-fold accuracy by S/N, all complexes and those classified as C."""
+    table = pd.read_csv("reports/catalogue_by_snr.csv")
+    groups = [(name, part, part[part["complex"] == "C"])
+              for name, part in table.groupby("snr_bin", sort=False)]
+    upper = table["snr_bin"].str.extract(r"(?:below|to) ([\d.]+)")[0].astype(float)
+    faint = table[(upper <= FAINT_SNR) & (table["complex"] == "C")].sum(numeric_only=True)
+    return "\n".join([
+        "| S/N | asteroids | above the threshold | labelled | correct | classified C, labelled "
+        "| correct |", "|---|---|---|---|---|---|---|",
+        *(f"| {name} | {part['asteroids'].sum():,} | {part['above_threshold'].sum():,} | "
+          + " | ".join(f"{n['labelled'].sum():,} | {n['correct'].sum() / n['labelled'].sum():.0%}"
+                       for n in (part, c)) + " |" for name, part, c in groups), "",
+        f"How accurate is a faint C? Of {faint['labelled']:.0f} labelled asteroids with S/N below "
+        f"{FAINT_SNR} that are classified as C out of fold, at any confidence, "
+        f"{faint['correct']:.0f} are C ({faint['correct'] / faint['labelled']:.0%}). Of the "
+        f"{faint['asteroids']:,.0f} faint C in the catalogue {faint['above_threshold']:,.0f} are "
+        "above the threshold."])
+
+
+def sets() -> str:
+    """How many asteroids have each set of complexes, and the coverage."""
+    counts, coverage = report("catalogue"), report("calibration")["coverage"]
+    ranked = sorted(counts["complex_set"].items(), key=lambda item: -item[1])
+    single = sum(n for name, n in ranked if " " not in name)
+    return "\n".join([
+        f"| set | {' | '.join(name for name, _ in ranked)} |", "|---" * (len(ranked) + 1) + "|",
+        f"| asteroids | {' | '.join(f'{n:,}' for _, n in ranked)} |", "",
+        f"One complex is left for {single:,} of {counts['classified']:,}. Coverage on labelled "
+        "asteroids that did not set the limits: " + ", ".join(
+            f"{name} {share:.1%}" for name, share in coverage.items()) + "."])
+
+
+def class_table() -> str:
+    """How cross-validation finds the classes that the catalogue gives."""
+    found = {name: n for name, n in report("calibration")["classes"].items()
+             if n["predicted"] >= LEAST and n["precision"] >= MOSTLY}
+    return "Out of fold, with precision and recall: " + ", ".join(
+        f"{name} {n['precision']:.2f} and {n['recall']:.2f} ({n['asteroids']:,} labelled)"
+        for name, n in found.items()) + "."
+
+
+def columns_table() -> str:
+    """Columns of the catalogue."""
+    return "\n".join(["| column | type | meaning |", "|---|---|---|", *(
+        f"| `{column.name}` | {column.type} | {column.description} |"
+        for column in columns(["NAME"], "label table"))])
 
 
 # what the data of the run show
@@ -279,19 +357,34 @@ def in_the_file() -> str:
         f"{classifier.threshold:.2f}")
 
 
+def two_answers() -> str:
+    """An asteroid whose class belongs to another complex."""
+    params = load_params()
+    of = {c: name for name, each in params.taxonomy.complexes.items() for c in each} | {"": ""}
+    table = read_catalogue(params.catalogue.name)[0].to_pandas().sort_values("number")
+    one = table[(table["class"] != "") & (table["class"].map(of) != table["complex"])].iloc[0]
+    label = one["literature_class"]
+    return (f"({one['number']}) {one['name']}, for instance, has complex {one['complex']} at "
+            f"{one['confidence']:.2f} and class {one['class']} at {one['class_probability']:.2f}"
+            f"{f' ({label} in the label table)' if label else ''}; "
+            f"{'below' if one['abstained'] else 'above'} the threshold.")
+
+
 def lookup(number: int, lines: int) -> str:
     """The first lines that `lookup` prints."""
     return code(*output("lookup", str(number))[:lines + 1])
 
 
 FROM_REPORTS: Blocks = {"results": results, "classify": classify_example,
-                        "python": python_example}
+                        "python": python_example, "above-threshold": above_threshold,
+                        "by-snr": by_snr, "sets": sets,
+                        "classes": class_table, "columns": columns_table}
 FROM_DATA: Blocks = {
     "lookup": lambda: lookup(EROS, 9), "queries": queries, "sixteen-rows": sixteen_rows,
     "two-more-rows": two_more_rows, "one-row": one_row, "left-out": left_out,
     "classes-to-complexes": classes_to_complexes, "parts": parts, "scaled": scaled,
     "network": network, "evaluated": evaluated, "in-the-file": in_the_file,
-    "metis": lambda: lookup(METIS, 9),
+    "two-answers": two_answers, "metis": lambda: lookup(METIS, 9),
 }
 
 
