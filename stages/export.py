@@ -11,12 +11,11 @@ docs/model_file.md describes the files.
 
 import functools
 import json
+from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import onnx
 from onnx import helper
 
@@ -24,14 +23,9 @@ from asteroid_taxonomy.console import run
 from asteroid_taxonomy.files import atomic, read_json, read_metadata, sha256, write_json
 from asteroid_taxonomy.learning.model_file import load_model, model_path
 from asteroid_taxonomy.learning.training_set import TrainingSet, read_training_set
+from asteroid_taxonomy.onnx_model import metadata
 from asteroid_taxonomy.onnx_model.graph import to_onnx
-from asteroid_taxonomy.onnx_model.metadata import (
-    CLASSES_PATH,
-    JSON_PATH,
-    MAIN,
-    Metadata,
-    onnx_path,
-)
+from asteroid_taxonomy.onnx_model.metadata import Metadata
 from asteroid_taxonomy.params import Params, load_params
 from asteroid_taxonomy.tables import TRAINING_SET_PATH
 
@@ -40,7 +34,7 @@ COUNTS_PATH, SCORES_PATH, CALIBRATION_PATH = (
 LIBRARIES = ("scikit-learn", "skl2onnx", "onnx", "numpy")
 
 
-def metadata(name: str, params: Params, classes: list[str], data: TrainingSet) -> Metadata:
+def described(name: str, params: Params, classes: list[str], data: TrainingSet) -> Metadata:
     """The metadata of the model `name`; without anything that changes from run to run."""
     bands, taxonomy, split = params.bands, params.taxonomy, params.split
     spectra, mapping = params.fetch_spectra, params.fetch_source_mapping
@@ -52,17 +46,17 @@ def metadata(name: str, params: Params, classes: list[str], data: TrainingSet) -
         normalised_at_nm=bands.normalised_at_nm, width_nm=bands.width_nm,
         abstention_threshold=calibration["threshold"][name],
         least_probability=calibration["least_probability"][name],
-        above_threshold=calibration["above_threshold"] if name == MAIN else {},
+        above_threshold=calibration["above_threshold"] if name == metadata.MAIN else {},
         survey=stored["survey"], taxonomy=f"{split.target} of the {stored['labels']}",
         complexes=taxonomy.complexes, feature_flags=taxonomy.feature_flags,
         flagged_classes=taxonomy.flagged_classes,
         spectra_service=spectra.service, spectra_table=spectra.table,
         spectra_columns=spectra.columns.model_dump(),
         mapping_table=mapping.table, mapping_columns=mapping.columns.model_dump(),
-        rows={table: counts[key] for table, key in (
-            ("spectra", "spectra_rows"), ("mapping", "mapping_rows"), ("labels", "labels_rows"),
-            ("asteroids", "asteroids"))},
-        trained_on=by_target(data.target[data.train]), held_out=by_target(data.target[data.test]),
+        rows={"asteroids": counts["asteroids"], **{
+            table: counts[f"{table}_rows"] for table in ("spectra", "mapping", "labels")}},
+        trained_on=Counter(sorted(data.target[data.train].tolist())),
+        held_out=Counter(sorted(data.target[data.test].tolist())),
         split=f"{split.test_fraction:g} of the labelled asteroids held out, stratified by "
               f"{split.target}, seed {split.seed}",
         held_out_metrics={key: value for key, value in read_json(SCORES_PATH)[name].items()
@@ -82,12 +76,6 @@ def of_classes(main: Metadata, classes: list[str]) -> Metadata:
         "class_precision": {name: measured.get(name, {}).get("precision") for name in classes}})
 
 
-def by_target(targets: npt.NDArray[np.str_]) -> dict[str, int]:
-    """Number of asteroids of each target."""
-    return dict(zip(*(part.tolist() for part in np.unique(targets, return_counts=True)),
-                    strict=True))
-
-
 def write(path: Path, graph: onnx.ModelProto, about: Metadata) -> None:
     """Write a graph with its metadata."""
     helper.set_model_props(graph, about.to_text())
@@ -105,12 +93,12 @@ def main() -> None:
         graph = functools.partial(
             to_onnx, model, len(wavelengths_nm), [wavelengths_nm.index(nm) for nm in used_nm],
             form.opset, form.ir_version)
-        about = metadata(name, params, list(model.classes_), data)
-        write(onnx_path(name), graph(), about)
-        if name == MAIN:
-            write_json(about.model_dump(), JSON_PATH)
+        about = described(name, params, list(model.classes_), data)
+        write(metadata.onnx_path(name), graph(), about)
+        if name == metadata.MAIN:
+            write_json(about.model_dump(), metadata.JSON_PATH)
             classes = list(getattr(model[-1], "class_names_", model.classes_))
-            write(CLASSES_PATH, graph(summed=False), of_classes(about, classes))
+            write(metadata.CLASSES_PATH, graph(summed=False), of_classes(about, classes))
 
 
 if __name__ == "__main__":

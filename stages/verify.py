@@ -1,6 +1,6 @@
 """Compare the ONNX files with the trained models, and check their contract.
 
-Reads   models/*.onnx, models/*.skops, data/asteroids.parquet, data/training_set.parquet
+Reads   models/*.onnx, models/*.skops, data/asteroids.parquet
 Writes  reports/verify.json
 
 Each file is run on every spectrum of the survey, which has the held-out ones, at each graph
@@ -8,29 +8,19 @@ optimisation level of onnxruntime, with missing bands, and in batches of several
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from asteroid_taxonomy.console import run
 from asteroid_taxonomy.files import read_metadata, sha256, write_json
 from asteroid_taxonomy.learning.model_file import load_model, model_path
 from asteroid_taxonomy.learning.models import MODELS, learns_classes
 from asteroid_taxonomy.learning.predictions import predict
-from asteroid_taxonomy.onnx_model.checks import (
-    BATCH_SIZES,
-    LEVELS,
-    NOISE,
-    Floats,
-    Spectra,
-    at_level,
-    check_contract,
-    check_edges,
-    compare,
-    in_batches,
-    rounding_noise,
-)
-from asteroid_taxonomy.onnx_model.classifier import load_classifier
+from asteroid_taxonomy.onnx_model import checks
+from asteroid_taxonomy.onnx_model.classifier import Classifier, load_classifier
 from asteroid_taxonomy.onnx_model.metadata import CLASSES_PATH, MAIN, onnx_path
 from asteroid_taxonomy.params import load_params
 from asteroid_taxonomy.tables import (
@@ -44,21 +34,23 @@ from asteroid_taxonomy.tables import (
 VERIFY_PATH = Path("reports/verify.json")
 
 
-def references(name: str, spectra: Spectra) -> dict[Path, tuple[list[str], Floats]]:
+def references(
+    name: str, spectra: checks.Spectra
+) -> Mapping[Path, tuple[list[str], checks.Floats]]:
     """Classes and probabilities [n, classes], in double precision, of each file of a model."""
     model = load_model(model_path(name))
     found, classes = predict(model, spectra), list(model.classes_)
-    out = {onnx_path(name): (classes, found.probability)}
-    if name == MAIN:
-        learned = learns_classes(model)
-        out[CLASSES_PATH] = ((list(model[-1].class_names_), found.by_class) if learned
-                             else (classes, found.probability))
-    return out
+    of_targets = classes, found.probability
+    if name != MAIN:
+        return {onnx_path(name): of_targets}
+    of_classes = of_targets
+    if learns_classes(model):
+        of_classes = list(model[-1].class_names_), found.by_class
+    return {onnx_path(name): of_targets, CLASSES_PATH: of_classes}
 
 
 def verify(
-    path: Path, reference: Floats, spectra: Spectra, used: Sequence[int], classes: Sequence[str],
-    max_difference: float
+    file: Classifier, reference: checks.Floats, spectra: checks.Spectra, max_difference: float
 ) -> float:
     """The largest difference of a file's probabilities from `reference`, at all levels.
 
@@ -67,15 +59,16 @@ def verify(
     PipelineError
         It is too large, or a spectrum with a missing band or a batch size is treated wrongly.
     """
-    noise = rounding_noise(at_level(path, LEVELS[-1]), spectra)
-    allowed, largest = max(max_difference, NOISE * noise), 0.0
-    for level in LEVELS:
-        file = at_level(path, level)
-        largest = max(largest, compare(path, in_batches(file, spectra), reference, allowed,
-                                       classes))
-        check_edges(path, file, spectra[:max(BATCH_SIZES)], used, allowed)
-    print(f"{path}: largest difference from scikit-learn {largest:.0e} (allowed {allowed:.0e}) on "
-          f"{len(spectra):,} spectra at {len(LEVELS)} optimisation levels")
+    levels = [checks.at_level(file.path, level) for level in checks.LEVELS]
+    found = [checks.in_batches(level, spectra) for level in levels]
+    allowed, largest = max_difference, float(np.abs(np.stack(found) - reference).max())
+    if largest > allowed:
+        allowed = max(allowed, checks.NOISE * checks.rounding_noise(levels[-1], spectra))
+    for level, probabilities in zip(levels, found, strict=True):
+        checks.compare(file.path, probabilities, reference, allowed, file.classes)
+        checks.check_edges(file.path, level, spectra[:max(checks.BATCH_SIZES)], file.used, allowed)
+    print(f"{file.path}: largest difference from scikit-learn {largest:.0e} (allowed "
+          f"{allowed:.0e}) on {len(spectra):,} spectra at {len(found)} optimisation levels")
     return largest
 
 
@@ -91,10 +84,10 @@ def main() -> None:
         spectra = matrix(asteroids, columns)[has_bands(asteroids, used_nm)]
         for path, (classes, reference) in references(name, spectra).items():
             file = load_classifier(path)
-            check_contract(file, classes, wavelengths_nm, used_nm, sha256(model_path(name)),
-                           params.export, params.verify.max_bytes if plain else None)
-            largest = verify(path, reference, spectra, file.used, classes,
-                             params.verify.max_difference)
+            checks.check_contract(file, sha256(model_path(name)), {
+                "classes": classes, "wavelengths_nm": wavelengths_nm, "used_bands_nm": used_nm},
+                params.verify.max_bytes if plain else None)
+            largest = verify(file, reference, spectra, params.verify.max_difference)
             # as a power of ten: the digits belong to the processor
             report[path.stem] = {
                 "bytes": path.stat().st_size, "spectra": len(spectra),

@@ -75,7 +75,8 @@ def decide(
     classified = ~np.isnan(p).any(axis=1)
     best = np.where(np.isnan(p), -1.0, p).argmax(axis=1)
     confidence = np.where(classified, p[np.arange(len(p)), best], np.nan)
-    named = np.where(classified, np.asarray(classes, object)[best], None)
+    named = np.full(len(p), None, dtype=object)
+    named[classified] = np.asarray(classes, dtype=object)[best[classified]]
     possible = np.eye(len(classes), dtype=bool)[best]
     if least_probability:
         least = np.array([least_probability[name] for name in classes], float)  # null: NaN
@@ -88,9 +89,8 @@ def decide(
         possible |= p >= least.T[group]
     patterns, which = np.unique(possible, axis=0, return_inverse=True)
     sets = np.array([" ".join(np.asarray(classes)[row]) for row in patterns], object)
-    return Decision(
-        named, confidence, ~classified | (confidence < (threshold or 0.0)),
-        np.where(classified, sets[which.ravel()] if len(p) else "", ""))
+    return Decision(named, confidence, ~classified | (confidence < (threshold or 0.0)),
+                    np.where(classified, sets[which.ravel()], ""))
 
 
 @dataclass(frozen=True)
@@ -160,19 +160,14 @@ def load_classifier(path: Path = ONNX_PATH) -> Classifier:
     except Exception as error:  # onnxruntime's exceptions have no common base class
         raise PipelineError(f"{path} is not an ONNX file that onnxruntime can load "
                             f"({one_line(error, 80)}); run dvc repro export") from None
-    width = {}
-    for kind, name, tensors in (("input", INPUT_NAME, session.get_inputs()),
-                                ("output", OUTPUT_NAME, session.get_outputs())):
-        found = "; ".join(f"{t.name} {t.type} {t.shape}" for t in tensors)
-        if not re.fullmatch(rf"{name} tensor\(float\) \[('[^']*'|None), \d+\]", found):
-            raise PipelineError(f"{path} is not a classifier of this project: its {kind} is not "
-                                f"{name} [batch, n], but {one_line(found, 60)}; run dvc repro export")
-        width[kind] = tensors[0].shape[1]
     about = Metadata.from_text(session.get_modelmeta().custom_metadata_map, path)
-    if width != {"input": len(about.wavelengths_nm), "output": len(about.classes)}:
-        raise PipelineError(f"{path} has {width['input']} bands and {width['output']} classes, but "
-                            f"names {len(about.wavelengths_nm)} and {len(about.classes)}; "
-                            "run dvc repro export")
+    for name, tensors, width in ((INPUT_NAME, session.get_inputs(), len(about.wavelengths_nm)),
+                                 (OUTPUT_NAME, session.get_outputs(), len(about.classes))):
+        found = "; ".join(f"{t.name} {t.type} {t.shape}" for t in tensors)
+        if not re.fullmatch(rf"{name} tensor\(float\) \[('[^']*'|None), {width}\]", found):
+            raise PipelineError(f"{path} is not a classifier of this project: it has "
+                                f"{one_line(found, 60)}, expected {name} [batch, {width}]; "
+                                "run dvc repro export")
     return Classifier(
         path, about, session, path.stem, about.classes, about.wavelengths_nm,
         [about.wavelengths_nm.index(nm) for nm in about.used_bands_nm], about.normalised_at_nm,
