@@ -362,8 +362,9 @@ def validated(content: Mapping[str, Any], where: str = str(PARAMS)) -> Params:
         return Params.model_validate(content)
     except ValidationError as error:
         first, *more = error.errors(include_url=False)
-        key = ".".join(map(str, first["loc"]))
-        what = first["msg"].removeprefix("Value error, ")
+        key = ".".join(str(part) for part in first["loc"] if "[" not in str(part))  # a union's
+        what = ("there is no such key" if first["type"] == "extra_forbidden"
+                else first["msg"].removeprefix("Value error, "))
         given = json.dumps(first["input"], default=str, ensure_ascii=False)
         shown = f"{key} is {given}: " if key and len(given) < 40 else f"{key}: " if key else ""
         also = f" (and {len(more)} more)" if more else ""
@@ -390,15 +391,17 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
-def merged(params: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, Any]:
+def merged(params: dict[str, Any], recipe: Mapping[str, Any]) -> dict[str, Any]:
     """Lay a recipe over params, key by key; `complexes` as a whole.
+
+    The result is of the type of `params`: that of ruamel.yaml keeps comments.
 
     Raises
     ------
     PipelineError
         A key that params does not have.
     """
-    out = dict(params)
+    out = params.copy()
     for key, value in recipe.items():
         if key not in params:
             raise PipelineError(f"the recipe sets {key}, which {PARAMS} lacks; correct the recipe")
