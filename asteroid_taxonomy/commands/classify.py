@@ -137,8 +137,8 @@ def plot(found: Prediction, rows: pd.DataFrame, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for i, (file, name) in enumerate(zip(rows["file"], rows["name"], strict=True)):
         stem = Path(file).name if Path(file).name == name else f"{Path(file).name} {name}"
-        figure = found.plot(i, name)
-        with atomic(folder / f"{re.sub('[^-()\\w.]+', '_', stem)}.png") as part:
+        figure, picture = found.plot(i, name), re.sub(r"[^-()\w.]+", "_", stem) + ".png"
+        with atomic(folder / picture) as part:
             figure.savefig(part, format="png", dpi=150)
 
 
