@@ -1,23 +1,19 @@
-"""What goes wrong between people who share a remote or a cache, and how it ends.
+"""Ann has run the pipeline on the sample; Bob has what Git gives him; objects are damaged.
 
-Ann has run the pipeline on the sample; Bob has what Git would give him. Two Unix users and the other
-kinds of remotes are in benchmarks/team.py.
+Two Unix users and other kinds of remotes are in benchmarks/team.py.
 """
 
 import hashlib
-import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import time
 
 import pytest
 import yaml
 
 from tests.project_fixtures import TOP
-from tests.running import call, ran, start_dvc
+from tests.running import call, ran
 
 pytestmark = pytest.mark.slow
 
@@ -100,24 +96,6 @@ def test_what_one_pushes_the_other_pulls_and_then_nothing_is_left_to_run(bob):
     assert code == 0 and ran(output) == [], output
 
 
-@pytest.mark.skipif(os.name != "posix", reason="kills and finds as POSIX does")
-def test_a_killed_push_leaves_no_partial_object_and_the_next_completes_it(ann, bob, tmp_path):
-    (ann / "large").write_bytes(bytes(200_000_000))  # long enough to be killed in between
-    other = tmp_path / "other"
-    assert dvc(ann, "add", "large")[0] == dvc(ann, "remote", "add", "other", str(other))[0] == 0
-    push = start_dvc(ann, "push", "--jobs", "1", "--remote", "other")
-    while push.poll() is None and not list(other.glob("files/md5/??/*")):
-        time.sleep(0.001)
-    os.killpg(push.pid, signal.SIGKILL)
-    push.communicate()
-    for path in other.glob("files/md5/??/.*"):
-        path.unlink()  # a temporary file, which DVC does not read
-    assert damaged(other) == []
-    assert dvc(ann, "push", "--remote", "other")[0] == 0
-    shutil.copy(ann / ".dvc/config", bob / ".dvc/config")
-    assert dvc(bob, "pull", "--remote", "other")[0] == 0 and is_whole(bob)
-
-
 @pytest.mark.skipif(shutil.which("md5sum") is None, reason="needs md5sum")
 def test_a_damaged_object_in_the_remote_is_refused_by_name_and_can_be_replaced(ann, bob, remote):
     path, md5 = next(iter(cached_outputs(ann).items()))
@@ -141,31 +119,3 @@ def test_a_damaged_object_in_the_cache_is_found_and_pulled_again(ann):
     assert damaged(cache) == [str(object_path.relative_to(cache))]
     object_path.unlink()
     assert dvc(ann, "pull")[0] == 0 and is_whole(ann)
-
-
-def test_a_second_repro_in_one_workspace_is_refused_and_the_first_goes_on(ann):
-    first = start_dvc(ann, "repro", "--force", "--single-item", "train")
-    for line in first.stdout:
-        if "Running stage" in line:
-            break
-    code, output = dvc(ann, "repro", "verify")
-    rest, _ = first.communicate()
-    assert code != 0 and "is busy" in output and f"(PID {first.pid})" in output, output
-    assert first.returncode == 0, rest
-
-
-def test_two_workspaces_can_repro_at_once_on_one_cache(ann, tmp_path):
-    stages = ("fetch_spectra", "crossmatch", "train", "verify")
-    bob = shutil.copytree(ann, tmp_path / "bob")
-    for folder in (ann, bob):
-        dvc(folder, "config", "cache.dir", str(tmp_path / "shared"))
-    runs = [start_dvc(folder, "repro", "--force", "--single-item", *stages)
-            for folder in (ann, bob)]
-    for folder, run in zip((ann, bob), runs, strict=True):
-        output, _ = run.communicate()
-        code = run.returncode
-        if "unable to remove" in output:  # both stored one object in the same moment
-            code, output = dvc(folder, "repro", "--force", "--single-item", *stages)
-        assert code == 0 and ran(output) == list(stages), output
-    assert damaged(tmp_path / "shared") == []
-    assert (ann / "dvc.lock").read_bytes() == (bob / "dvc.lock").read_bytes()

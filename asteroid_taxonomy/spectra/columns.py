@@ -44,10 +44,6 @@ class Spectra(NamedTuple):
     notes: list[str]  # n
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
 SPELLINGS = {word: unit for unit, words in {
     "nm": "nm nanometer nanometre nanometers nanometres",
     "um": "um µm μm micron microns micrometer micrometre micrometers micrometres mum mu",
@@ -57,21 +53,21 @@ IN_NM = {"nm": 1.0, "um": 1000.0, "angstrom": 0.1, "m": 1e9}
 # median of a spectrum's wavelengths, for visible and near-infrared spectra: these do not overlap
 USUAL = {"um": (0.3, 5.0), "nm": (300.0, 2900.0), "angstrom": (3000.0, 50000.0)}
 SHORTEST_NM, LONGEST_NM = 150, 100_000  # medians beyond are of no reflectance spectrum
-WAVELENGTH = _words("wavelength wavelengths wave wavelen lambda wl wvl wlen lam wav wavel w λ "
-                    "spectralaxis")
-IDS = _words("sourceid number numbermp name denomination designation object target targetname "
-             "asteroid spectrum id file filename desig body")
-NIGHTS = _words("date night epoch obs obsdate observation jd mjd run telescope instrument session "
-                "visit reference source")
-ERRORS = _words("err error errors sigma sig std stddev stdev sd unc uncertainty e snr flag flags "
-                "var variance rms dr width dev quality n num imgs images weight counts band order "
-                "fwhm bandwidth")
+WAVELENGTH = set("wavelength wavelengths wave wavelen lambda wl wvl wlen lam wav wavel w λ "
+                 "spectralaxis".split())
+IDS = set("sourceid number numbermp name denomination designation object target targetname "
+          "asteroid spectrum id file filename desig body".split())
+NIGHTS = set("date night epoch obs obsdate observation jd mjd run telescope instrument session "
+             "visit reference source".split())
+ERRORS = set("err error errors sigma sig std stddev stdev sd unc uncertainty snr flag flags var "
+             "variance rms dr width dev quality num imgs images weight counts band order fwhm "
+             "bandwidth erefl drefl".split())
 # about an observation or a filter, and no reflectance, though the values may be around 1
-OTHER = _words("r delta flux mag v g i z h airmass phase alpha albedo rh dist distance helio geo "
-               "exptime seeing time x y ratio intensity counts dn adu star sun solar sky continuum "
-               "transmission throughput response efficiency radiance emissivity absorbance")
-EXACT = _words("reflectance reflectancespectrum refl reflectivity reflec relativereflectance "
-               "normalizedreflectance normalisedreflectance")
+OTHER = set("r delta flux mag v g i z h airmass phase alpha albedo rh dist distance helio geo "
+            "exptime seeing time x y ratio intensity counts dn adu star sun solar sky continuum "
+            "transmission throughput response efficiency radiance emissivity absorbance".split())
+EXACT = set("reflectance reflectancespectrum refl reflectivity reflec relativereflectance "
+            "normalizedreflectance normalisedreflectance".split())
 _UNITS = "|".join(sorted((re.escape(s) for s in SPELLINGS if s != "mu"), key=len, reverse=True))
 WIDE = re.compile(rf"(?P<kind>reflectance|refl|ref|r|wavelength|wave|w|band|b|)[\s_]*"
                   rf"(?P<value>\d+([.,]\d+)?)([\s_\[(]*(?P<unit>{_UNITS})[\])]?)?", re.IGNORECASE)
@@ -114,8 +110,7 @@ def role(name: str) -> Role:
     if "".join(stem) in WAVELENGTH or (not stem and unit and unit != "m"):
         return Role("wavelength", unit)
     refl = any("refl" in w for w in words)
-    if any(w in ERRORS or w in ("erefl", "drefl") or refl and any(
-            e in w for e in ("err", "unc", "sig", "std", "dev", "noise")) for w in words):
+    if any(w in ERRORS or refl and re.search("err|unc|sig|std|dev|noise", w) for w in words):
         return Role("error")
     if refl or "ref" in words:
         return Role("reflectance", exact="".join(words) in EXACT)
@@ -182,8 +177,6 @@ def _by_name(table: Table, unit: str | None) -> Spectra:
 
 
 def _wide(frame: pd.DataFrame, wide: dict[str, Role], unit: str | None) -> Spectra:
-    exact = {n: r for n, r in wide.items() if r.exact}
-    wide = exact if len(exact) >= 2 else wide
     grid = np.array([r.value for r in wide.values()])
     grid = grid * factor_to_nm(grid, {r.unit for r in wide.values()}, unit)
     step, names = np.diff(grid), list(wide)
@@ -199,8 +192,8 @@ def _wide(frame: pd.DataFrame, wide: dict[str, Role], unit: str | None) -> Spect
     ids = [n for n in frame if role(n).kind in ("id", "night")] or [
         n for n in frame if n not in wide and not _numeric(frame[n])]
     n = len(frame)
-    labels = [role(str(text)).kind for name in ids or names[:0] for text in frame[name]]
-    if {"error", "reflectance"} & set(labels) or not ids and bare and 1 < n <= LEAST_POINTS:
+    labels = {role(str(text)).kind for name in ids for text in frame[name][:LEAST_POINTS]}
+    if {"error", "reflectance"} & labels or not ids and bare and 1 < n <= LEAST_POINTS:
         raise NotSpectra("has rows that could be reflectances and errors of one spectrum; save it "
                          "with a row for each point and a line such as: wavelength reflectance error")
     return Spectra(frame[ids], np.repeat(np.arange(n), len(grid)), np.tile(grid, n),
@@ -253,11 +246,8 @@ def _reflectances(
     if named:
         return named, ""
     likely = [n for n in roles if n not in ids and _around_1(frame[n]) and _varies(frame[n])]
-    letters = [n for n in likely if len(n.strip()) == 1 and roles[n].kind != "wavelength"]
-    classes = letters if len(letters) > LEAST_POINTS else []  # of a taxonomy, E and R among them
-    beside = [n for n in likely if roles[n].kind in ("unknown", "wide") or n in classes]
-    apart = [n for n, r in roles.items() if r.kind == "other" and _numeric(frame[n])
-             and n not in beside]
+    beside = [n for n in likely if roles[n].kind in ("unknown", "wide")]
+    apart = [n for n, r in roles.items() if r.kind == "other" and _numeric(frame[n])]
     if not beside and len(apart) == 1 and "flux" in apart[0].lower():
         refuse_flux(apart[0], "")
         beside, apart = [n for n in apart if n in likely], []
@@ -339,23 +329,14 @@ def _passes(nm: Floats) -> npt.NDArray[np.int64]:
     """Where a second pass through the same wavelengths begins; nm is NaN where not measured."""
     there = np.flatnonzero(np.isfinite(nm))
     way = np.sign(np.diff(nm[there]))
-    if len(way) and (way > 0).any() and (way < 0).any():
-        usual = 1 if way.sum() > 0 else -1
-        for turns in (np.flatnonzero(way == -usual) + 1,
-                      np.flatnonzero(way[1:] * way[:-1] < 0) + 2):  # there and back
-            parts = np.split(nm[there], turns)
-            if all(_beside(one, other) for one, other in pairwise(parts)):
-                return there[turns]
-    return np.empty(0, np.int64)
-
-
-def _beside(one: Floats, other: Floats) -> bool:
-    """Whether two passes go through the same wavelengths, and not only meet at their ends."""
-    if min(len(one), len(other)) < LEAST_POINTS:
-        return False
-    low, high = max(one.min(), other.min()), min(one.max(), other.max())
-    return high - low > 0.5 * min(np.ptp(one), np.ptp(other)) and all(
-        ((nm >= low) & (nm <= high)).sum() >= LEAST_POINTS for nm in (one, other))
+    turns = np.flatnonzero(way == (-1 if way.sum() > 0 else 1)) + 1
+    for one, other in pairwise(np.split(nm[there], turns)):
+        if min(len(one), len(other)) < LEAST_POINTS:
+            return turns[:0]
+        both = min(one.max(), other.max()) - max(one.min(), other.min())
+        if both < 0.5 * min(np.ptp(one), np.ptp(other)):  # they only meet at their ends
+            return turns[:0]
+    return there[turns]
 
 
 def _exploded(table: Table) -> Table:

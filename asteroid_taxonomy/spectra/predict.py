@@ -1,5 +1,6 @@
 """Classifying spectra: one function for files, arrays and the archive's spectra."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,8 +15,8 @@ from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.files import shipped
 from asteroid_taxonomy.onnx_model.classifier import Classifier, decide, load_classifier
 from asteroid_taxonomy.onnx_model.metadata import CLASSES_PATH, ONNX_PATH
-from asteroid_taxonomy.spectra.columns import NotSpectra, factor_to_nm, refuse_flux
-from asteroid_taxonomy.spectra.resample import MARK, SPIKY, Bands, to_bands
+from asteroid_taxonomy.spectra.columns import NotSpectra, Spectra, factor_to_nm, refuse_flux
+from asteroid_taxonomy.spectra.resample import MARK, SPIKE, to_bands
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,33 +29,13 @@ Objects = npt.NDArray[np.object_]
 class Prediction:
     """The answer for n spectra, the same as that of `asteroid-taxonomy classify`.
 
-    Attributes
-    ----------
-    classes : list of str
-        Columns of the probabilities.
-    probabilities : float64 [n, classes]
-        NaN in the rows of spectra without a class.
-    complex : object [n]
-        The most probable one, or None.
-    confidence : float64 [n]
-        Its probability.
-    abstained : bool [n]
-        Below the threshold, without a class, or with marks or spikes in a band that was used.
-    complex_set : object [n]
-        The complexes that cannot be excluded, such as "C X"; "" without a class.
-    class_name, class_probability, class_precision : [n]
-        The most probable class behind the complexes, where the spectrum has the bands for it; its
-        precision in cross-validation. None and NaN elsewhere.
-    model : object [n]
-        Name of the classifier, or None.
-    note : object [n]
-        What is doubtful, or why there is no class; "" for nothing.
-    wavelengths_nm, bands : [bands], float64 [n, bands]
-        The bands of the classifier, normalised.
-    used : bool [n, bands]
-        Whether the classifier used the band.
-    spectra : list of (nm, reflectance)
-        As given, sorted; empty where the bands were given.
+    probabilities : float64 [n, classes], NaN without a class; complex : object [n], the most
+    probable one or None; confidence : float64 [n], its probability; abstained : bool [n], below the
+    threshold, without a class, or with marks or spikes in a band that was used; complex_set :
+    object [n], complexes that cannot be excluded, such as "C X"; class_name, class_probability,
+    class_precision : [n], the class behind the complex, and its precision in cross-validation;
+    model : object [n], name of the classifier or None; note : object [n]; bands : float64
+    [n, bands], normalised; used : bool [n, bands]; spectra : (nm, reflectance) of each, normalised.
     """
 
     classes: list[str]
@@ -74,14 +55,17 @@ class Prediction:
     spectra: list[tuple[Floats, Floats]] = field(default_factory=list)
 
     def to_pandas(self) -> pd.DataFrame:
-        """Answers as a table, one row per spectrum, with the columns of `classify`."""
-        return pd.DataFrame({
-            **{f"probability_{name}": self.probabilities[:, i]
-               for i, name in enumerate(self.classes)},
-            "complex": self.complex, "confidence": self.confidence, "abstained": self.abstained,
-            "complex_set": self.complex_set, "class": self.class_name,
-            "class_probability": self.class_probability, "class_precision": self.class_precision,
-            "model": self.model, "note": self.note})
+        """A row per spectrum, with the columns of `classify`; text is "" where there is none."""
+        text = {"complex": self.complex, "complex_set": self.complex_set, "class": self.class_name,
+                "model": self.model, "note": self.note}
+        columns = {f"probability_{name}": column
+                   for name, column in zip(self.classes, self.probabilities.T, strict=True)}
+        columns |= dict.fromkeys(("complex", "confidence", "abstained", "complex_set", "class"))
+        columns |= {"confidence": self.confidence, "abstained": self.abstained,
+                    "class_probability": self.class_probability,
+                    "class_precision": self.class_precision}
+        return pd.DataFrame(columns | {k: pd.Series(np.where(v == None, "", v), dtype="str")  # noqa: E711
+                                       for k, v in text.items()})
 
     def plot(self, row: int = 0, title: str = "") -> "Figure":
         """Plot spectrum number `row`, the bands used and the mean of its complex."""
@@ -91,13 +75,7 @@ class Prediction:
 
 
 def load_classifiers(paths: Sequence[Path] = ()) -> list[Classifier]:
-    """Load ONNX files, by default all that are shipped; the one that uses most bands first.
-
-    Raises
-    ------
-    PipelineError
-        No such file, none of this project, or several with other classes or bands.
-    """
+    """Load ONNX files, by default all that are shipped; the one that uses most bands first."""
     # not any folder called models: the current one may hold others
     here = sorted(path for path in shipped(ONNX_PATH).parent.glob("*.onnx")
                   if path.name != CLASSES_PATH.name)
@@ -106,13 +84,6 @@ def load_classifiers(paths: Sequence[Path] = ()) -> list[Classifier]:
         raise PipelineError(f"{' and '.join(c.name for c in found)} have other classes or bands; "
                             "name those that belong together")
     return sorted(found, key=lambda c: -len(c.used))
-
-
-def normalised(bands: Floats, at: int) -> npt.NDArray[np.float32]:
-    """Divide each spectrum [n, bands] by its band number `at`; all NaN where that is not above 0."""
-    by = bands[:, at, None]
-    with np.errstate(all="ignore"):
-        return np.where(by > 0, bands / by, np.nan).astype(np.float32)
 
 
 def answer(
@@ -128,107 +99,84 @@ def answer(
     Parameters
     ----------
     bands : float [n, bands]
-        On the bands of the classifiers, in any normalisation; NaN where not measured.
+        In any normalisation; NaN where not measured.
     classifiers : sequence of Classifier
         As `load_classifiers` returns them.
-    touched : uint8 [n, bands], optional
-        Bits MARK and SPIKY of what was left out of a band (`resample.Bands`).
-    covered_nm : float [n, 2], optional
-        First and last wavelength that was measured.
-    notes : sequence of str [n], optional
-        To go on with.
+    touched, covered_nm, notes : optional
+        As in `resample.Bands`.
     snr : float [n], optional
         Signal-to-noise ratios, where known.
     """
-    first, least = classifiers[0], classifiers[-1]
-    nm, at = first.wavelengths_nm, first.wavelengths_nm.index(first.normalised_at_nm)
-    touched = np.zeros(bands.shape, np.uint8) if touched is None else touched.copy()
-    with np.errstate(invalid="ignore"):
-        none = ~(bands > 0) & np.isfinite(bands)
-    touched[none] |= MARK
-    # one obvious place for a correction between instruments: here, before normalisation
-    reflectance = normalised(np.where(none, np.nan, bands).astype(float), at)
-    choice, clean = _chosen(classifiers, reflectance, touched)
-    n = len(reflectance)
-    probabilities = np.full((n, len(first.classes)), np.nan)
-    confidence, abstained = np.full(n, np.nan), np.ones(n, bool)
-    best, sets, model = (np.full(n, value, object) for value in (None, "", None))
-    used = np.zeros(bands.shape, bool)
+    first, n = classifiers[0], len(bands)
+    at = first.wavelengths_nm.index(first.normalised_at_nm)
+    none = np.isfinite(bands) & ~(bands > 0)
+    touched = np.where(none, MARK, 0 if touched is None else touched).astype(np.uint8)
+    by = np.where(bands[:, at] > 0, bands[:, at], np.nan)[:, None]
+    with np.errstate(all="ignore"):  # a correction between instruments belongs here
+        reflectance = (np.where(none, np.nan, bands) / by).astype(np.float32)
+    choice, clean = np.full(n, -1), np.zeros(n, bool)
     for i, classifier in enumerate(classifiers):
-        rows = np.flatnonzero(choice == i)
-        p = classifier.probabilities(reflectance[rows])
-        decision = decide(p, classifier.classes, classifier.threshold,
-                          classifier.metadata.least_probability,
-                          None if snr is None else snr[rows])
-        probabilities[rows], best[rows], sets[rows] = p, decision.complex, decision.complex_set
-        confidence[rows], abstained[rows] = decision.confidence, decision.abstained | ~clean[rows]
-        model[rows] = np.where(np.isnan(decision.confidence), None, classifier.name)
-        used[np.ix_(rows, classifier.used)] = True
-    used &= (model != None)[:, None]  # noqa: E711 elementwise
-    return Prediction(
-        first.classes, probabilities, best, confidence, abstained, sets,
-        *_classes(reflectance, model, first), model,
-        _notes(reflectance, touched, covered_nm, notes, model, least),
-        nm, reflectance.astype(float), used)
-
-
-def _chosen(
-    classifiers: Sequence[Classifier], reflectance: npt.NDArray[np.float32],
-    touched: npt.NDArray[np.uint8],
-) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.bool_]]:
-    """Number of the classifier that each spectrum gets, -1 for none; whether its bands are clean."""
-    choice, clean = np.full(len(reflectance), -1, np.int8), np.zeros(len(reflectance), bool)
-    for i, classifier in enumerate(classifiers):
-        at = classifier.wavelengths_nm.index(classifier.normalised_at_nm)
         whole = classifier.has_bands(reflectance)
         free = whole & ~touched[:, [*classifier.used, at]].any(axis=1)
         choice[(whole & (choice < 0)) | (free & ~clean)] = i
         clean |= free
-    return choice, clean
+    probabilities, used = np.full((n, len(first.classes)), np.nan), np.zeros(bands.shape, bool)
+    confidence, abstained = np.full(n, np.nan), np.ones(n, bool)
+    best, sets, model = (np.full(n, value, object) for value in (None, "", None))
+    for i, classifier in enumerate(classifiers):
+        rows = np.flatnonzero(choice == i)
+        p = classifier.probabilities(reflectance[rows])
+        found = classifier.decide(p, None if snr is None else snr[rows])
+        probabilities[rows], best[rows], sets[rows] = p, found.complex, found.complex_set
+        confidence[rows], abstained[rows] = found.confidence, found.abstained | ~clean[rows]
+        model[rows] = np.where(np.isnan(found.confidence), None, classifier.name)
+        used[np.ix_(rows, classifier.used)] = True
+    with_class = np.flatnonzero((choice == 0) & ~np.isnan(confidence)) \
+        if first.path == shipped(ONNX_PATH) else []
+    return Prediction(
+        first.classes, probabilities, best, confidence, abstained, sets,
+        *_classes(reflectance, with_class), model,
+        _notes(reflectance, touched, covered_nm, notes, np.isnan(confidence), classifiers[-1]),
+        first.wavelengths_nm, reflectance.astype(float), used)
 
 
 def _classes(
-    reflectance: npt.NDArray[np.float32], model: Objects, first: Classifier
+    reflectance: npt.NDArray[np.float32], rows: Sequence[int]
 ) -> tuple[Objects, Floats, Floats]:
-    """The class behind the complex, its probability and precision, for the shipped main model."""
+    """The most probable class, its probability and precision, where that is known."""
     n = len(reflectance)
     name, probability, precision = np.full(n, None, object), np.full(n, np.nan), np.full(n, np.nan)
-    path = shipped(CLASSES_PATH)
-    rows = np.flatnonzero(model == ONNX_PATH.stem)
-    if not len(rows) or first.path != shipped(ONNX_PATH) or not path.exists():
-        return name, probability, precision
-    classes = load_classifier(path)
-    known = classes.metadata.class_precision
-    found = decide(classes.probabilities(reflectance[rows]), classes.classes, None, {})
-    told = np.array([known.get(each) is not None for each in found.complex])
-    rows = rows[told]
-    name[rows], probability[rows] = found.complex[told], found.confidence[told]
-    precision[rows] = [known[each] for each in found.complex[told]]
+    if len(rows) and shipped(CLASSES_PATH).exists():
+        classes = functools.cache(load_classifier)(CLASSES_PATH)
+        found = classes.decide(classes.probabilities(reflectance[rows]))
+        for row, each, p in zip(rows, found.complex, found.confidence, strict=True):
+            if (known := classes.metadata.class_precision.get(each)) is not None:
+                name[row], probability[row], precision[row] = each, p, known
     return name, probability, precision
 
 
 def _notes(
     reflectance: npt.NDArray[np.float32], touched: npt.NDArray[np.uint8],
-    covered_nm: Floats | None, notes: Sequence[str] | None, model: Objects, least: Classifier,
+    covered_nm: Floats | None, notes: Sequence[str] | None, none: npt.NDArray[np.bool_],
+    least: Classifier,
 ) -> Objects:
     """Why there is no class, or what is doubtful, per spectrum."""
     nm = np.array(least.wavelengths_nm)
-    used = nm[least.used]
-    out = np.array(["" for _ in reflectance] if notes is None else notes, object)
-    none = model == None  # noqa: E711 elementwise
+    needed = nm[least.used]
+    out = np.array([""] * len(reflectance) if notes is None else notes, object)
     for i in np.flatnonzero(none | touched.any(axis=1)):
-        parts = []
-        missing = ~np.isfinite(reflectance[i, least.used])
+        missing = needed[~np.isfinite(reflectance[i, least.used])]
         low, high = (np.nan, np.nan) if covered_nm is None else covered_nm[i]
-        if none[i] and (low > used[0] or high < used[-1]) and missing.any():
-            parts.append(f"covers {low:.0f}-{high:.0f} nm; {used[0]}-{used[-1]} nm are needed")
-        elif none[i] and missing.all():
+        parts = []
+        if none[i] and len(missing) and (low > needed[0] or high < needed[-1]):
+            parts.append(f"covers {low:.0f}-{high:.0f} nm; {needed[0]}-{needed[-1]} nm are needed")
+        elif none[i] and len(missing) == len(needed):
             parts.append(f"no reflectance above 0 at {least.normalised_at_nm} nm to normalise by")
         elif none[i]:
-            parts.append(f"no reflectance at {_listed(used[missing])} nm" if missing.any()
+            parts.append(f"no reflectance at {_listed(missing)} nm" if len(missing)
                          else "values too far from those of a reflectance")
-        for bit, text in ((MARK, "negative values or marks for missing data left out at"),
-                          (SPIKY, "spikes left out at")):
+        for bit, text in ((MARK, "values at or below 0 or marks for missing data left out at"),
+                          (SPIKE, "spikes left out at")):
             if (touched[i] & bit).any():
                 parts.append(f"{text} {_listed(nm[touched[i] & bit > 0])} nm")
         out[i] = "; ".join([*parts, *([out[i]] if out[i] else [])])
@@ -252,13 +200,13 @@ class Model:
 
         Parameters
         ----------
-        wavelength : array_like or Quantity, [points] or [n, points]
+        wavelength : array_like, Quantity or Column, [points] or [n, points]
             In any order. A `specutils.Spectrum` brings its own fluxes.
-        reflectance : array_like or Quantity, [points] or [n, points]
+        reflectance : array_like, Quantity or Column, [points] or [n, points]
             Dimensionless, in any normalisation; NaN or masked where not measured.
         unit : str, optional
-            Of the wavelengths ("nm", "um", "angstrom"); by default that of the Quantity or
-            Column, or the one that the numbers suggest.
+            Of the wavelengths: nm, um, angstrom. By default that of the Quantity or Column, or
+            the one that the numbers suggest.
 
         Raises
         ------
@@ -268,46 +216,40 @@ class Model:
         """
         if hasattr(wavelength, "spectral_axis"):
             wavelength, reflectance = wavelength.spectral_axis, wavelength.flux
+        own = getattr(wavelength, "unit", None)
         try:
-            grid, spectra = _numbers(wavelength), np.atleast_2d(_numbers(reflectance))
-            grid, spectra = np.broadcast_arrays(np.atleast_2d(grid), spectra)
+            grid, spectra = np.broadcast_arrays(*(
+                np.atleast_2d(np.ma.masked_array(getattr(each, "value", each), dtype=float).filled(
+                    np.nan)) for each in (wavelength, reflectance)))
+            if grid.ndim != 2 or grid.shape[1] < 2:
+                raise ValueError
         except (TypeError, ValueError):
             raise PipelineError("expected wavelengths and reflectances as numbers, [points] or "
-                                f"[n, points], not of the shapes {np.shape(wavelength)} and "
+                                f"[n, points]; their shapes are {np.shape(wavelength)} and "
                                 f"{np.shape(reflectance)}") from None
-        if grid.ndim != 2 or np.ndim(wavelength) == 0:
-            raise PipelineError("expected [points] or [n, points], not the shapes "
-                                f"{np.shape(wavelength)} and {np.shape(reflectance)}")
         try:
             refuse_flux("reflectance", str(getattr(reflectance, "unit", None) or ""))
-            own = getattr(wavelength, "unit", None)
             if own is not None and unit is None:
-                grid = u.Quantity(grid, own).to_value("nm", u.spectral())
-                unit = "nm"
-            grid = grid * factor_to_nm(grid, set(), unit)
-        except (NotSpectra, u.UnitConversionError) as problem:
+                grid, unit = u.Quantity(grid, own).to_value("nm", u.spectral()), "nm"
+            nm = grid.ravel() * factor_to_nm(grid, (), unit)
+        except (NotSpectra, u.UnitsError) as problem:
             raise PipelineError(f"the spectrum {problem}") from None
         n, points = grid.shape
-        return self.of_points(np.repeat(np.arange(n), points), grid.ravel(), spectra.ravel(), n)
+        return self.of_points(Spectra(pd.DataFrame(index=range(n)), np.repeat(np.arange(n), points),
+                                      nm, spectra.ravel(), [""] * n))
 
-    def of_points(
-        self, spectrum: npt.NDArray[np.int64], nm: Floats, reflectance: Floats, n: int
-    ) -> Prediction:
-        """Classify n spectra given as points (`resample.to_bands`)."""
+    def of_points(self, spectra: Spectra) -> Prediction:
+        """Classify spectra given as points."""
         first = self.classifiers[0]
-        bands: Bands = to_bands(spectrum, nm, reflectance, n, first.wavelengths_nm, first.width_nm)
+        bands = to_bands(spectra, first.wavelengths_nm, first.width_nm)
         found = answer(bands.reflectance, self.classifiers, bands.touched, bands.covered_nm,
                        bands.notes)
-        order = np.lexsort((nm, spectrum))
-        ends = np.searchsorted(spectrum[order], np.arange(1, n))
-        return replace(found, spectra=list(zip(np.split(nm[order], ends), np.split(
-            reflectance[order], ends), strict=True)))
-
-
-def _numbers(values: Any) -> Floats:
-    """As float64, NaN where masked or None, whatever its unit."""
-    values = getattr(values, "value", values) if isinstance(values, u.Quantity) else values
-    return np.ma.masked_array(values, dtype=float).filled(np.nan)
+        by = bands.reflectance[:, first.wavelengths_nm.index(first.normalised_at_nm)]
+        order = np.lexsort((spectra.nm, spectra.spectrum))
+        ends = np.searchsorted(spectra.spectrum[order], np.arange(1, len(by)))
+        own = (spectra.reflectance / by[spectra.spectrum])[order]
+        return replace(found, spectra=list(zip(np.split(spectra.nm[order], ends),
+                                               np.split(own, ends), strict=True)))
 
 
 def load_model(path: Any = None) -> Model:

@@ -2,15 +2,9 @@
 
 Gaia's bands are 44 nm wide. Where a spectrum has two or more points inside a band (within 22 nm of
 its centre), the band's reflectance is the mean over the band of the straight lines through the
-points; where it has one or none, the value of those lines at the centre. So Gaia's own grid comes
-back as it is. A band is covered if its centre lies on a point, between two points that are at most
-66 nm apart, or at most 5 nm beyond the end of a spectrum that has points inside the band; nothing
-is extrapolated.
-
-Two kinds of values are left out, and the bands that they would have been part of are reported:
-marks for "not measured" (-1, -9.99, 0, 999 ...: at or below 0, or far from the rest of the spectrum;
-of the 60,518 spectra of Gaia DR3 none is beyond 0.4 ... 2.7 of its median in a band that the
-classifier uses) and spikes, which are far from the running median.
+points; where it has one or none, the value of those lines at the centre: Gaia's own grid is not
+changed. A band is covered if its centre lies on a point, between two points that are at most 66 nm
+apart, or at most 5 nm beyond the end of a spectrum that has points inside the band.
 """
 
 from collections.abc import Sequence
@@ -20,23 +14,22 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from asteroid_taxonomy.spectra.columns import Spectra
+
 WIDTH_NM = 44.0  # of a band: the step of Gaia's grid (Galluccio et al. 2022)
 MAX_GAP_NM = 66.0  # one and a half steps: a spectrum that lacks a band is not bridged
 BEYOND_NM = 5.0  # PRIMASS ends at 0.900 um, a band is at 902 nm
 SAME_NM = 0.01  # points closer than this are one wavelength, whatever unit they were written in
 CONTRADICTION = 1.5  # two values at one wavelength that differ by this factor are neither
-
-HIGH, LOW = 5.0, 0.05  # marks: beyond these times the median of the spectrum
-# left out of that median: a spectrum may have more marks than reflectances
+# marks for "not measured" are at or below 0, or beyond these times the median of the spectrum: of
+# Gaia DR3's 60,518 spectra none is beyond 0.4 ... 2.7 of it in a band that the classifier uses
+LOW, HIGH = 0.05, 5.0
 USUAL_MARKS = np.array([9, 9.9, 9.99, 9.999, 99, 99.9, 99.99, 99.999, 999, 999.9, 999.99, 999.999,
                         9999, 9999.9, 9999.99, 99999, 999999, 1e20, 1e30], np.float32)
-SPIKE_NM = 80.0  # of the running median: twice the width of the telluric oxygen band and more
-SPIKE = 0.25  # difference from the running median, relative to it ...
-SPIKE_COARSE = 0.5  # ... with fewer points in the window than
-FINE_POINTS = 9
-SPIKE_SIGMA = 6.0  # ... and at least so many times the spectrum's own scatter around it
-
-MARK, SPIKY = 1, 2  # bits of Bands.touched
+# spikes differ from the running median by this share of it, with fewer points in the window by the
+# second one, and by so many times the scatter of the spectrum around its running median
+SPIKE_NM, SPIKE_SHARE, COARSE_SHARE, FINE_POINTS, SIGMAS = 80.0, 0.25, 0.5, 9, 6.0
+MARK, SPIKE = 1, 2  # bits of Bands.touched
 Floats = npt.NDArray[np.float64]
 
 
@@ -44,7 +37,7 @@ class Bands(NamedTuple):
     """Spectra on the bands.
 
     reflectance : float64 [n, bands], NaN where not covered; touched : uint8 [n, bands], bits MARK
-    and SPIKY of what was left out of a band; covered_nm : [n, 2], first and last wavelength that
+    and SPIKE of what was left out of a band; covered_nm : [n, 2], first and last wavelength that
     was measured, NaN without any; notes : object [n], text or "".
     """
 
@@ -54,33 +47,18 @@ class Bands(NamedTuple):
     notes: npt.NDArray[np.object_]
 
 
-def to_bands(
-    spectrum: npt.NDArray[np.int64], nm: Floats, reflectance: Floats, n: int,
-    bands_nm: Sequence[int], width_nm: float = WIDTH_NM,
-) -> Bands:
-    """Resample n spectra, given as points, to the bands.
-
-    Parameters
-    ----------
-    spectrum : int [points]
-        Number of the spectrum, 0 ... n - 1, that a point belongs to.
-    nm, reflectance : float64 [points]
-        In any order; values at one wavelength are averaged.
-    n : int
-    bands_nm : sequence of int
-        Centres of the bands, ascending.
-    width_nm : float
-        Of a band.
-    """
+def to_bands(spectra: Spectra, bands_nm: Sequence[int], width_nm: float = WIDTH_NM) -> Bands:
+    """Resample spectra to bands with these centres (ascending) and this width."""
+    spectrum, nm, reflectance, n = *spectra[1:4], len(spectra.notes)
     out = Bands(np.full((n, len(bands_nm)), np.nan), np.zeros((n, len(bands_nm)), np.uint8),
-                np.full((n, 2), np.nan), np.full(n, "", object))
+                np.full((n, 2), np.nan), np.array(spectra.notes, object))
     there = np.isfinite(nm) & (nm > 0)
     _note(out.notes, np.unique(spectrum[~there]), "rows without a wavelength were left out")
     order = np.flatnonzero(there)[np.lexsort((nm[there], spectrum[there]))]
     nm, reflectance, spectrum = nm[order], reflectance[order].astype(float), spectrum[order]
     again = np.zeros(len(nm), bool)
     again[1:] = (np.diff(nm) < SAME_NM) & (np.diff(spectrum) == 0)
-    twice = np.bincount(spectrum[again], minlength=n) * 3 > np.bincount(spectrum, minlength=n)
+    twice = 3 * np.bincount(spectrum[again], minlength=n) > np.bincount(spectrum, minlength=n)
     if again.any():
         _note(out.notes, np.unique(spectrum[again]), "values at one wavelength were averaged")
         _note(out.notes, np.flatnonzero(twice),
@@ -132,7 +110,7 @@ def _on_one_grid(
     grid, reflectance, marked = grid[near], reflectance[:, near], marked[:, near]
     spiky = _spikes(grid, reflectance)
     of_all = np.nan_to_num(weights(grid, bands_nm, width_nm))
-    for bit, left_out in ((MARK, marked), (SPIKY, spiky)):
+    for bit, left_out in ((MARK, marked), (SPIKE, spiky)):
         some = np.flatnonzero(left_out.any(axis=1))
         out.touched[rows[some]] |= ((left_out[some] @ of_all) > 0).astype(np.uint8) * np.uint8(bit)
     whole = ~(np.isnan(reflectance) | spiky)
@@ -163,7 +141,7 @@ def _spikes(grid: Floats, reflectance: Floats) -> npt.NDArray[np.bool_]:
     if len(grid) < 3:
         return out
     window = max(round(SPIKE_NM / float(np.median(np.diff(grid)))), 4) // 2 * 2 + 1
-    least = SPIKE if window >= FINE_POINTS else SPIKE_COARSE
+    least = SPIKE_SHARE if window >= FINE_POINTS else COARSE_SHARE
     filled = pd.DataFrame(reflectance.T).ffill().bfill().to_numpy().T
     jump = np.abs(np.diff(filled, axis=1)) > least / 2 * filled[:, 1:]
     rows = np.flatnonzero(jump.any(axis=1))  # a spike begins or ends with a jump
@@ -171,7 +149,7 @@ def _spikes(grid: Floats, reflectance: Floats) -> npt.NDArray[np.bool_]:
         spectra = pd.DataFrame(reflectance[rows].T)
         running = spectra.rolling(window, center=True, min_periods=1).median()
         off = (spectra / running - 1).abs()
-        out[rows] = (off > np.maximum(least, SPIKE_SIGMA * 1.4826 * off.median())).to_numpy().T
+        out[rows] = (off > np.maximum(least, SIGMAS * 1.4826 * off.median())).to_numpy().T
     return out
 
 
@@ -183,12 +161,9 @@ def weights(grid_nm: Floats, bands_nm: Sequence[int], width_nm: float = WIDTH_NM
     """
     out, half = np.zeros((len(grid_nm), len(bands_nm))), width_nm / 2
     for j, centre in enumerate(bands_nm):
-        nearest = int(np.abs(grid_nm - centre).argmin()) if len(grid_nm) else 0
         inside = np.abs(grid_nm - centre) < half
-        if inside.sum() <= 1 and len(grid_nm) and abs(grid_nm[nearest] - centre) < SAME_NM:
-            out[nearest, j] = 1.0
-        elif not _covered(grid_nm, centre) and not (
-                inside.sum() > 1 and abs(grid_nm[nearest] - centre) <= BEYOND_NM):
+        if len(grid_nm) < 2 or not _covered(grid_nm, centre) and not (
+                inside.sum() > 1 and np.abs(grid_nm - centre).min() <= BEYOND_NM):
             out[:, j] = np.nan
         elif inside.sum() <= 1:
             _add_lines(out[:, j], grid_nm, np.array([float(centre)]), np.ones(1))
