@@ -10,6 +10,7 @@ that of the run: the blocks of FROM_REPORTS in any clone, the others where the d
 import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -40,6 +41,7 @@ from asteroid_taxonomy.tables import (
 PAGES = [Path("README.md"), *sorted(Path("docs").glob("*.md"))]
 VESTA, METIS, EROS = 4, 9, 433
 SPLITS = 200
+WIDTH = 120  # of a line of text
 EXAMPLE = "docs/433_eros.txt"
 Blocks = Mapping[str, Callable[[], str]]
 
@@ -170,11 +172,12 @@ def by_snr() -> str:
         *(f"| {name} | {part['asteroids'].sum():,} | {part['above_threshold'].sum():,} | "
           + " | ".join(f"{n['labelled'].sum():,} | {n['correct'].sum() / n['labelled'].sum():.0%}"
                        for n in (part, c)) + " |" for name, part, c in groups), "",
-        f"How accurate is a faint C? Of {faint['labelled']:.0f} labelled asteroids with S/N below "
-        f"{FAINT_SNR} that are classified as C out of fold, at any confidence, "
-        f"{faint['correct']:.0f} are C ({faint['correct'] / faint['labelled']:.0%}). Of the "
-        f"{faint['asteroids']:,.0f} faint C in the catalogue {faint['above_threshold']:,.0f} are "
-        "above the threshold."])
+        textwrap.fill(
+            f"How accurate is a faint C? Of {faint['labelled']:.0f} labelled asteroids with S/N "
+            f"below {FAINT_SNR} that are classified as C out of fold, at any confidence, "
+            f"{faint['correct']:.0f} are C ({faint['correct'] / faint['labelled']:.0%}). Of the "
+            f"{faint['asteroids']:,.0f} faint C in the catalogue {faint['above_threshold']:,.0f} "
+            "are above the threshold.", WIDTH)])
 
 
 def sets() -> str:
@@ -185,18 +188,19 @@ def sets() -> str:
     return "\n".join([
         f"| set | {' | '.join(name for name, _ in ranked)} |", "|---" * (len(ranked) + 1) + "|",
         f"| asteroids | {' | '.join(f'{n:,}' for _, n in ranked)} |", "",
-        f"One complex is left for {single:,} of {counts['classified']:,}. Coverage on labelled "
-        "asteroids that did not set the limits: " + ", ".join(
-            f"{name} {share:.1%}" for name, share in coverage.items()) + "."])
+        textwrap.fill(
+            f"One complex is left for {single:,} of {counts['classified']:,}. Coverage on labelled "
+            "asteroids that did not set the limits: " + ", ".join(
+                f"{name} {share:.1%}" for name, share in coverage.items()) + ".", WIDTH)])
 
 
 def class_table() -> str:
     """How cross-validation finds the classes that the catalogue gives."""
     found = {name: n for name, n in report("calibration")["classes"].items()
              if n["predicted"] >= LEAST and n["precision"] >= MOSTLY}
-    return "Out of fold, with precision and recall: " + ", ".join(
+    return textwrap.fill("Out of fold, with precision and recall: " + ", ".join(
         f"{name} {n['precision']:.2f} and {n['recall']:.2f} ({n['asteroids']:,} labelled)"
-        for name, n in found.items()) + "."
+        for name, n in found.items()) + ".", WIDTH)
 
 
 def columns_table() -> str:
