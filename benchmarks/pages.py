@@ -189,8 +189,8 @@ def sets() -> str:
         f"| set | {' | '.join(name for name, _ in ranked)} |", "|---" * (len(ranked) + 1) + "|",
         f"| asteroids | {' | '.join(f'{n:,}' for _, n in ranked)} |", "",
         textwrap.fill(
-            f"One complex is left for {single:,} of {counts['classified']:,}. Coverage on labelled "
-            "asteroids that did not set the limits: " + ", ".join(
+            f"One complex is left for {single:,} of {counts['classified']:,}. Coverage on "
+            "labelled asteroids that did not set the limits: " + ", ".join(
                 f"{name} {share:.1%}" for name, share in coverage.items()) + ".", WIDTH)])
 
 

@@ -15,7 +15,7 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,13 @@ import pyarrow.compute as pc
 from asteroid_taxonomy import tables
 from asteroid_taxonomy.archives import GAIA
 from asteroid_taxonomy.archives.tap import LOOKUP, SMALL, Query, TapService, fetch_spectra_of
-from asteroid_taxonomy.catalogue import FAINT_SNR, band_columns, catalogue_path, read_catalogue
+from asteroid_taxonomy.catalogue import (
+    FAINT_SNR,
+    MOSTLY,
+    band_columns,
+    catalogue_path,
+    read_catalogue,
+)
 from asteroid_taxonomy.console import PipelineError, one_line, plain
 from asteroid_taxonomy.files import atomic, read_parquet
 from asteroid_taxonomy.names import (
@@ -132,6 +138,8 @@ def in_catalogue(name: str) -> Known:
     """All asteroids of the catalogue."""
     table, metadata = read_catalogue(name)
     spectra = read_parquet(tables.ASTEROIDS_PATH)
+    spectra = spectra.take(tables.rows_of(table["source_id"].to_numpy(), spectra[
+        "source_id"].to_numpy(), tables.ASTEROIDS_PATH))
     nm = [int(column[5:]) for column in spectra.column_names if column.startswith("flag_")]
     return Known(table, *tables.band_matrices(spectra, nm), nm, json.loads(metadata["classes"]),
                  metadata["survey"], metadata["labels"])
@@ -170,7 +178,8 @@ def in_archive(identities: Sequence[Identity]) -> Known:
         "reason": pa.array(found.note, pa.string()),
         "complex": pa.array(found.complex, pa.string()), "confidence": found.confidence,
         "abstained": found.abstained, "complex_set": pa.array(found.complex_set, pa.string()),
-        "class": pa.array(found.class_name, pa.string()), "snr": snr,
+        "class": pa.array(found.class_name, pa.string(), mask=~(found.class_precision >= MOSTLY)),
+        "snr": pa.array(snr, from_pandas=True),
         "class_probability": found.class_probability, "faint": snr < FAINT_SNR,
     })
     return Known(table, reflectance, error, flags, nm, found.classes, about.survey, "")
@@ -236,7 +245,7 @@ def describe(known: Known, row: int) -> list[str]:
     if it["flagged_bands_used"]:
         lines.append(f"  caution: the survey flags {it['flagged_bands_used']} nm as bad, and the "
                      "model uses them")
-    lines += ["", f"  S/N {it['snr']:.1f}"]
+    lines += ["", "  S/N unknown" if it["snr"] is None else f"  S/N {it['snr']:.1f}"]
     if it.get("expected_accuracy") is not None:
         lines[-1] += (f"; {it['expected_accuracy']:.0%} of labelled asteroids with this S/N and "
                       "confidence are classified correctly")
@@ -279,7 +288,10 @@ def spectrum(known: Known, row: int) -> list[str]:
 def plot(known: Known, row: int, path: Path) -> None:
     """Plot an asteroid's spectrum over the mean of its complex."""
     it = known.table.slice(row, 1).to_pylist()[0]
-    figure = answer(known.reflectance[row:row + 1], [load_classifier()]).plot(title=_title(it))
+    found = replace(answer(known.reflectance[row:row + 1], [load_classifier()]),
+                    complex=np.array([it["complex"] or None]),  # as printed
+                    confidence=np.array([it["confidence"]]), abstained=np.array([it["abstained"]]))
+    figure = found.plot(title=_title(it))
     with atomic(path) as part:
         figure.savefig(part, format="png")
     print(f"wrote {path}")

@@ -90,7 +90,8 @@ def test_an_asteroid_without_a_class_has_a_reason(catalogued, look):
 
 @pytest.mark.parametrize(("typed", "words"), [
     ("vestra", "; did you mean Vesta"), ("99999999", "; not every asteroid has one"),
-    ("", "of ''"), ("67P", "of '67P'"), ("1I", "of '1I'"), ("2001_433_eros", "of '2001_433_eros'")])
+    ("", "of ''"), ("67P", "of '67P'"), ("1I", "of '1I'"),
+    ("2001_433_eros", "of '2001_433_eros'")])
 def test_what_is_not_in_the_catalogue_is_named_with_similar_names(catalogued, look, typed, words):
     assert words in refused(look, typed)
 
