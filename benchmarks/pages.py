@@ -186,11 +186,11 @@ def sets() -> str:
 
 def classes() -> str:
     """Catalogue: the classes that are precise enough to be given."""
-    table = pd.read_csv("reports/crossvalidation/classes.csv", keep_default_na=False)
-    table = table[pd.to_numeric(table["precision"]).ge(0.5) & table["predicted"].ge(30)]
+    found = {name: n for name, n in report("calibration")["classes"].items()
+             if n["predicted"] >= catalogue.LEAST and n["precision"] >= catalogue.MOSTLY}
     return textwrap.fill("Out of fold, with precision and recall: " + ", ".join(
-        f"{row['class']} {float(row['precision']):.2f} and {row['recall']:.2f} "
-        f"({row['asteroids']:,} labelled)" for _, row in table.iterrows()) + ".", WIDTH)
+        f"{name} {n['precision']:.2f} and {n['recall']:.2f} ({n['asteroids']:,} labelled)"
+        for name, n in found.items()) + ".", WIDTH)
 
 
 def columns() -> str:
