@@ -4,7 +4,7 @@ Types and units are those of the Gaia DR3 data model (sso_reflectance_spectrum a
 the Gaia DR3 documentation). What a release calls its columns is in params.yaml.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
@@ -59,11 +59,16 @@ class RawTable:
         """Roles and types, in order."""
         return pa.schema([(c.role, c.type) for c in self.columns])
 
+    def only(self, roles: Collection[str]) -> "RawTable":
+        """The table with these columns, none of them optional."""
+        return replace(self, sort_by=tuple(role for role in self.sort_by if role in roles),
+                       columns=tuple(replace(column, optional=False) for column in self.columns
+                                     if column.role in roles))
+
     def named(self, names: Mapping[str, Any]) -> tuple["RawTable", dict[str, str]]:
         """The table without the optional columns that `names` lacks; and its names by role."""
-        raw = replace(self, columns=tuple(replace(c, optional=False) for c in self.columns
-                                          if not c.optional or names.get(c.role)))
-        return raw, {c.role: names[c.role] for c in raw.columns}
+        raw = self.only([c.role for c in self.columns if not c.optional or names.get(c.role)])
+        return raw, {role: names[role] for role in raw.schema.names}
 
 
 SPECTRA = RawTable("reflectance spectra", (
@@ -110,15 +115,13 @@ def in_order(raw: RawTable, rows: pa.Table, bounds: Mapping[str, Any] | None = N
         raise PipelineError(f"{raw.title}: no rows; check the table's name in params.yaml")
     rows = rows.select(raw.schema.names).cast(raw.schema)
     order = pc.sort_indices(rows, sort_keys=[(role, "ascending") for role in raw.sort_by])
-    if pc.all(pc.greater(order[1:], order[:-1])).as_py() is not False:
-        order = None  # in order as they came
+    order = order.cast(pa.uint32())
     for i, column in enumerate(raw.columns):
         # one column at a time, so that memory never holds the table twice; in one chunk, because
         # the chunks that came would show in the file
-        values = rows.column(i)
+        values = rows.column(i).combine_chunks()
         rows = rows.set_column(i, column.role, pa.nulls(len(rows)))
-        values = pa.chunked_array([values.combine_chunks() if order is None
-                                   else values.take(order).combine_chunks()], column.type)
+        values = pa.chunked_array([values.take(order)])
         rows = rows.set_column(i, column.role, values)
         pa.default_memory_pool().release_unused()
         if not column.nullable:
@@ -265,8 +268,10 @@ def one_row_per_asteroid(wavelengths_nm: Sequence[int]) -> pa.Table:
         measured[role] = read(role).to_numpy().reshape(-1, n)
         columns |= {name: pa.array(np.ascontiguousarray(values), from_pandas=True) for name, values
                     in zip(names(wavelengths_nm), measured[role].T, strict=True)}
-    columns["snr"] = pa.array(signal_to_noise(measured["reflectance"], measured["error"]),
-                              from_pandas=True)
+    blocks = range(0, len(nm) // n, 1 << 16)  # medians take several times the memory of values
+    columns["snr"] = pa.array(np.concatenate([signal_to_noise(
+        *(measured[role][i:i + (1 << 16)] for role in ("reflectance", "error")))
+        for i in blocks]), from_pandas=True)
     columns["complete"] = pa.array(~np.isnan(measured["reflectance"]).any(axis=1))
     return pa.table(columns)
 

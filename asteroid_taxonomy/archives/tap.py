@@ -32,8 +32,8 @@ from asteroid_taxonomy.archives.formats import (
     GZIP_MAGIC,
     BadTable,
     long_form,
+    peek,
     read_rows,
-    unzipped,
 )
 from asteroid_taxonomy.console import PipelineError, Progress, one_line
 from asteroid_taxonomy.params import Tap
@@ -346,13 +346,15 @@ class TapService:
         until: float = float("inf"), before: int | None = None,
     ) -> pa.Table:
         """The result of a query; an asynchronous job may run `until` then."""
+        form = {"REQUEST": "doQuery", "LANG": "ADQL", "FORMAT": "csv", "QUERY": adql,
+                "MAXREC": maxrec}
         if endpoint == "sync":
-            form = {"REQUEST": "doQuery", "LANG": "ADQL", "FORMAT": "csv", "QUERY": adql,
-                    "MAXREC": maxrec}
             return self._read(self.session.post(f"{self.url}/sync", form, stream=True), raw, names,
                               before)
-        job = pyvo.dal.AsyncTAPJob.create(self.url, adql, maxrec=maxrec, session=self.session,
-                                          FORMAT="csv")
+        created = self.session.post(f"{self.url}/async", form)  # and redirected to the job
+        if created.url.endswith("/async"):
+            raise TransientError(f"no job was created: {server_message(created.content)}")
+        job = pyvo.dal.AsyncTAPJob(created.url, session=self.session)
         try:
             self._wait(job.run(), until)
             return self._read(self.session.get(f"{job.url}/results/result", stream=True), raw,
@@ -398,7 +400,7 @@ class TapService:
 
 def _check_start_and_end(body: IO[bytes], response: requests.Response) -> None:
     """Raise where a response is a page and not a table, or was cut off without HTTP's notice."""
-    head = unzipped(body).read(PAGE_BYTES)
+    head = peek(body)
     if not head.strip():
         raise TransientError("an empty response")
     if head.lstrip().startswith(b"<") and not re.search(rb"<(\w+:)?TABLE\b", head):
@@ -443,10 +445,8 @@ def fetch_spectra_of(
     PipelineError
         The archive cannot be used, or its rows are not such a table.
     """
-    full = replace(SPECTRA, columns=tuple(c for c in SPECTRA.columns
-                                          if c.role != "num_of_spectra"))
+    full = SPECTRA.only([role for role in SPECTRA.schema.names if role != "num_of_spectra"])
     here = bool(columns.get("number") and columns.get("name"))
-    whole = replace(full, columns=tuple(c for c in full.columns if here or c.role not in IDENTITY))
     with TapService(GAIA, service, LOOKUP, SPECTRA.title) as tap:
 
         def select(raw: RawTable, table: str, names: Mapping[str, Any],
@@ -463,9 +463,9 @@ def fetch_spectra_of(
         if here:
             rows = select(full, table, columns, **wanted)
         else:
-            known = select(replace(full, columns=full.columns[:3]), mapping_table,
+            known = select(full.only({"source_id", *IDENTITY}), mapping_table,
                            mapping_columns or {}, **wanted)
-            rows = select(whole, table, columns, source_id=known["source_id"].to_pylist())
+            rows = select(full.only(set(full.schema.names) - set(IDENTITY)), table, columns, source_id=known["source_id"].to_pylist())
             at = pc.index_in(rows["source_id"], known["source_id"].combine_chunks())
             for role in IDENTITY:
                 rows = rows.append_column(role, known[role].take(at))
