@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.files import read_parquet
+from asteroid_taxonomy.params import Block
 from asteroid_taxonomy.signal_to_noise import signal_to_noise
 
 SPECTRA_PATH = Path("data/raw/spectra.parquet")
@@ -102,7 +103,9 @@ def labels_with(classes: Sequence[str]) -> RawTable:
     return replace(LABELS, columns=LABELS.columns + extra, sort_by=(*LABELS.sort_by, *roles))
 
 
-def in_order(raw: RawTable, rows: pa.Table, bounds: Mapping[str, Any] | None = None) -> pa.Table:
+def in_order(
+    raw: RawTable, rows: pa.Table, bounds: Mapping[str, Any] | Block | None = None
+) -> pa.Table:
     """Rows in the order of `raw`, checked: a service's own order would change the bytes.
 
     Raises
@@ -167,7 +170,7 @@ def refuse(rows: pa.Table, bad: pa.ChunkedArray | pa.Array, title: str, what: st
                             f"{', '.join(map(str, keys))}; check the table and its source")
 
 
-def check_bounds(rows: pa.Table, title: str, bounds: Mapping[str, Any]) -> None:
+def check_bounds(rows: pa.Table, title: str, bounds: Mapping[str, Any] | Block) -> None:
     """Check that each column named by its role lies within its bounds; null is allowed.
 
     Raises
@@ -175,7 +178,7 @@ def check_bounds(rows: pa.Table, title: str, bounds: Mapping[str, Any]) -> None:
     PipelineError
         Names the column, how many rows, and up to three keys.
     """
-    for role, span in bounds.items():
+    for role, span in dict(bounds).items():
         if span is None or role not in rows.column_names:
             continue
         found = pc.min_max(rows[role]).as_py()
@@ -276,7 +279,9 @@ def one_row_per_asteroid(wavelengths_nm: Sequence[int]) -> pa.Table:
     return pa.table(columns)
 
 
-def compare(block: str, measured: Mapping[Any, Any], expected: Mapping[Any, Any] | None) -> None:
+def compare(
+    block: str, measured: Mapping[Any, Any], expected: Mapping[Any, Any] | Block | None
+) -> None:
     """Compare what was measured with the ranges of `<block>.expected` in params.yaml.
 
     Where nothing is expected, print what was measured: what a new release needs.
@@ -291,7 +296,7 @@ def compare(block: str, measured: Mapping[Any, Any], expected: Mapping[Any, Any]
         print(f"{block}.expected is null; measured: "
               + ", ".join(f"{key} {value}" for key, value in found.items()))
         return
-    for name, span in _flat(expected):
+    for name, span in _flat(dict(expected)):
         if span is not None and not span[0] <= found.get(name, np.nan) <= span[1]:
             raise PipelineError(
                 f"{block}: {name.replace('.', ' ')} is {found.get(name, 'unknown')}, expected "
@@ -317,8 +322,8 @@ def asteroid_schema(wavelengths_nm: Sequence[int]) -> pa.Schema:
     reflectance_<nm> and reflectance_err_<nm> float32 (dimensionless, null where not measured),
     flag_<nm> int8 (0 good, 1 suspect, 2 bad), num_of_spectra int32, snr float32
     (signal_to_noise.py), class (as in the label table, null without a label), class_without_flags,
-    label_probability float32 (of that class, where the label table has it), complex (null without a
-    label), complete (all bands present).
+    label_probability float32 (of that class, where the label table has it), complex (null without
+    a label), complete (all bands present).
     """
     return pa.schema([
         ("source_id", pa.int64()), ("number", pa.int64()), ("name", pa.string()),
@@ -384,9 +389,16 @@ def matrix(table: pa.Table, names: Sequence[str]) -> npt.NDArray[np.float32]:
 def has_bands(
     table: pa.Table, used_nm: Sequence[int], with_errors: bool = False
 ) -> npt.NDArray[np.bool_]:
-    """Whether each row has a reflectance (and an error) in every band of `used_nm`, bool [rows]."""
+    """Whether each row has a reflectance (and an error) in all bands of `used_nm`, bool [rows]."""
     names = reflectance_columns(used_nm) + (error_columns(used_nm) if with_errors else [])
     return np.asarray(np.isfinite(matrix(table, names)).all(axis=1))
+
+
+def count_without_error(table: pa.Table, wavelengths_nm: Sequence[int]) -> int:
+    """How many rows have a reflectance without an error, and so cannot be trained on."""
+    reflectance, error = (np.isfinite(matrix(table, names(wavelengths_nm)))
+                          for names in (reflectance_columns, error_columns))
+    return int((reflectance & ~error).any(axis=1).sum())
 
 
 def rows_of(

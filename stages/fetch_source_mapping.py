@@ -46,7 +46,7 @@ def main() -> None:
         with TapService(GAIA, spec.service, params.tap, raw.title) as service:
             rows = service.fetch(query, raw)
 
-    rows = in_order(raw, rows, spec.bounds and spec.bounds.model_dump())
+    rows = in_order(raw, rows, spec.bounds)
     write_parquet(rows, SOURCE_MAPPING_PATH, stored_metadata(raw, rows, spec, names, str(query)))
     print(f"wrote {SOURCE_MAPPING_PATH}: {rows.num_rows:,} rows of {raw.title}")
 
@@ -59,8 +59,9 @@ def from_files(location: str, raw: RawTable, names: Mapping[str, str], params: P
     if mapping.num_rows:
         return mapping.filter(pc.is_in(mapping["source_id"], found["source_id"].unique()))
     if absent := [role for role in raw.schema.names if role not in found.column_names]:
-        raise PipelineError(f"{GAIA.files_variable} has no file of {params.fetch_source_mapping.table}"
-                            f", and the spectra have no {', '.join(absent)}; add those files")
+        raise PipelineError(f"{GAIA.files_variable}: no file has the columns of "
+                            f"{params.fetch_source_mapping.table}, and the spectra have no "
+                            f"{', '.join(absent)}; add the files of that table")
     print(f"no file of {params.fetch_source_mapping.table}: number and name are those that the "
           "spectra have")
     return found.group_by(raw.schema.names).aggregate([])

@@ -37,12 +37,12 @@ def main() -> None:
     query = Query(names, spec.table)
 
     # no name for the rows as they came: sorting must not hold them twice
-    rows = in_order(raw, download(raw, query, params), spec.bounds and spec.bounds.model_dump())
+    rows = in_order(raw, download(raw, query, params), spec.bounds)
     reflectance = check_spectra(rows, bands.wavelengths_nm, bands.normalised_at_nm)
     compare("fetch_spectra", {"asteroids": len(reflectance), "median_reflectance": {
         nm: float(np.nanmedian(band))
         for nm, band in zip(bands.wavelengths_nm, reflectance.T, strict=True)}},
-            spec.expected and spec.expected.model_dump())
+            spec.expected)
     write_parquet(rows, SPECTRA_PATH, stored_metadata(raw, rows, spec, names, str(query)))
     print(f"wrote {SPECTRA_PATH}: {rows.num_rows:,} rows of {raw.title}")
 

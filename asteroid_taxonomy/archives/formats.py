@@ -140,8 +140,8 @@ def _read_csv(stream: IO[bytes], raw: RawTable, names: Mapping[str, str]) -> pa.
     def read(types: Mapping[str, pa.DataType]) -> pa.Table:
         stream.seek(start)
         return pa_csv.open_csv(
-            stream, pa_csv.ReadOptions(column_names=header), pa_csv.ParseOptions(delimiter=delimiter),
-            pa_csv.ConvertOptions(
+            stream, pa_csv.ReadOptions(column_names=header),
+            pa_csv.ParseOptions(delimiter=delimiter), pa_csv.ConvertOptions(
                 include_columns=list(types), column_types=types, null_values=NULLS,
                 strings_can_be_null=True)).read_all()
 
