@@ -43,6 +43,14 @@ def unzipped(body: IO[bytes]) -> IO[bytes]:
     return cast(IO[bytes], gzip.GzipFile(fileobj=body)) if zipped else body
 
 
+def peek(body: IO[bytes]) -> bytes:
+    """The first bytes of the table; BadTable where they cannot be decompressed."""
+    try:
+        return unzipped(body).read(1 << 16)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise BadTable(f"cut off or damaged ({error})") from None
+
+
 def match_columns(names: Mapping[str, str], header: Iterable[str]) -> dict[str, str]:
     """Find how a header spells the columns named by role, in any case, quoted, or as class_.
 
@@ -85,9 +93,7 @@ def read_rows(body: IO[bytes], raw: RawTable, names: Mapping[str, str]) -> pa.Ta
     BadTable
     """
     try:
-        stream = unzipped(body)
-        head = stream.read(1 << 16)
-        stream.seek(0)
+        head, stream = peek(body), unzipped(body)
         if head.startswith(PARQUET_MAGIC):
             found = _columns(raw, names, pq.read_schema(body).names)
             return _typed(pq.read_table(body, columns=list(found.values())), raw, found)
@@ -134,8 +140,8 @@ def _read_csv(stream: IO[bytes], raw: RawTable, names: Mapping[str, str]) -> pa.
     def read(types: Mapping[str, pa.DataType]) -> pa.Table:
         stream.seek(start)
         return pa_csv.open_csv(
-            stream, pa_csv.ReadOptions(column_names=header), pa_csv.ParseOptions(delimiter=delimiter),
-            pa_csv.ConvertOptions(
+            stream, pa_csv.ReadOptions(column_names=header),
+            pa_csv.ParseOptions(delimiter=delimiter), pa_csv.ConvertOptions(
                 include_columns=list(types), column_types=types, null_values=NULLS,
                 strings_can_be_null=True)).read_all()
 
