@@ -62,7 +62,7 @@ def chart(
                "<DVC_METRIC_X_LABEL>": labels[0], "<DVC_METRIC_Y_LABEL>": labels[1],
                "<DVC_METRIC_COLOR>": {"value": PALETTE[0]}}
     spec: dict[str, Any] = _replaced(json.loads((FOLDER / f"{name}.json").read_text()), anchors)
-    del spec["title"]
+    del spec["$schema"], spec["title"]
     if inner := spec.pop("spec", None):  # one column for each revision
         del spec["facet"]
         spec |= inner
