@@ -2,7 +2,8 @@
 
 Reads   data/asteroids.parquet, data/out_of_fold.parquet, data/catalogue/<catalogue.name>.parquet,
         models/asteroid_taxonomy.onnx, models/asteroid_taxonomy_visible.onnx, reports/*.json,
-        reports/catalogue_by_snr.csv, reports/crossvalidation/*.csv
+        reports/catalogue_by_snr.csv, reports/above_threshold.csv,
+        reports/crossvalidation/*.csv
 Writes  reports/index.html (about 7 MB: all asteroids can be looked up in it, without network),
         reports/model_card.md, reports/mean_spectra.csv, reports/figures/*.svg
 """
@@ -34,7 +35,7 @@ from asteroid_taxonomy.tables import OUT_OF_FOLD_PATH, read_asteroids
 
 PAGE_PATH, CARD_PATH, FIGURES_PATH = (
     REPORTS / name for name in ("index.html", "model_card.md", "figures"))
-METRICS = ("crossmatch", "evaluate", "metrics", "calibration", "catalogue", "verify")
+METRICS = ("crossmatch", "evaluate", "calibration", "catalogue")
 
 
 def read_models() -> tuple[list[Metadata], list[dict[str, Any]]]:

@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from asteroid_taxonomy import __version__
 from asteroid_taxonomy.catalogue import FAINT_SNR
 from asteroid_taxonomy.files import missing
-from asteroid_taxonomy.onnx_model.metadata import Metadata
+from asteroid_taxonomy.onnx_model.metadata import MAIN, VISIBLE, Metadata
 from asteroid_taxonomy.params import Params, read_yaml
 from asteroid_taxonomy.report.charts import PALETTE, chart
 
@@ -22,6 +21,9 @@ METRICS = [("accuracy", "accuracy", True), ("balanced_accuracy", "balanced accur
            ("ece", "calibration error", False)]
 BRIGHT = 30  # S/N of the asteroids to guess, to compare with, and on the map at first
 LABELLED = 20  # labelled asteroids of a class whose precision and recall are shown
+MODELS = {"asteroid_taxonomy": "this model", "asteroid_taxonomy_visible": "visible model",
+          "published": "published recipe", "lda": "linear discriminant",
+          "majority": "majority class"}
 SETS = 12  # rows of the table of sets
 
 
@@ -34,7 +36,7 @@ def specifications(threshold: float | None) -> dict[str, dict[str, Any]]:
         "confusion": chart("confusion", PLOTS / "confusion.csv", wide=False),
         "snr": chart("accuracy_by_bin", PLOTS / "snr.csv", "snr",
                      labels=("S/N", "Accuracy (points), share of all (bars)")),
-        "above_threshold": chart("above_threshold", PLOTS / "above_threshold.csv",
+        "above_threshold": chart("above_threshold", REPORTS / "above_threshold.csv",
                                  threshold=-1 if threshold is None else threshold),
         "faint_bias": chart("faint_bias", PLOTS / "faint_bias.csv"),
         "shares": chart("shares", by_snr, "asteroids", labels=share),
@@ -50,6 +52,15 @@ def words(survey: str, labels: str) -> dict[str, Any]:
             "limitations": found["limitations"].get(survey, [])}
 
 
+def rows_of(name: str) -> dict[str, dict[str, Any]]:
+    """Rows of a table of crossvalidate, by its first column; None where a field is empty."""
+    path = PLOTS / f"{name}.csv"
+    if not path.exists():
+        raise missing(path)
+    table = pd.read_csv(path, index_col=0)
+    return table.astype(object).where(table.notna(), None).to_dict("index")
+
+
 def figures(
     params: Params, metadata: Metadata, reports: Mapping[str, Any], catalogue: pd.DataFrame,
     target: pd.Series, facts: Mapping[str, str],
@@ -62,29 +73,28 @@ def figures(
     metadata : Metadata
         Of the main model's file.
     reports : mapping
-        crossmatch, evaluate, metrics, calibration, catalogue and verify.
+        crossmatch, evaluate, calibration and catalogue.
     catalogue : pandas.DataFrame
     target : pandas.Series
         The complex of each asteroid's label; null without one.
     facts : mapping
         The metadata of the catalogue.
     """
-    counts, metrics = reports["catalogue"], reports["metrics"]
-    above = [f"{100 * row['above_threshold'] / max(row['asteroids'], 1):.0f} % of {name}"
+    counts, models = reports["catalogue"], rows_of("models")
+    *others, last = [f"{100 * row['above_threshold'] / max(row['asteroids'], 1):.0f} % of {name}"
              for name, row in counts["by_complex"].items()]
     sets = sorted(counts["complex_set"].items(), key=lambda each: -each[1])
     visible_nm = params.train.used_bands_nm.asteroid_taxonomy_visible
     return {
         **reports, "words": words(metadata.survey, facts["labels"]), "metric_names": METRICS,
-        "models": {title: metrics[key] for key, title in (
-            ("main", "this model"), ("published_recipe", "published recipe"),
-            ("linear_discriminant", "linear discriminant"), ("majority", "majority class"))},
+        "models": {title: models[key] for key, title in MODELS.items() if key in models},
+        "gains": rows_of("gains"), "groups": rows_of("groups"), "by_complex": rows_of("complexes"),
         "survey": metadata.survey, "labels": facts["labels"], "licence": metadata.licence,
         "citations": json.loads(facts["citation"]), "classes": metadata.classes,
         "complexes": params.taxonomy.complexes, "threshold": metadata.abstention_threshold,
         "colours": PALETTE, "bright": BRIGHT, "faint_snr": FAINT_SNR,
         "coverage": f"{100 * params.calibration.coverage:.0f} %", "sets": sets[:SETS],
-        "shares_above": ", ".join(above), "sample": params.source == "sample",
+        "shares_above": f"{', '.join(others)} and {last}", "sample": params.source == "sample",
         "classwise": {name: row for name, row in reports["calibration"]["classes"].items()
                       if row["asteroids"] >= LABELLED},
         "labelled": catalogue.loc[catalogue["literature_complex"] != "", "literature_complex"]
@@ -107,10 +117,10 @@ def layout(
     """What the page's scripts know of the models and of the survey; the main model first."""
     main = metadata[0]
     return {
-        "models": [{"graph": graph, "threshold": each.abstention_threshold,
+        "models": [{"name": name, "graph": graph, "threshold": each.abstention_threshold,
                     "used": [each.wavelengths_nm.index(nm) for nm in each.used_bands_nm],
                     "least_probability": each.least_probability}
-                   for each, graph in zip(metadata, graphs, strict=True)],
+                   for name, each, graph in zip((MAIN, VISIBLE), metadata, graphs, strict=True)],
         "colours": [PALETTE[i % len(PALETTE)] for i in range(len(main.classes))],
         "meanings": [about["words"]["complexes"].get(name, "") for name in main.classes],
         "survey": main.survey, "labels": about["labels"], "bright": BRIGHT,

@@ -18,14 +18,15 @@ function decide(probabilities, { threshold, least_probability: least }, snr) {
            abstained: threshold !== null && confidence < threshold, set: setOf(p, least, snr) };
 }
 
-// null where no model has its bands
+// null where no model has its bands; that with most bands among those without marks and spikes
 function classify({ values, touched, snr }) {
-  const model = models.find(({ used }) => used.every((j) => Number.isFinite(values[j])));
+  const whole = models.filter(({ used }) => used.every((j) => Number.isFinite(values[j])));
+  const leftOut = ({ used }) => [...used, L.wavelengths_nm.indexOf(L.normalised_at_nm)].filter((j) => touched?.[j]);
+  const model = whole.find((each) => !leftOut(each).length) ?? whole[0];
   if (!model) return null;
   const [p] = model.compute([values]);
   if (p.some(Number.isNaN)) return null;
-  const answer = { model, ...decide(p, model, snr) };
-  answer.marks = model.used.filter((j) => touched?.[j]).map((j) => L.wavelengths_nm[j]);
+  const answer = { model, ...decide(p, model, snr), marks: leftOut(model).map((j) => L.wavelengths_nm[j]) };
   answer.abstained ||= answer.marks.length > 0;
   return answer;
 }

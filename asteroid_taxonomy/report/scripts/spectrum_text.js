@@ -8,11 +8,18 @@ const NUMBER = { ".": /^[-+]?(\d+\.?\d*|\.\d+)([eEdD][-+]?\d+)?$/, ",": /^[-+]?(
 const FORMS = [["\t", "."], [";", "."], [",", "."], ["|", "."], [null, "."],
                ["\t", ","], [";", ","], ["|", ","], [null, ","]];
 const COMMENT = /^\s*(#|!|;|\/\/|%)/;
-const SAME_NM = 0.01, BEYOND_NM = 5, LOW = 0.05, HIGH = 5; // resampling.py and marks.py of spectra/
+// as in spectra/resample.py and spectra/columns.py, which say why
+const SAME_NM = 0.01, BEYOND_NM = 5, CONTRADICTION = 1.5, LEAST_POINTS = 4;
+const HIGH = 5, LOW = 0.05, SPIKE_NM = 80, SPIKE = 0.25, SPIKE_COARSE = 0.5, FINE_POINTS = 9, SPIKE_SIGMA = 6;
+const AROUND_1 = [0.2, 5], ANY_SCALE = [0.01, 150], ROUGH = 0.25;
 const USUAL_MARKS = new Set([9, 9.9, 9.99, 9.999, 99, 99.9, 99.99, 99.999, 999, 999.9, 999.99, 999.999,
                              9999, 9999.9, 9999.99, 99999, 999999, 1e20, 1e30].map(Math.fround));
 
-const median = (values) => [...values].sort((a, b) => a - b)[(values.length - 1) >> 1];
+const sorted = (values) => [...values].sort((a, b) => a - b);
+const lowerMedian = (values) => sorted(values)[(values.length - 1) >> 1] ?? NaN;
+const median = (values) => (lowerMedian(values) + (sorted(values)[values.length >> 1] ?? NaN)) / 2;
+const positive = (values) => values.filter((v) => v > 0 && Number.isFinite(v));
+const within = (value, [low, high]) => value >= low && value <= high;
 const split = (line, separator) => (separator === null ? line.trim().split(/\s+/)
   : line.split(separator).map((field) => field.trim().replace(/^"|"$/g, "")));
 const numberOf = (field, decimal) => (NUMBER[decimal].test(field ?? "")
@@ -43,33 +50,45 @@ function rowsIn(text) {
            above: lines.slice(0, first).filter((line) => line.trim()) };
 }
 
-const plausible = (values) => {
-  const positive = values.filter((v) => v > 0);
-  return positive.length > 0 && median(positive) >= 0.2 && median(positive) <= 5;
+const varies = (values) => new Set(positive(values)).size > 2;
+const around1 = (values) => within(median(positive(values)), AROUND_1);
+// flags or numbers of images: few whole numbers, or one value
+const counts = (values) => {
+  const different = new Set(positive(values));
+  return different.size <= 1 || (different.size <= 20 && [...different].every(Number.isInteger));
 };
-const varies = (values) => new Set(values.filter(Number.isFinite)).size > 2;
 
 // numbers of the columns of wavelength and reflectance
-function columnsOf({ separator, width, above }, columns) {
-  const header = above.length ? above.at(-1).replace(COMMENT, "").trim() : "";
+function columnsOf({ separator, width, above, rows }, columns) {
+  const last = above.at(-1) ?? "", header = last.replace(COMMENT, "").trim();
   const names = (separator === null ? header.match(/[^\s,;([]+(\s*[([][^)\]]*[)\]])?/g) ?? [] : split(header, separator))
     .map((name) => name.toLowerCase());
-  const wave = names.flatMap((name, i) => (/^(wave|lambda|wl|wvl|lam\b|nm|um|µm|micron)/.test(name) ? [i] : []));
-  const reflectance = names.flatMap((name, i) => (/refl/.test(name) && !/err|unc|sig|std|dev/.test(name) ? [i] : []));
-  if (names.length >= 2 && Math.abs(names.length - width) <= 1 && (wave.length || reflectance.length)) {
-    if (wave.length === 1 && reflectance.length === 1) return [wave[0], reflectance[0]];
+  const of = (pattern, not) => names.flatMap((name, i) => (pattern.test(name) && !not.test(name) ? [i] : []));
+  const wave = of(/^(wave|lambda|wl|wvl|lam\b|nm|um|µm|micron)/, /width/);
+  const reflectance = of(/refl/, /err|unc|sig|std|dev|noise|[ed]refl|flux|erg|jy/);
+  if (Math.abs(names.length - width) <= 1 && wave.length === 1 && reflectance.length === 1)
+    return [wave[0], reflectance[0]];
+  const named = names.length === width && names.every((name) => !NUMBER["."].test(name));
+  if (named || above.some((line) => /wave|lambda|refl/i.test(line)))
     throw new Error(`Which column is the reflectance is open; ${COMMAND}, or call one column wavelength and one reflectance.`);
-  }
-  if (columns.some((column) => !column.some(Number.isFinite)))
+  if (columns.some((column, i) => !column.some(Number.isFinite)
+      && rows.some((row) => !NOT_A_NUMBER.has((row[i] ?? "").toLowerCase()))))
     throw new Error(`Some columns are text, as of several spectra; ${COMMAND}.`);
-  const usable = [...columns.keys()];
-  if (usable.length === 2) return usable;
-  const [, second, third, fourth = second] = columns;
-  if ((plausible(second) && varies(second)) || !(plausible(third) && varies(third))) return [0, 1];
-  const widths = new Set(second).size <= Math.max(2, second.length / 2)
-    || (columns.length > 3 && median(fourth.filter(Number.isFinite)) < median(third.filter(Number.isFinite)) / 2);
-  if (widths) return [0, 2]; // wavelength, band width, reflectance
-  throw new Error("The second and the third column could each be the reflectance; write “wavelength reflectance error” above.");
+  const [wavelength, first, ...more] = [...columns.keys()].filter((i) => positive(columns[i]).length);
+  if (first === undefined) throw new Error("Fewer than two columns have numbers above 0.");
+  const others = [first, ...more.filter((i) => !counts(columns[i]))];
+  const middle = others.map((i) => median(positive(columns[i]))), [second, third] = others.map((i) => columns[i]);
+  const isWidth = third && varies(third) && around1(third) && !(around1(second) && varies(second))
+    && (new Set(positive(second)).size <= Math.max(2, second.length / 2) || middle[2] < middle[1] / 2);
+  const at = isWidth ? 1 : 0, rest = middle.slice(at + 1).map((m) => m / middle[at]);
+  if (rest.length > 2 || rest.some((share) => share >= 0.5 && share < 20))
+    throw new Error("Several columns could be the reflectance; write “wavelength reflectance error” above.");
+  const points = columns[wavelength].map((nm, i) => [nm, columns[others[at]][i]]).filter(([nm]) => Number.isFinite(nm))
+    .sort((a, b) => a[0] - b[0]).map(([, value]) => value);
+  const values = positive(points), steps = values.slice(1).map((v, i) => Math.abs(v - values[i]));
+  if (!varies(values) || !within(middle[at], ANY_SCALE) || (points.length > LEAST_POINTS && median(steps) > ROUGH * middle[at]))
+    throw new Error("The second column does not look like the reflectances of a spectrum; write “wavelength reflectance error” above.");
+  return [wavelength, others[at]];
 }
 
 // wavelengths in nm, ascending, and reflectances
@@ -90,13 +109,30 @@ function pointsIn(text) {
   const unit = unitOf(points.map(([nm]) => nm));
   if (!unit) throw new Error(`The unit of the wavelengths is open: nm, micron or Ångström were expected; with --unit ${COMMAND}.`);
   points = points.map(([nm, value]) => [nm * unit, value]);
-  const steps = points.slice(1).map(([nm], i) => Math.sign(nm - points[i][0])).filter(Boolean);
-  if (steps.some((step) => step !== steps[0])) {
-    const turns = steps.filter((step, i) => i && step !== steps[i - 1]).length;
-    throw new Error(`The wavelengths turn back (${turns} ${turns > 1 ? "times" : "time"}): several spectra, or orders that overlap; ${COMMAND}.`);
-  }
-  if (steps[0] < 0) points.reverse();
-  return merged(points);
+  if (passes(points.filter(([, value]) => value > 0).map(([nm]) => nm)))
+    throw new Error(`The wavelengths begin again, as of several spectra one below the other; ${COMMAND}.`);
+  return merged(points.sort((a, b) => a[0] - b[0]));
+}
+
+// whether the rows go through the same wavelengths more than once, and do not only overlap
+function passes(nm) {
+  const way = nm.slice(1).map((x, i) => Math.sign(x - nm[i]));
+  if (!way.includes(1) || !way.includes(-1)) return false;
+  const usual = way.reduce((a, b) => a + b) > 0 ? 1 : -1;
+  const back = way.flatMap((w, i) => (w === -usual ? [i + 1] : []));
+  const thereAndBack = way.flatMap((w, i) => (i && w * way[i - 1] < 0 ? [i + 1] : []));
+  return [back, thereAndBack].some((turns) => {
+    const parts = [0, ...turns].map((from, i) => nm.slice(from, turns[i] ?? nm.length));
+    return parts.slice(1).every((part, i) => beside(parts[i], part));
+  });
+}
+
+function beside(one, other) {
+  if (Math.min(one.length, other.length) < LEAST_POINTS) return false;
+  const ends = [one, other].map((nm) => [Math.min(...nm), Math.max(...nm)]);
+  const low = Math.max(...ends.map(([from]) => from)), high = Math.min(...ends.map(([, to]) => to));
+  return high - low > 0.5 * Math.min(...ends.map(([from, to]) => to - from))
+    && [one, other].every((nm) => nm.filter((x) => within(x, [low, high])).length >= LEAST_POINTS);
 }
 
 // nm per unit: the median tells micron, nm and Ångström apart
@@ -116,19 +152,31 @@ function merged(points) {
   }
   if ((points.length - out.length) * 3 > points.length) throw new Error(`Several spectra have the same wavelengths; ${COMMAND}.`);
   return out.map(({ nm, values }) => {
-    const known = values.filter((v) => v > 0 && Number.isFinite(v));
+    const known = positive(values);
     if (values.length === 1 || !known.length) return [nm, values[0]];
-    return [nm, Math.max(...known) > 1.5 * Math.min(...known) ? -1 : known.reduce((a, b) => a + b) / known.length];
+    return [nm, Math.max(...known) > CONTRADICTION * Math.min(...known) ? -1 : known.reduce((a, b) => a + b) / known.length];
   });
 }
 
 // which values mark what was not measured: at or below 0, or far from the rest of the spectrum
 function marked(values) {
-  const usual = (v) => USUAL_MARKS.has(Math.fround(v));
-  const good = values.filter((v) => Number.isFinite(v) && v > 0 && !usual(v));
-  const middle = good.length ? median(good) : NaN;
+  const usual = (v) => USUAL_MARKS.has(Math.fround(v)), middle = lowerMedian(positive(values).filter((v) => !usual(v)));
   return values.map((v) => Number.isFinite(v)
-    && (!(v > 0) || v > HIGH * middle || v < LOW * middle || (usual(v) && !good.length)));
+    && (!(v > 0) || v > HIGH * middle || v < LOW * middle || (usual(v) && Number.isNaN(middle))));
+}
+
+// which values, NaN where there is none, are far from their running median
+function spikes(grid, values) {
+  const none = values.map(() => false), there = (v) => !Number.isNaN(v);
+  if (grid.length < 3) return none;
+  const step = median(grid.slice(1).map((nm, i) => nm - grid[i]));
+  const half = Math.max(Math.round(SPIKE_NM / step), 4) >> 1, least = 2 * half + 1 >= FINE_POINTS ? SPIKE : SPIKE_COARSE;
+  const known = values.filter(there);
+  if (!known.some((v, i) => i && Math.abs(v - known[i - 1]) > least / 2 * v)) return none; // a spike begins with a jump
+  const off = values.map((v, i) => Math.abs(
+    v / median(values.slice(Math.max(0, i - half), i + half + 1).filter(there)) - 1));
+  const limit = Math.max(least, SPIKE_SIGMA * 1.4826 * median(off.filter(there)));
+  return off.map((away) => away > limit);
 }
 
 // weights of the points that give a band's reflectance, as spectra/resampling.py has them; null
@@ -158,15 +206,17 @@ function weights(grid, centre) {
   return out;
 }
 
-// the spectrum on the bands, 1 at normalised_at_nm; touched: where a mark was left out of a band
+// the spectrum on the bands, 1 at normalised_at_nm; touched: where a mark or a spike was left out
 function spectrumIn(text, title) {
-  const gap = 1.5 * L.width_nm, bands = L.wavelengths_nm;
-  const near = pointsIn(text).filter(([nm]) => nm > bands[0] - gap && nm < bands.at(-1) + gap);
-  const marks = marked(near.map(([, value]) => value)), grid = near.map(([nm]) => nm);
-  const sound = near.filter(([, value], i) => Number.isFinite(value) && !marks[i]);
-  const touched = bands.map((nm) => weights(grid, nm)?.some((weight, i) => weight > 0 && marks[i]) ?? false);
-  const values = bands.map((nm) => weights(sound.map(([x]) => x), nm)
-    ?.reduce((sum, weight, i) => sum + (weight && weight * sound[i][1]), 0) ?? NaN);
+  const gap = 1.5 * L.width_nm, bands = L.wavelengths_nm, all = pointsIn(text), marks = marked(all.map(([, value]) => value));
+  const near = all.map(([nm, value], i) => ({ nm, mark: marks[i], value: marks[i] || !Number.isFinite(value) ? NaN : value }))
+    .filter(({ nm }) => nm > bands[0] - gap && nm < bands.at(-1) + gap);
+  const grid = near.map(({ nm }) => nm), odd = spikes(grid, near.map(({ value }) => value));
+  const left = near.map(({ mark }, i) => mark || odd[i]);
+  const sound = near.filter(({ value }, i) => !Number.isNaN(value) && !odd[i]), soundGrid = sound.map(({ nm }) => nm);
+  const touched = bands.map((nm) => weights(grid, nm)?.some((weight, i) => weight > 0 && left[i]) ?? false);
+  const values = bands.map((nm) => weights(soundGrid, nm)
+    ?.reduce((sum, weight, i) => sum + (weight && weight * sound[i].value), 0) ?? NaN);
   const at = values[bands.indexOf(L.normalised_at_nm)];
   if (!(at > 0)) throw new Error(`No class: the spectrum has no reflectance above 0 at ${L.normalised_at_nm} nm, where it is normalised to 1.`);
   return { row: null, title, snr: NaN, values: values.map((value) => value / at), touched,
