@@ -45,7 +45,10 @@ function rowsIn(text) {
         best = { score, separator, decimal, width, rows: rows.map((f) => f && Math.abs(f.length - width) <= 2 && f) };
   }
   if (!best.score) throw new Error("No line has two numbers; two columns were expected, wavelength and reflectance.");
-  const first = best.rows.findIndex(Boolean);
+  const first = best.rows.findIndex(Boolean), other = best.decimal === "." ? "," : ".";
+  if (lines.some((line, i) => i > first && !COMMENT.test(line)
+      && split(line, best.separator).some((field) => field.includes(other) && NUMBER[other].test(field))))
+    throw new Error("Some numbers have decimal commas and some decimal points; write all with one sign.");
   return { ...best, rows: best.rows.filter(Boolean),
            above: lines.slice(0, first).filter((line) => line.trim()) };
 }
@@ -83,8 +86,9 @@ function columnsOf({ separator, width, above, rows }, columns) {
   const at = isWidth ? 1 : 0, rest = middle.slice(at + 1).map((m) => m / middle[at]);
   if (rest.length > 2 || rest.some((share) => share >= 0.5 && share < 20))
     throw new Error("Several columns could be the reflectance; write “wavelength reflectance error” above.");
-  const points = columns[wavelength].map((nm, i) => [nm, columns[others[at]][i]]).filter(([nm]) => Number.isFinite(nm))
-    .sort((a, b) => a[0] - b[0]).map(([, value]) => value);
+  const pairs = columns[wavelength].map((nm, i) => [nm, columns[others[at]][i]]).filter(([nm]) => Number.isFinite(nm));
+  refuseSeveral(pairs);
+  const points = pairs.sort((a, b) => a[0] - b[0]).map(([, value]) => value);
   const values = positive(points), steps = values.slice(1).map((v, i) => Math.abs(v - values[i]));
   if (!varies(values) || !within(middle[at], ANY_SCALE) || (points.length > LEAST_POINTS && median(steps) > ROUGH * middle[at]))
     throw new Error("The second column does not look like the reflectances of a spectrum; write “wavelength reflectance error” above.");
@@ -94,37 +98,33 @@ function columnsOf({ separator, width, above, rows }, columns) {
 // wavelengths in nm, ascending, and reflectances
 function pointsIn(text) {
   const table = rowsIn(text), { rows, decimal, width } = table;
-  const other = decimal === "." ? "," : ".";
   const ascending = rows[0].map((f) => numberOf(f, decimal)).filter(Number.isFinite);
   if (ascending.length >= 5 && ascending.every((v, i) => !i || v > ascending[i - 1]) && unitOf(ascending))
     throw new Error(`Each row seems to be a spectrum; ${COMMAND}.`);
   const columns = Array.from({ length: width }, (_, i) => rows.map((row) => numberOf(row[i], decimal)));
   const [w, r] = columnsOf(table, columns);
-  for (const row of rows)
-    for (const field of [row[w], row[r]])
-      if (field?.includes(other) && NUMBER[other].test(field))
-        throw new Error("Some numbers have decimal commas and some decimal points; write all with one sign.");
   let points = columns[w].map((nm, i) => [nm, columns[r][i]]).filter(([nm]) => nm > 0 && Number.isFinite(nm));
   if (points.length < 2) throw new Error("Fewer than two rows have a wavelength.");
+  if (points.length > 20000) throw new Error(`More than 20,000 points are too many for a page; ${COMMAND}.`);
   const unit = unitOf(points.map(([nm]) => nm));
   if (!unit) throw new Error(`The unit of the wavelengths is open: nm, micron or Ångström were expected; with --unit ${COMMAND}.`);
   points = points.map(([nm, value]) => [nm * unit, value]);
-  if (passes(points.filter(([, value]) => value > 0).map(([nm]) => nm)))
-    throw new Error(`The wavelengths begin again, as of several spectra one below the other; ${COMMAND}.`);
+  refuseSeveral(points);
   return merged(points.sort((a, b) => a[0] - b[0]));
 }
 
-// whether the rows go through the same wavelengths more than once, and do not only overlap
-function passes(nm) {
-  const way = nm.slice(1).map((x, i) => Math.sign(x - nm[i]));
-  if (!way.includes(1) || !way.includes(-1)) return false;
+// rows that go through the same wavelengths more than once, and do not only overlap
+function refuseSeveral(points) {
+  const nm = points.filter(([, value]) => value > 0).map(([x]) => x), way = nm.slice(1).map((x, i) => Math.sign(x - nm[i]));
+  if (!way.includes(1) || !way.includes(-1)) return;
   const usual = way.reduce((a, b) => a + b) > 0 ? 1 : -1;
   const back = way.flatMap((w, i) => (w === -usual ? [i + 1] : []));
   const thereAndBack = way.flatMap((w, i) => (i && w * way[i - 1] < 0 ? [i + 1] : []));
-  return [back, thereAndBack].some((turns) => {
+  for (const turns of [back, thereAndBack]) {
     const parts = [0, ...turns].map((from, i) => nm.slice(from, turns[i] ?? nm.length));
-    return parts.slice(1).every((part, i) => beside(parts[i], part));
-  });
+    if (parts.slice(1).every((part, i) => beside(parts[i], part)))
+      throw new Error(`The wavelengths begin again, as of several spectra one below the other; ${COMMAND}.`);
+  }
 }
 
 function beside(one, other) {
