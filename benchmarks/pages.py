@@ -1,30 +1,46 @@
-"""README.md and docs/, and the blocks in them that scripts write, between markers.
+"""Write figures and real output into README.md and docs/, between their markers.
 
-A block begins with the line `<!-- name: how it is made -->` and ends with `<!-- /name -->`.
+    python -m benchmarks.pages
+
+Run it after `dvc repro`. Reads reports/, data/ and models/. A block begins with the line
+`<!-- name: benchmarks/pages.py -->` and ends with `<!-- /name -->`. Tests fail where a page is not
+that of the run: the blocks of FROM_REPORTS in any clone, the others where the data are.
 """
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
+from typing import Any
 
-from asteroid_taxonomy.console import PipelineError
-from asteroid_taxonomy.files import atomic
+import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
+from sklearn.model_selection import train_test_split
+
+from asteroid_taxonomy.console import PipelineError, run
+from asteroid_taxonomy.files import atomic, read_json, read_metadata
+from asteroid_taxonomy.learning.model_file import load_model, model_path
+from asteroid_taxonomy.onnx_model.classifier import load_classifier
+from asteroid_taxonomy.params import load_params
+from asteroid_taxonomy.tables import (
+    ASTEROIDS_PATH,
+    LABELS_PATH,
+    SOURCE_MAPPING_PATH,
+    SPECTRA_PATH,
+    TRAINING_SET_PATH,
+    reflectance_columns,
+)
 
 PAGES = [Path("README.md"), *sorted(Path("docs").glob("*.md"))]
-
-
-def fresh(pages: Mapping[Path, str], blocks: Mapping[str, Callable[[], str]]) -> dict[Path, str]:
-    """The texts of `pages` with each block made anew, between `<!-- name: how -->` and its end."""
-    pages = dict(pages)
-    for name, make in blocks.items():
-        pattern = re.compile(f"(<!-- {name}: [^>]*-->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        if not any(map(pattern.search, pages.values())):
-            raise PipelineError(f"one of {', '.join(map(str, pages))} should have the lines "
-                                f"<!-- {name}: ... --> and <!-- /{name} -->; put them back")
-        block = make()
-        pages = {page: pattern.sub(lambda m, block=block: f"{m[1]}{block}\n{m[2]}", text)
-                 for page, text in pages.items()}
-    return pages
+VESTA, METIS, EROS = 4, 9, 433
+SPLITS = 200
+EXAMPLE = "docs/433_eros.txt"
+Blocks = Mapping[str, Callable[[], str]]
 
 
 def texts() -> dict[Path, str]:
@@ -32,12 +48,263 @@ def texts() -> dict[Path, str]:
     return {page: page.read_text(encoding="utf-8") for page in PAGES}
 
 
-def rewrite(blocks: Mapping[str, Callable[[], str]]) -> None:
-    """Replace what stands between the markers of these blocks."""
+def fresh(pages: Mapping[Path, str], blocks: Blocks) -> dict[Path, str]:
+    """The pages with each block made anew."""
+    pages = dict(pages)
+    for name, make in blocks.items():
+        pattern = re.compile(f"(<!-- {name}: [^>]*-->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        if not any(map(pattern.search, pages.values())):
+            raise PipelineError(f"no page has the lines <!-- {name}: ... --> and <!-- /{name} "
+                                "-->; put them back")
+        block = make()
+        pages = {page: pattern.sub(lambda m, block=block: f"{m[1]}{block}\n{m[2]}", text)
+                 for page, text in pages.items()}
+    return pages
+
+
+def code(*lines: str) -> str:
+    """Lines as a block of code."""
+    return "\n".join(["```", *(line.rstrip() for line in lines), "```"])
+
+
+def output(*command: str) -> list[str]:
+    """Lines that `asteroid-taxonomy ...` prints, after the command itself."""
+    done = subprocess.run([sys.executable, "-m", "asteroid_taxonomy", *command],
+                          capture_output=True, text=True, check=True)
+    return [f"$ asteroid-taxonomy {' '.join(command)}", *done.stdout.rstrip().splitlines()]
+
+
+@cache
+def report(name: str) -> dict[str, Any]:
+    """A file of reports/."""
+    return read_json(Path(f"reports/{name}.json"))
+
+
+@cache
+def asteroid(path: Path, number: int = VESTA) -> dict[str, Any]:
+    """The row of one asteroid in a table with numbers."""
+    rows: list[dict[str, Any]] = pq.read_table(
+        path, filters=pc.field("number") == number).to_pylist()
+    return rows[0]
+
+
+# what a run gave, from files that are in Git
+
+
+def results() -> str:
+    """README: the results in four rows."""
+    cv, calibration = report("metrics")["cv"], report("calibration")
+    above, everything = calibration["above_threshold"], calibration["all"]
+
+    def range_of(part: Mapping[str, Any]) -> str:
+        low, high = sorted(part[f"accuracy_{way}"] for way in ("weighted", "degraded"))
+        return f"{low:.0%} to {high:.0%}"
+
+    return "\n".join([
+        "| result | |", "|---|---|",
+        f"| labelled asteroids, cross-validated: accuracy | {cv['accuracy']:.1%} ± "
+        f"{cv['accuracy_std']:.1%} (balanced {cv['balanced_accuracy']:.1%}) |",
+        f"| all Gaia asteroids: estimated accuracy | {range_of(everything)} |",
+        f"| above the confidence threshold ({above['asteroids']:,} asteroids): estimated accuracy "
+        f"| {range_of(above)} |",
+        f"| largest difference between ONNX and scikit-learn | "
+        f"{report('verify')['max_difference']:.0e} in a probability, no class differs |"])
+
+
+def classify_example() -> str:
+    """README: `classify` of the spectrum in docs/."""
+    return code(*output("classify", EXAMPLE))
+
+
+def python_example() -> str:
+    """README: the same in Python."""
+    lines = ["import numpy as np", "from asteroid_taxonomy import load",
+             f'nm, reflectance = np.loadtxt("{EXAMPLE}", usecols=(0, 1), unpack=True)',
+             "prediction = load().predict(nm, reflectance)",
+             "print(prediction.complex[0], prediction.confidence[0])"]
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True,
+                          text=True, check=True)
+    return "\n".join(["```python", *lines[:-1],
+                      f"{lines[-1]}  # {done.stdout.strip()}", "```"])
+
+
+# what the data of the run show
+
+
+def queries() -> str:
+    """The ADQL of the three tables."""
+    lines = []
+    for path in (SPECTRA_PATH, SOURCE_MAPPING_PATH, LABELS_PATH):
+        about = read_metadata(path)
+        adql = re.sub('("class_A").*("class_Z")', r"\1 ... \2", about["adql"])
+        adql = re.sub(" (FROM|WHERE)", r"\n    \1", adql).replace(
+            "num_of_spectra, wavelength", "num_of_spectra,\n      wavelength")
+        lines += [f"{path}: {int(about['rows']):,} rows from {about['archive']}",
+                  *f"    {adql}".splitlines()]
+    return code(*lines)
+
+
+def sixteen_rows() -> str:
+    """Vesta's rows of the raw table of spectra."""
+    columns = ["wavelength", "reflectance", "error", "flag"]
+    source_id = asteroid(ASTEROIDS_PATH)["source_id"]
+    rows = pq.read_table(SPECTRA_PATH, filters=pc.field("source_id") == source_id, columns=columns)
+    return code(f"source_id {source_id}", *rows.to_pandas().round(6).to_string(
+        index=False).splitlines())
+
+
+def two_more_rows() -> str:
+    """Vesta's rows of the source mapping and of the label table."""
+    mapping, label = asteroid(SOURCE_MAPPING_PATH), asteroid(LABELS_PATH)
+    probable = ", ".join(f"{key} {value:.2f}" for key, value in label.items()
+                         if key.startswith("probability_") and value and value >= 0.005)
+    return code(f"{SOURCE_MAPPING_PATH}: {mapping}",
+                f"{LABELS_PATH}: number {label['number']}, class {label['class']}, {probable}")
+
+
+def one_row() -> str:
+    """Vesta's row after the cross-match."""
+    one, nm = asteroid(ASTEROIDS_PATH), load_params().bands.wavelengths_nm
+    keys = ("source_id", "number", "name", "class", "complex", "num_of_spectra", "complete")
+    return code(", ".join(f"{key} {one[key]}" for key in keys),
+                f"snr {one['snr']:.1f}, reflectance_{nm[0]} {one[f'reflectance_{nm[0]}']:.6f}, "
+                f"reflectance_{nm[1]} {one[f'reflectance_{nm[1]}']:.6f} ...")
+
+
+def left_out() -> str:
+    """What the cross-match counted."""
+    return code(*(f"{key:34}{value:>9,}" for key, value in report("crossmatch").items()
+                  if isinstance(value, int) and value > 1 and not key.startswith("labelled_")))
+
+
+def classes_to_complexes() -> str:
+    """The labelled asteroids by complex and class."""
+    table = pq.read_table(ASTEROIDS_PATH, columns=["class_without_flags", "complex"])
+    return code(*(f"{name}  {len(part):>5,}   " + ", ".join(
+        f"{c} {n}" for c, n in part["class_without_flags"].value_counts().items())
+        for name, part in table.to_pandas().dropna().groupby("complex")))
+
+
+def parts() -> str:
+    """Shares of the complexes in both parts, and the rarest one's number in random splits."""
+    data = pq.read_table(TRAINING_SET_PATH, columns=["target", "held_out"]).to_pandas().dropna()
+    target = data["target"].to_numpy()
+    shares = data.groupby("held_out")["target"].value_counts(normalize=True).unstack()
+    lines = [" " * 12 + "".join(f"{name:>8}" for name in shares)]
+    lines += [f"{title:12}" + "".join(f"{share:8.1%}" for share in shares.loc[held_out])
+              for title, held_out in (("training", False), ("held out", True))]
+    rarest = data["target"].value_counts().index[-1]
+    lines += ["", f"in {SPLITS} random splits, held-out asteroids of {rarest}"]
+    for title, strata in (("stratified", target), ("not stratified", None)):
+        found = [int((train_test_split(target, test_size=0.2, random_state=seed,
+                                       stratify=strata)[1] == rarest).sum())
+                 for seed in range(SPLITS)]
+        lines.append(f"  {title:15} {min(found)} to {max(found)}")
+    return code(*lines)
+
+
+@cache
+def vesta_in_the_model() -> dict[str, Any]:
+    """Vesta on its way through the trained pipeline."""
+    params = load_params()
+    model = load_model(model_path("asteroid_taxonomy"))
+    one = asteroid(ASTEROIDS_PATH)
+    whole = np.array([[one[name] for name in reflectance_columns(params.bands.wavelengths_nm)]])
+    picked = model["bands"].transform(whole.astype(np.float32)).astype(np.float64)
+    scaled = model["scaler"].transform(picked)
+    summing = model["classifier"]
+    return {"model": model, "whole": whole.astype(np.float32), "picked": picked, "scaled": scaled,
+            "summing": summing, "used": params.train.used_bands_nm.asteroid_taxonomy,
+            "networks": [net.predict_proba(scaled)[0] for net in summing.estimator.estimators_],
+            "complexes": summing.predict_proba(scaled)[0]}
+
+
+def scaled() -> str:
+    """Some of Vesta's bands before and after the scaler."""
+    v, scaler = vesta_in_the_model(), vesta_in_the_model()["model"]["scaler"]
+    lines = f"{'nm':>4} reflectance    mean     std  scaled", *(
+        f"{nm:4}{v['picked'][0][i]:12.4f}{scaler.mean_[i]:8.4f}{scaler.scale_[i]:8.4f}"
+        f"{v['scaled'][0][i]:8.2f}" for i, nm in enumerate(v["used"])
+        if nm in (418, 638) or nm > 850)
+    return code(lines[0], *lines[1])
+
+
+def network() -> str:
+    """Layers, the likeliest classes, and their sum."""
+    v = vesta_in_the_model()
+    summing, mean = v["summing"], np.mean(v["networks"], axis=0)
+    shapes = " -> ".join(str(w.shape[0]) for w in summing.estimator.estimators_[0].coefs_)
+    names, order = summing.class_names_, np.argsort(-mean)
+    lines = [f"{len(v['networks'])} networks, {shapes} -> {len(names)} classes", "",
+             "class  " + "".join(f"  network {i + 1}" for i in range(len(v["networks"])))
+             + "     mean"]
+    lines += [f"{names[i]:7}" + "".join(f"{p[i]:11.3f}" for p in v["networks"])
+              + f"{mean[i]:9.3f}" for i in order[:4]]
+    lines += ["...", ""]
+    for j, name in enumerate(summing.classes_):
+        inside = [f"{names[i]} {mean[i]:.3f}" for i in order if summing.members_[i, j]]
+        lines.append(f"{name}  {v['complexes'][j]:.3f} = {' + '.join(inside[:4])}"
+                     + (" + ..." if len(inside) > 4 else ""))
+    return code(*lines)
+
+
+def evaluated() -> str:
+    """Held-out scores and the confusion matrix."""
+    table = pd.read_csv("reports/holdout_predictions.csv", keep_default_na=False)
+    actual, predicted = table["actual"], table["predicted"]
+    matrix = pd.crosstab(actual, predicted)
+    counts = matrix.to_numpy()
+    return code(
+        f"accuracy {accuracy_score(actual, predicted):.3f}   balanced accuracy "
+        f"{balanced_accuracy_score(actual, predicted):.3f}   macro-F1 "
+        f"{f1_score(actual, predicted, average='macro'):.3f}", "",
+        "actual \\ predicted" + "".join(f"{name:>6}" for name in matrix) + "   recall",
+        *(f"{name:>18}" + "".join(f"{n:6}" for n in row) + f"{row[i] / row.sum():9.2f}"
+          for i, (name, row) in enumerate(zip(matrix.index, counts, strict=True))),
+        f"{'precision':>18}" + "".join(f"{counts[i, i] / counts[:, i].sum():6.2f}"
+                                       for i in range(len(counts))))
+
+
+def in_the_file() -> str:
+    """The ONNX file's probabilities of Vesta beside scikit-learn's."""
+    classifier, v = load_classifier(), vesta_in_the_model()
+    (found,) = classifier.probabilities(v["whole"])
+    best = found.argmax()
+    where = "above" if found[best] >= classifier.threshold else "below"
+    return code(
+        " " * 13 + "".join(f"{name:>10}" for name in classifier.classes),
+        *(f"{title:13}" + "".join(f"{p:10.5f}" for p in values)
+          for title, values in (("scikit-learn", v["complexes"]), ("ONNX file", found))), "",
+        f"{classifier.classes[best]} with confidence {found[best]:.2f}, {where} the threshold of "
+        f"{classifier.threshold:.2f}")
+
+
+def lookup(number: int, lines: int) -> str:
+    """The first lines that `lookup` prints."""
+    return code(*output("lookup", str(number))[:lines + 1])
+
+
+FROM_REPORTS: Blocks = {"results": results, "classify": classify_example,
+                        "python": python_example}
+FROM_DATA: Blocks = {
+    "lookup": lambda: lookup(EROS, 9), "queries": queries, "sixteen-rows": sixteen_rows,
+    "two-more-rows": two_more_rows, "one-row": one_row, "left-out": left_out,
+    "classes-to-complexes": classes_to_complexes, "parts": parts, "scaled": scaled,
+    "network": network, "evaluated": evaluated, "in-the-file": in_the_file,
+    "metis": lambda: lookup(METIS, 9),
+}
+
+
+def main() -> None:
+    """Make all blocks anew."""
     before = texts()
-    changed = {page: text for page, text in fresh(before, blocks).items() if text != before[page]}
+    changed = {page: text for page, text in fresh(before, {**FROM_REPORTS, **FROM_DATA}).items()
+               if text != before[page]}
     for page, text in changed.items():
         with atomic(page) as part:
             part.write_text(text, encoding="utf-8", newline="\n")
-    names = ", ".join(map(str, changed))
-    print(f"wrote {names or 'nothing: the pages have these figures already'}")
+    print(f"wrote {', '.join(map(str, changed)) or 'nothing: the pages are those of this run'}")
+
+
+if __name__ == "__main__":
+    run(main)
