@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -72,8 +73,8 @@ def cross_validated(
         train, nm, settings.published_seeds).items() for r, numbers in enumerate(fold)}
     jobs |= {share: Job(main_model, fold[0], share=share) for share in settings.learning_curve}
     pairs, seed = class_pairs(data), params.calibration.seed
-    found = {key: of_targets(p[0], pairs)
-             for key, p in out_of_fold(data, jobs, seed).items()}
+    found: dict[Any, Floats] = {key: of_targets(p[0], pairs)
+                                for key, p in out_of_fold(data, jobs, seed).items()}
 
     rows = rows_of(data.asteroids["source_id"].to_numpy(), first["source_id"].to_numpy(),
                    OUT_OF_FOLD_PATH)
@@ -82,6 +83,6 @@ def cross_validated(
     by_share = {share: found.pop(share) for share in settings.learning_curve}
     by_model: dict[str, list[Floats]] = {}
     for name, number in dict.fromkeys(key[:2] for key in sorted(found)):
-        repeats = [p for key, p in sorted(found.items(), key=lambda item: item[0]) if key[:2] == (name, number)]
+        repeats = [found[key] for key in sorted(found) if key[:2] == (name, number)]
         by_model.setdefault(name, []).append(np.stack(repeats))
     return by_model, by_share
