@@ -28,9 +28,9 @@ def trained(name, data, **changes):
     params = sample_params()
     params["train"]["model"] = name
     params["train"][name] |= SMALL.get(name, {}) | changes
-    train = validated(params).train
-    return fit(make_model(train, NM, USED[MAIN]), data.take(data.train[:400]),
-               augmentation(train))
+    valid = validated(params)
+    return fit(make_model(valid.train, NM, USED[MAIN]), data.take(data.train[:400]),
+               augmentation(valid.train, valid.bands))
 
 
 @pytest.mark.parametrize("name", MODELS)
