@@ -4,7 +4,7 @@ Types and units are those of the Gaia DR3 data model (sso_reflectance_spectrum a
 the Gaia DR3 documentation). What a release calls its columns is in params.yaml.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.files import read_parquet
+from asteroid_taxonomy.params import Block
 from asteroid_taxonomy.signal_to_noise import signal_to_noise
 
 SPECTRA_PATH = Path("data/raw/spectra.parquet")
@@ -59,11 +60,16 @@ class RawTable:
         """Roles and types, in order."""
         return pa.schema([(c.role, c.type) for c in self.columns])
 
+    def only(self, roles: Collection[str]) -> "RawTable":
+        """The table with these columns, none of them optional."""
+        return replace(self, sort_by=tuple(role for role in self.sort_by if role in roles),
+                       columns=tuple(replace(column, optional=False) for column in self.columns
+                                     if column.role in roles))
+
     def named(self, names: Mapping[str, Any]) -> tuple["RawTable", dict[str, str]]:
         """The table without the optional columns that `names` lacks; and its names by role."""
-        raw = replace(self, columns=tuple(replace(c, optional=False) for c in self.columns
-                                          if not c.optional or names.get(c.role)))
-        return raw, {c.role: names[c.role] for c in raw.columns}
+        raw = self.only([c.role for c in self.columns if not c.optional or names.get(c.role)])
+        return raw, {role: names[role] for role in raw.schema.names}
 
 
 SPECTRA = RawTable("reflectance spectra", (
@@ -97,7 +103,9 @@ def labels_with(classes: Sequence[str]) -> RawTable:
     return replace(LABELS, columns=LABELS.columns + extra, sort_by=(*LABELS.sort_by, *roles))
 
 
-def in_order(raw: RawTable, rows: pa.Table, bounds: Mapping[str, Any] | None = None) -> pa.Table:
+def in_order(
+    raw: RawTable, rows: pa.Table, bounds: Mapping[str, Any] | Block | None = None
+) -> pa.Table:
     """Rows in the order of `raw`, checked: a service's own order would change the bytes.
 
     Raises
@@ -110,15 +118,13 @@ def in_order(raw: RawTable, rows: pa.Table, bounds: Mapping[str, Any] | None = N
         raise PipelineError(f"{raw.title}: no rows; check the table's name in params.yaml")
     rows = rows.select(raw.schema.names).cast(raw.schema)
     order = pc.sort_indices(rows, sort_keys=[(role, "ascending") for role in raw.sort_by])
-    if pc.all(pc.greater(order[1:], order[:-1])).as_py() is not False:
-        order = None  # in order as they came
+    order = order.cast(pa.uint32())
     for i, column in enumerate(raw.columns):
         # one column at a time, so that memory never holds the table twice; in one chunk, because
         # the chunks that came would show in the file
-        values = rows.column(i)
+        values = rows.column(i).combine_chunks()
         rows = rows.set_column(i, column.role, pa.nulls(len(rows)))
-        values = pa.chunked_array([values.combine_chunks() if order is None
-                                   else values.take(order).combine_chunks()], column.type)
+        values = pa.chunked_array([values.take(order)])
         rows = rows.set_column(i, column.role, values)
         pa.default_memory_pool().release_unused()
         if not column.nullable:
@@ -164,7 +170,7 @@ def refuse(rows: pa.Table, bad: pa.ChunkedArray | pa.Array, title: str, what: st
                             f"{', '.join(map(str, keys))}; check the table and its source")
 
 
-def check_bounds(rows: pa.Table, title: str, bounds: Mapping[str, Any]) -> None:
+def check_bounds(rows: pa.Table, title: str, bounds: Mapping[str, Any] | Block) -> None:
     """Check that each column named by its role lies within its bounds; null is allowed.
 
     Raises
@@ -172,7 +178,7 @@ def check_bounds(rows: pa.Table, title: str, bounds: Mapping[str, Any]) -> None:
     PipelineError
         Names the column, how many rows, and up to three keys.
     """
-    for role, span in bounds.items():
+    for role, span in dict(bounds).items():
         if span is None or role not in rows.column_names:
             continue
         found = pc.min_max(rows[role]).as_py()
@@ -265,13 +271,17 @@ def one_row_per_asteroid(wavelengths_nm: Sequence[int]) -> pa.Table:
         measured[role] = read(role).to_numpy().reshape(-1, n)
         columns |= {name: pa.array(np.ascontiguousarray(values), from_pandas=True) for name, values
                     in zip(names(wavelengths_nm), measured[role].T, strict=True)}
-    columns["snr"] = pa.array(signal_to_noise(measured["reflectance"], measured["error"]),
-                              from_pandas=True)
+    blocks = range(0, len(nm) // n, 1 << 16)  # medians take several times the memory of values
+    columns["snr"] = pa.array(np.concatenate([signal_to_noise(
+        *(measured[role][i:i + (1 << 16)] for role in ("reflectance", "error")))
+        for i in blocks]), from_pandas=True)
     columns["complete"] = pa.array(~np.isnan(measured["reflectance"]).any(axis=1))
     return pa.table(columns)
 
 
-def compare(block: str, measured: Mapping[Any, Any], expected: Mapping[Any, Any] | None) -> None:
+def compare(
+    block: str, measured: Mapping[Any, Any], expected: Mapping[Any, Any] | Block | None
+) -> None:
     """Compare what was measured with the ranges of `<block>.expected` in params.yaml.
 
     Where nothing is expected, print what was measured: what a new release needs.
@@ -286,7 +296,7 @@ def compare(block: str, measured: Mapping[Any, Any], expected: Mapping[Any, Any]
         print(f"{block}.expected is null; measured: "
               + ", ".join(f"{key} {value}" for key, value in found.items()))
         return
-    for name, span in _flat(expected):
+    for name, span in _flat(dict(expected)):
         if span is not None and not span[0] <= found.get(name, np.nan) <= span[1]:
             raise PipelineError(
                 f"{block}: {name.replace('.', ' ')} is {found.get(name, 'unknown')}, expected "
@@ -312,8 +322,8 @@ def asteroid_schema(wavelengths_nm: Sequence[int]) -> pa.Schema:
     reflectance_<nm> and reflectance_err_<nm> float32 (dimensionless, null where not measured),
     flag_<nm> int8 (0 good, 1 suspect, 2 bad), num_of_spectra int32, snr float32
     (signal_to_noise.py), class (as in the label table, null without a label), class_without_flags,
-    label_probability float32 (of that class, where the label table has it), complex (null without a
-    label), complete (all bands present).
+    label_probability float32 (of that class, where the label table has it), complex (null without
+    a label), complete (all bands present).
     """
     return pa.schema([
         ("source_id", pa.int64()), ("number", pa.int64()), ("name", pa.string()),
@@ -388,9 +398,16 @@ def band_matrices(
 def has_bands(
     table: pa.Table, used_nm: Sequence[int], with_errors: bool = False
 ) -> npt.NDArray[np.bool_]:
-    """Whether each row has a reflectance (and an error) in every band of `used_nm`, bool [rows]."""
+    """Whether each row has a reflectance (and an error) in all bands of `used_nm`, bool [rows]."""
     names = reflectance_columns(used_nm) + (error_columns(used_nm) if with_errors else [])
     return np.asarray(np.isfinite(matrix(table, names)).all(axis=1))
+
+
+def count_without_error(table: pa.Table, wavelengths_nm: Sequence[int]) -> int:
+    """How many rows have a reflectance without an error, and so cannot be trained on."""
+    reflectance, error = (np.isfinite(matrix(table, names(wavelengths_nm)))
+                          for names in (reflectance_columns, error_columns))
+    return int((reflectance & ~error).any(axis=1).sum())
 
 
 def rows_of(

@@ -5,8 +5,8 @@
 experiments/rehearsal_dr4.yaml has its tables, columns and grid. A service on 127.0.0.1 has them,
 rows in no order and never more than ROW_LIMIT at once, as ESA's without login; the same tables are
 written as gzipped CSV files with MD5 sums. The stages run as DVC runs them. Fails where a row is
-missing, where TAP and files give other bytes, or where a stage needs MOST_MB. What each took goes to
-benchmarks/results/rehearsal.json (of the full size only).
+missing, where TAP and files give other bytes, or where a stage needs MOST_MB. What each took goes
+to benchmarks/results/rehearsal.json (of the full size only).
 """
 
 import argparse

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,72 +23,47 @@ COUNTS_PATH = Path("reports/crossmatch.json")
 RAW_PATHS = (tables.SPECTRA_PATH, tables.SOURCE_MAPPING_PATH, tables.LABELS_PATH)
 
 
-def number_asteroids(
-    asteroids: pa.Table, mapping: pa.Table
-) -> tuple[pa.Table, pa.Array, dict[str, int]]:
-    """Give each asteroid its number, and count those without one by reason.
+def identify(asteroids: pa.Table, mapping: pa.Table) -> tuple[pa.Table, dict[str, int]]:
+    """Give each asteroid the mapping's number, and its name and num_of_spectra if it has none.
 
-    The number that the spectra may have is compared and not used. A name or num_of_spectra that
-    they do not have is the mapping's.
-
-    Returns
-    -------
-    asteroids : pyarrow.Table
-        With the columns number (null without one), name and num_of_spectra.
-    own : pyarrow.Array
-        The number where no other asteroid has it, else null: what labels are matched by.
-    counts : dict
+    Another column, own, is the number where no other asteroid has it: what labels are matched by.
     """
     row = pc.index_in(asteroids["source_id"], mapping["source_id"].combine_chunks())
     mapped = mapping["number"].take(row)
     number = pc.if_else(pc.equal(mapped, 0), None, mapped)
     often = pc.value_counts(number.drop_null())
     shared = pc.is_in(number, often.field(0).filter(pc.greater(often.field(1), 1)))
-    theirs = asteroids["number"] if "number" in asteroids.column_names else number
-    counts = {
+    columns = {name: mapping[name].take(row) for name in mapping.column_names[1:]}
+    columns |= {name: asteroids[name] for name in asteroids.column_names}
+    differs = pc.not_equal(number, columns["number"])
+    # the archive doubles apostrophes, as its SQL quotes them
+    doubled = pc.match_substring(columns["name"], "''")
+    columns |= {"number": number, "name": pc.replace_substring(columns["name"], "''", "'"),
+                "own": pc.if_else(shared, None, number)}
+    return pa.table(columns), {
+        "names_with_doubled_apostrophe": pc.sum(doubled).as_py() or 0,
         "mapping_rows": len(mapping),
-        "mapping_without_spectrum": len(mapping) - len(row.unique().drop_null()),
+        "mapping_without_spectrum": len(mapping) - len(row) + row.null_count,
         "asteroids_without_mapping": row.null_count,
         "asteroids_number_zero": number.null_count - mapped.null_count,
         "asteroids_number_null": mapped.null_count - row.null_count,
         "asteroids_number_shared": pc.sum(shared).as_py(),
-        "asteroids_number_disagrees_with_spectra": pc.sum(pc.not_equal(number, theirs)).as_py() or 0,
+        "asteroids_number_disagrees_with_spectra": pc.sum(differs).as_py() or 0,
     }
-    columns = {"number": number} | {
-        name: asteroids[name] if name in asteroids.column_names else mapping[name].take(row)
-        for name in ("name", "num_of_spectra")}
-    # the archive doubles apostrophes, as its SQL quotes them
-    doubled = pc.match_substring(columns["name"], "''")
-    counts["names_with_doubled_apostrophe"] = pc.sum(doubled).as_py() or 0
-    columns["name"] = pc.replace_substring(columns["name"], "''", "'")
-    bands = {name: asteroids[name] for name in asteroids.column_names}
-    return pa.table(bands | columns), pc.if_else(shared, None, number), counts
 
 
-def attach_labels(asteroids: pa.Table, own: pa.Array, labels: pd.DataFrame) -> pa.Table:
-    """Add the columns of `labels` to the asteroids with its number; null where there is none."""
-    row = pc.index_in(own, pa.array(labels["number"], pa.int64()), skip_nulls=True)
-    for name in labels.columns.drop("number"):
-        asteroids = asteroids.append_column(
-            name, pa.array(labels[name], from_pandas=True).take(row.combine_chunks()))
-    return asteroids
-
-
-def measure(
-    labelled: pa.Table, counts: Mapping[str, Any], nm: Sequence[int], expected: ExpectedMatch | None
-) -> dict[str, Any]:
-    """The shares and medians that crossmatch.expected has ranges of."""
-    bands = tables.reflectance_columns(nm)
-    medians = labelled.select(["complex", *bands]).to_pandas().groupby("complex").median()
-    medians.columns = list(nm)
-    # where nothing is expected: the band in which the complexes differ most
+def measure(labelled: pa.Table, counts: Mapping[str, Any], nm: Sequence[int],
+            expected: ExpectedMatch | None) -> dict[str, Any]:
+    """What crossmatch.expected has ranges of; if null, in the band where complexes differ most."""
+    bands = labelled.select(["complex", *tables.reflectance_columns(nm)]).to_pandas()
+    medians = bands.groupby("complex").median().set_axis(list(nm), axis=1)
     telling = (expected and expected.complex_reflectance) or medians.std().nlargest(1).index
+    n, labels = counts["asteroids"], counts["labelled"] + counts["labels_without_spectrum"]
     return {
-        "without_mapping": counts["asteroids_without_mapping"] / counts["asteroids"],
-        "numbers_disagree":
-            counts["asteroids_number_disagrees_with_spectra"] / counts["asteroids"],
-        "labelled_share": len(labelled) / max(len(labelled) + counts["labels_without_spectrum"], 1),
-        "complex_shares": {name: counts[f"labelled_{name}"] / len(labelled) for name in medians.index},
+        "without_mapping": counts["asteroids_without_mapping"] / n,
+        "numbers_disagree": counts["asteroids_number_disagrees_with_spectra"] / n,
+        "labelled_share": counts["labelled"] / max(labels, 1),
+        "complex_shares": bands["complex"].value_counts(normalize=True).sort_index().to_dict(),
         "complex_reflectance": {band: medians[band].to_dict() for band in telling},
     }
 
@@ -98,44 +72,38 @@ def main() -> None:
     """Run the stage."""
     params = load_params()
     nm, expected = params.bands.wavelengths_nm, params.crossmatch.expected
-    counts: dict[str, Any] = {"survey": read_metadata(tables.SPECTRA_PATH)["survey"]}
     asteroids = tables.one_row_per_asteroid(nm)
-    counts |= {"spectra_rows": len(asteroids) * len(nm), "asteroids": len(asteroids)}
-    counts |= {f"asteroids_without_{band}_nm": missing for band in nm
-               if (missing := asteroids[f"reflectance_{band}"].null_count)}
-
-    mapping = read_parquet(tables.SOURCE_MAPPING_PATH)
-    asteroids, own, numbered = number_asteroids(asteroids, mapping)
+    counts: dict[str, Any] = {
+        "survey": read_metadata(tables.SPECTRA_PATH)["survey"],
+        "spectra_rows": len(asteroids) * len(nm), "asteroids": len(asteroids),
+        **{f"asteroids_without_{band}_nm": n for band in nm
+           if (n := asteroids[f"reflectance_{band}"].null_count)}}
+    asteroids, identified = identify(asteroids, read_parquet(tables.SOURCE_MAPPING_PATH))
     labels, left_out = usable_labels(
         read_parquet(tables.LABELS_PATH, tables.LABELS.schema).to_pandas(
             types_mapper={pa.int64(): pd.Int64Dtype()}.get), params.crossmatch.first_labels)
-    asteroids = attach_labels(asteroids, own, classified(labels, params.taxonomy))
+    row = pc.index_in(asteroids["own"], pa.array(labels["number"], pa.int64()), skip_nulls=True)
+    for name, values in classified(labels, params.taxonomy).drop(columns="number").items():
+        asteroids = asteroids.append_column(name, pa.chunked_array([values]).take(row))
 
     labelled = asteroids.filter(pc.is_valid(asteroids["complex"]))
-    reflectance, error = (tables.matrix(labelled, names(nm)) for names in (
-        tables.reflectance_columns, tables.error_columns))
-    counts |= numbered | left_out | {
-        "labels_without_spectrum": len(labels) - len(labelled),
-        "labelled": len(labelled),
-        "labelled_without_error": int((np.isfinite(reflectance) > (error > 0)).any(axis=1).sum()),
-        "complete": pc.sum(asteroids["complete"]).as_py(),
-        "labelled_complete": pc.sum(labelled["complete"]).as_py() or 0,
-    }
-    for key, rows in (("labelled", labelled),
-                      ("labelled_complete", labelled.filter(labelled["complete"]))):
-        counts |= {f"{key}_{name}": pc.sum(pc.equal(rows["complex"], name)).as_py() or 0
+    complete = labelled.filter(labelled["complete"])
+    counts |= identified | left_out | {
+        "labels_without_spectrum": len(labels) - len(labelled), "labelled": len(labelled),
+        "labelled_without_error": tables.count_without_error(labelled, nm),
+        "complete": pc.sum(asteroids["complete"]).as_py(), "labelled_complete": len(complete)}
+    for key, table in (("labelled", labelled), ("labelled_complete", complete)):
+        counts |= {f"{key}_{name}": pc.sum(pc.equal(table["complex"], name)).as_py() or 0
                    for name in sorted(params.taxonomy.complexes)}
-    tables.compare("crossmatch", measure(labelled, counts, nm, expected),
-                   expected and expected.model_dump())
+    tables.compare("crossmatch", measure(labelled, counts, nm, expected), expected)
 
-    citations = [read_metadata(path)["citation"] for path in RAW_PATHS]
-    asteroids = asteroids.select((schema := tables.asteroid_schema(nm)).names).cast(schema)
-    write_parquet(asteroids, tables.ASTEROIDS_PATH, {
+    schema = tables.asteroid_schema(nm)
+    write_parquet(asteroids.select(schema.names).cast(schema), tables.ASTEROIDS_PATH, {
         "survey": counts["survey"], "rows": str(len(asteroids)),
-        "labels": read_metadata(tables.LABELS_PATH)["survey"], "citation": citations})
+        "labels": read_metadata(tables.LABELS_PATH)["survey"],
+        "citation": [read_metadata(path)["citation"] for path in RAW_PATHS]})
     write_json(counts, COUNTS_PATH)
-    print(f"wrote {tables.ASTEROIDS_PATH}: {len(asteroids):,} asteroids, {len(labelled):,} "
-          f"labelled; counts in {COUNTS_PATH}")
+    print(f"wrote {tables.ASTEROIDS_PATH}: {len(asteroids):,} rows, {len(labelled):,} labelled")
 
 
 if __name__ == "__main__":

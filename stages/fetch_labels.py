@@ -1,15 +1,12 @@
 """Fetch the taxonomy labels: the class of each asteroid, and the probabilities of classes.
 
-Reads   the table fetch_labels.table of VizieR, of the mirror in VIZIER_TAP_URL (LABELS_TABLE is its
-        name there), from the file in LABELS_FILE, or (source: sample) from data/sample
+Reads   the table fetch_labels.table of VizieR, of the mirror in VIZIER_TAP_URL (LABELS_TABLE is
+        its name there), from the file in LABELS_FILE, or (source: sample) from data/sample
 Writes  data/raw/labels.parquet (one row per asteroid, numbered or not)
 Source  fetch_labels.citation in params.yaml
 """
 
 import os
-from dataclasses import replace
-
-import pyarrow as pa
 
 from asteroid_taxonomy.archives import VIZIER
 from asteroid_taxonomy.archives.bulk_files import read_files
@@ -46,21 +43,20 @@ def main() -> None:
         table = os.environ.get("LABELS_TABLE") or spec.table
         with TapService(VIZIER, spec.service, params.tap, raw.title) as service:
             listed = match_columns(names, service.list_columns(table)) if probabilities else {}
-            raw = replace(raw, columns=tuple(c for c in raw.columns
-                                             if not c.optional or c.role in listed))
-            rows = service.fetch(Query({c.role: quoted(listed.get(c.role, names[c.role]))
-                                        for c in raw.columns}, table), raw, SMALL)
+            raw = raw.only({"number", "class", *listed})
+            rows = service.fetch(Query({role: quoted(listed.get(role, names[role]))
+                                        for role in raw.schema.names}, table), raw, SMALL)
 
     if absent := [names[role] for role in names if role not in rows.column_names]:
         print(f"the label table has no {', '.join(absent)}: these probabilities are unknown, "
               "unless columns.probabilities in params.yaml has their names")
-    raw = replace(raw, columns=tuple(c for c in raw.columns if c.role in rows.column_names))
+    raw = raw.only(rows.column_names)
     names = {role: names[role] for role in raw.schema.names}
     bounds = {} if spec.bounds is None else {
-        **dict.fromkeys([c.role for c in raw.columns if c.optional], spec.bounds.probability),
+        **dict.fromkeys(raw.schema.names[2:], spec.bounds.probability),
         "number": spec.bounds.number}
     rows = in_order(raw, rows, bounds)
-    compare("fetch_labels", {"rows": rows.num_rows}, spec.expected and spec.expected.model_dump())
+    compare("fetch_labels", {"rows": rows.num_rows}, spec.expected)
 
     adql = str(Query({role: quoted(name) for role, name in names.items()}, spec.table))
     write_parquet(rows, LABELS_PATH, stored_metadata(raw, rows, spec, names, adql))

@@ -8,7 +8,6 @@ Source  fetch_source_mapping.citation in params.yaml
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -47,7 +46,7 @@ def main() -> None:
         with TapService(GAIA, spec.service, params.tap, raw.title) as service:
             rows = service.fetch(query, raw)
 
-    rows = in_order(raw, rows, spec.bounds and spec.bounds.model_dump())
+    rows = in_order(raw, rows, spec.bounds)
     write_parquet(rows, SOURCE_MAPPING_PATH, stored_metadata(raw, rows, spec, names, str(query)))
     print(f"wrote {SOURCE_MAPPING_PATH}: {rows.num_rows:,} rows of {raw.title}")
 
@@ -55,14 +54,14 @@ def main() -> None:
 def from_files(location: str, raw: RawTable, names: Mapping[str, str], params: Params) -> pa.Table:
     """The mapping's rows with a spectrum; where no file has it, from the spectra themselves."""
     spectra, of_spectra = SPECTRA.named(params.fetch_spectra.columns.model_dump())
-    roles = {*raw.schema.names, "wavelength"}
-    part = replace(spectra, columns=tuple(c for c in spectra.columns if c.role in roles))
+    part = spectra.only({*raw.schema.names, "wavelength"})
     found, mapping = read_files(location, GAIA, [(part, of_spectra), (raw, names)], params.tap)
     if mapping.num_rows:
-        return mapping.filter(pc.is_in(mapping["source_id"], found["source_id"].combine_chunks()))
+        return mapping.filter(pc.is_in(mapping["source_id"], found["source_id"].unique()))
     if absent := [role for role in raw.schema.names if role not in found.column_names]:
-        raise PipelineError(f"{GAIA.files_variable} has no file of {params.fetch_source_mapping.table}"
-                            f", and the spectra have no {', '.join(absent)}; add those files")
+        raise PipelineError(f"{GAIA.files_variable}: no file has the columns of "
+                            f"{params.fetch_source_mapping.table}, and the spectra have no "
+                            f"{', '.join(absent)}; add the files of that table")
     print(f"no file of {params.fetch_source_mapping.table}: number and name are those that the "
           "spectra have")
     return found.group_by(raw.schema.names).aggregate([])

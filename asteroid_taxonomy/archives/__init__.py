@@ -15,7 +15,6 @@ class Archive:
 
 GAIA = Archive("the Gaia archive", "GAIA_TAP_URL", "GAIA_FILES")
 VIZIER = Archive("TAPVizieR", "VIZIER_TAP_URL", "LABELS_FILE")
-USER_AGENT = "asteroid-taxonomy (pyvo, requests)"
 
 
 def shown(address: str) -> str:

@@ -27,7 +27,7 @@ from asteroid_taxonomy.archives.formats import (
     read_rows,
     unzipped,
 )
-from asteroid_taxonomy.archives.tap import TRANSIENT, RefusalError, Session, cause
+from asteroid_taxonomy.archives.session import TRANSIENT, RefusalError, Session, cause
 from asteroid_taxonomy.console import PipelineError, Progress, one_line
 from asteroid_taxonomy.params import Tap
 from asteroid_taxonomy.tables import RawTable
@@ -105,7 +105,7 @@ def _read(body: IO[bytes], address: str, session: Session, raw: RawTable,
         text = unzipped(body).read().decode("utf-8", "replace")
         return from_astropy(astropy_ascii.read(section[0] + text, format="cds"), raw, names)
     except (ValueError, IndexError, astropy_ascii.InconsistentTableError) as error:
-        raise BadTable(f"not what the ReadMe beside it describes ({one_line(error, 60)})") from None
+        raise BadTable(f"not what its ReadMe describes ({one_line(error, 80)})") from None
 
 
 def _find(location: str, session: Session) -> dict[str, str | None]:
@@ -156,7 +156,9 @@ def _opened(address: str, session: Session, md5: str | None = None) -> Iterator[
     with tempfile.TemporaryFile() if _is_web(address) else open(address, "rb") as body:
         if _is_web(address):
             try:
-                session.download(address, body)
+                with session.get(address, headers={"Accept-Encoding": "identity"},
+                                 stream=True) as response:
+                    body.writelines(session.chunks(response))
             except (*TRANSIENT, RefusalError) as error:
                 kind = RefusalError if isinstance(error, RefusalError) else PipelineError
                 raise kind(f"{shown(address)}: {cause(error)}; check the address, or download the "

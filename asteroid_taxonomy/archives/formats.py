@@ -43,6 +43,14 @@ def unzipped(body: IO[bytes]) -> IO[bytes]:
     return cast(IO[bytes], gzip.GzipFile(fileobj=body)) if zipped else body
 
 
+def peek(body: IO[bytes]) -> bytes:
+    """The first bytes of the table; BadTable where they cannot be decompressed."""
+    try:
+        return unzipped(body).read(1 << 16)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise BadTable(f"cut off or damaged ({error})") from None
+
+
 def match_columns(names: Mapping[str, str], header: Iterable[str]) -> dict[str, str]:
     """Find how a header spells the columns named by role, in any case, quoted, or as class_.
 
@@ -85,9 +93,7 @@ def read_rows(body: IO[bytes], raw: RawTable, names: Mapping[str, str]) -> pa.Ta
     BadTable
     """
     try:
-        stream = unzipped(body)
-        head = stream.read(1 << 16)
-        stream.seek(0)
+        head, stream = peek(body), unzipped(body)
         if head.startswith(PARQUET_MAGIC):
             found = _columns(raw, names, pq.read_schema(body).names)
             return _typed(pq.read_table(body, columns=list(found.values())), raw, found)
@@ -97,8 +103,8 @@ def read_rows(body: IO[bytes], raw: RawTable, names: Mapping[str, str]) -> pa.Ta
                 table = votable.parse(stream).get_first_table().to_table(use_names_over_ids=True)
             return from_astropy(table, raw, names)
         return _read_csv(stream, raw, names)
-    except (EOFError, zlib.error, gzip.BadGzipFile, pa.ArrowInvalid, ValueError, IndexError,
-            UnicodeDecodeError) as error:
+    except (EOFError, zlib.error, gzip.BadGzipFile, csv.Error, ValueError, IndexError,
+            pa.ArrowException) as error:
         raise BadTable(f"cut off or damaged ({one_line(error, 80)})") from None
 
 
@@ -134,8 +140,8 @@ def _read_csv(stream: IO[bytes], raw: RawTable, names: Mapping[str, str]) -> pa.
     def read(types: Mapping[str, pa.DataType]) -> pa.Table:
         stream.seek(start)
         return pa_csv.open_csv(
-            stream, pa_csv.ReadOptions(column_names=header), pa_csv.ParseOptions(delimiter=delimiter),
-            pa_csv.ConvertOptions(
+            stream, pa_csv.ReadOptions(column_names=header),
+            pa_csv.ParseOptions(delimiter=delimiter), pa_csv.ConvertOptions(
                 include_columns=list(types), column_types=types, null_values=NULLS,
                 strings_can_be_null=True)).read_all()
 
@@ -156,8 +162,7 @@ def from_astropy(table: Any, raw: RawTable, names: Mapping[str, str]) -> pa.Tabl
         column = table[name]
         mask = getattr(column, "mask", None)
         if column.ndim > 1 or (column.dtype == object and np.ndim(column[0])):
-            arrays.append(pa.array([None if row is np.ma.masked else np.ma.filled(row, np.nan)
-                                    for row in column]))
+            arrays.append(pa.array([np.ma.asarray(row).tolist() for row in column]))
         else:
             arrays.append(pa.array(np.asarray(column), mask=None if mask is None else
                                    np.broadcast_to(mask, len(column))))

@@ -26,7 +26,8 @@ import pyarrow.compute as pc
 
 from asteroid_taxonomy import tables
 from asteroid_taxonomy.archives import GAIA
-from asteroid_taxonomy.archives.tap import LOOKUP, SMALL, Query, TapService, fetch_spectra_of
+from asteroid_taxonomy.archives.lookup import LOOKUP, fetch_spectra_of
+from asteroid_taxonomy.archives.tap import SMALL, Query, TapService
 from asteroid_taxonomy.catalogue import (
     FAINT_SNR,
     MOSTLY,
