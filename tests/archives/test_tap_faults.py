@@ -156,7 +156,7 @@ CASES = {
     "more rows than counted": ("spectra", have(counts=[300]), "301 rows COUNT(*) is 300"),
     "count is zero": ("spectra", have(counts=[0]), "no rows table's name"),
     "count is not a number": ("spectra", have(counts=["many"]), "n_rows int64 'many'"),
-    "count is null": ("spectra", have(counts=["null"]), "no number"),
+    "count is null": ("spectra", have(counts=["null"]), "no rows"),
     # transport
     "connection cut mid-body": ("spectra", have(send=cut_in_the_middle), "broken tap.deadline_s"),
     "connection cut once": ("spectra", have(send=cut_once), CORRECT),
