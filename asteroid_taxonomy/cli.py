@@ -1,7 +1,7 @@
 """`asteroid-taxonomy COMMAND ...`: find the command and run it.
 
-Each command is a module of asteroid_taxonomy/commands/ with a `main(arguments)`; only the one asked
-for is imported, so that its dependencies alone must be installed.
+Each command is a module of asteroid_taxonomy/commands/ with a `main(arguments)`. Only the one
+requested is imported: the optional dependencies of the others need not be installed.
 """
 
 import argparse

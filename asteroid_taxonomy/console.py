@@ -1,4 +1,4 @@
-"""How a stage or a command runs as a program: one-line errors, exit codes, progress, environment."""
+"""How a stage or a command runs as a program: errors, exit codes, progress, environment."""
 
 import os
 import signal
@@ -24,8 +24,8 @@ class _Terminated(BaseException):
 def set_environment() -> None:
     """Set what NumPy, Arrow and onnxruntime read from the environment when they are imported.
 
-    OpenBLAS chooses its matrix kernel by processor, and each kernel rounds differently: the Haswell
-    one runs on all x86-64 processors with AVX2. ASTEROID_TAXONOMY_KERNEL names another one.
+    OpenBLAS chooses a matrix kernel by processor, and each rounds differently. The Haswell kernel
+    runs on all x86-64 processors with AVX2; ASTEROID_TAXONOMY_KERNEL names another one.
     """
     cpuinfo = Path("/proc/cpuinfo")
     flags = set(cpuinfo.read_text().split()) if cpuinfo.exists() else set()

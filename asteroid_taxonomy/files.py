@@ -44,7 +44,7 @@ def atomic(path: Path) -> Iterator[Path]:
 
 def rounded(values: npt.NDArray[np.floating], digits: int = DIGITS) -> npt.NDArray[np.float64]:
     """Values as they are stored: float64, rounded; what is decided on them is decided after."""
-    return np.round(values.astype(np.float64), digits) + 0.0  # no -0.0
+    return np.asarray(np.round(values.astype(np.float64), digits) + 0.0)  # no -0.0
 
 
 def write_parquet(table: pa.Table, path: Path, metadata: Mapping[str, Any]) -> None:
@@ -86,8 +86,8 @@ def read_parquet(
         for field in schema or ():
             index = file.schema_arrow.get_field_index(field.name)
             if index < 0 or file.schema_arrow.field(index).type != field.type:
-                raise PipelineError(f"{path} lacks a column {field.name} ({field.type}); delete it "
-                                    "and run dvc repro")
+                raise PipelineError(f"{path} lacks a column {field.name} of {field.type}; delete "
+                                    "it and run dvc repro")
         table = file.read(columns=list(columns) if columns else None)
     except FileNotFoundError:
         raise missing(path) from None

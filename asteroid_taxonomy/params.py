@@ -37,9 +37,11 @@ def _checked(value: Any, holds: bool, message: str) -> Any:
 
 Int = Annotated[int, BeforeValidator(
     lambda v: int(v) if isinstance(v, float) and v.is_integer() else v)]  # 1e3
-Count, Seed = Annotated[Int, Field(ge=1, le=10**9)], Annotated[Int, Field(ge=0, lt=2**32)]
+Count = Annotated[Int, Field(ge=1, le=10**9)]
+Seed = Annotated[Int, Field(ge=0, lt=2**32)]
 Folds = Annotated[Int, Field(ge=2, le=50)]
-Positive, Share = Annotated[float, Field(gt=0, le=1e9)], Annotated[float, Field(gt=0, lt=1)]
+Positive = Annotated[float, Field(gt=0, le=1e9)]
+Share = Annotated[float, Field(gt=0, lt=1)]
 Text = Annotated[str, AfterValidator(lambda v: _checked(
     v, v != "" and v == v.strip() and v.isprintable(), "expected one line of text"))]
 Url = Annotated[str, AfterValidator(lambda v: _checked(
@@ -67,16 +69,12 @@ class Block(BaseModel):
 
 
 class BandParams(Block):
-    """Grid of the spectra, nm."""
-
     wavelengths_nm: Bands
     normalised_at_nm: Count
     width_nm: Positive
 
 
 class Tap(Block):
-    """How long to wait for a TAP service, s."""
-
     connect_timeout_s: Positive
     read_timeout_s: Positive
     deadline_s: Positive
@@ -85,8 +83,6 @@ class Tap(Block):
 
 
 class Table(Block):
-    """A published table."""
-
     service: Url
     release: Text
     table: Text
@@ -94,8 +90,6 @@ class Table(Block):
 
 
 class SpectraColumns(Block):
-    """The spectra table's column for each role; null: that role is in the source mapping."""
-
     source_id: Text
     number: Text | None
     name: Text | None
@@ -106,88 +100,46 @@ class SpectraColumns(Block):
     flag: Text
 
 
-class SpectraBounds(Block):
-    """Lowest and highest value of each role."""
-
-    number: Range | None = None
-    num_of_spectra: Range | None = None
-    reflectance: Range | None = None
-    error: Range | None = None
-    flag: Range | None = None
-
-
 class ExpectedSpectra(Block):
-    """What the table of this release has as a whole."""
-
     asteroids: Range | None = None
     median_reflectance: dict[Count, Range] | None = None
 
 
 class FetchSpectra(Table):
-    """The spectra table."""
-
     columns: SpectraColumns
     rows_per_part: Count | None
-    bounds: SpectraBounds | None
+    bounds: dict[Literal["number", "num_of_spectra", "reflectance", "error", "flag"],
+                 Range | None]
     expected: ExpectedSpectra | None
 
 
 class MappingColumns(Block):
-    """The source mapping's column for each role."""
-
     source_id: Text
     number: Text
     name: Text
     num_of_spectra: Text | None
 
 
-class MappingBounds(Block):
-    """Lowest and highest value of each role."""
-
-    number: Range | None = None
-
-
 class FetchSourceMapping(Table):
-    """The table that maps source_id to minor-planet number."""
-
     spectra_table: Text
     columns: MappingColumns
-    bounds: MappingBounds | None
+    bounds: dict[Literal["number"], Range | None]
 
 
 class LabelColumns(Block):
-    """The label table's column for each role; probabilities by class."""
-
     model_config = ConfigDict(populate_by_name=True)
     number: Text
     class_: Text = Field(alias="class")
     probabilities: dict[Name, Text] | None
 
 
-class LabelBounds(Block):
-    """Lowest and highest value of each role."""
-
-    number: Range | None = None
-    probability: Range | None = None
-
-
-class ExpectedLabels(Block):
-    """What the label table has as a whole."""
-
-    rows: Range | None = None
-
-
 class FetchLabels(Table):
-    """The taxonomy labels."""
-
     columns: LabelColumns
-    bounds: LabelBounds | None
-    expected: ExpectedLabels | None
+    bounds: dict[Literal["number", "probability"], Range | None]
+    expected: dict[Literal["rows"], Range | None] | None
 
 
 class Taxonomy(Block):
-    """Classes of the label table, and the complexes that they belong to."""
-
     feature_flags: Annotated[str, Field(pattern=r"^[a-z]*$")]
     flagged_classes: list[Name]
     unknown_class: Name | None
@@ -195,9 +147,7 @@ class Taxonomy(Block):
                          Field(min_length=2)]
 
 
-class ExpectedMatch(Block):
-    """What the cross-match of this release with these labels gives."""
-
+class ExpectedMatch(Block):  # shares, but for the medians complex_reflectance
     without_mapping: Range | None = None
     numbers_disagree: Range | None = None
     labelled_share: Range | None = None
@@ -206,15 +156,11 @@ class ExpectedMatch(Block):
 
 
 class Crossmatch(Block):
-    """Joining spectra and labels."""
-
     first_labels: Count | None
     expected: ExpectedMatch | None
 
 
 class Split(Block):
-    """What is predicted, and which asteroids are held out."""
-
     target: Literal["complex", "class"]
     min_per_complex: Annotated[Int, Field(ge=2)]
     min_class_members: Annotated[Int, Field(ge=2)]
@@ -223,8 +169,6 @@ class Split(Block):
 
 
 class UsedBands(Block):
-    """Bands, in nm, that each model uses; the main model first."""
-
     asteroid_taxonomy: Bands
     asteroid_taxonomy_visible: Bands
 
@@ -241,8 +185,6 @@ class Model(Block):
 
 
 class Mlp(Model):
-    """sklearn.neural_network.MLPClassifier."""
-
     hidden_layer_sizes: Annotated[list[Count], Field(min_length=1)]
     alpha: Annotated[float, Field(ge=0, le=1e6)]
     batch_size: Count | Literal["auto"]
@@ -259,22 +201,16 @@ class Mlp(Model):
 
 
 class MlpEnsemble(Mlp):
-    """The mean of several MLPClassifiers."""
-
     networks: Annotated[Int, Field(ge=1, le=1000)]
 
 
 class LogisticRegression(Model):
-    """sklearn.linear_model.LogisticRegression."""
-
     C: Positive
     max_iter: Count
     class_weight: Literal["balanced"] | None = None
 
 
 class Trees(Model):
-    """sklearn.ensemble.RandomForestClassifier, ExtraTreesClassifier."""
-
     n_estimators: Count
     min_samples_leaf: Count
     random_state: Seed
@@ -283,8 +219,6 @@ class Trees(Model):
 
 
 class Svc(Model):
-    """sklearn.svm.SVC."""
-
     C: Positive
     gamma: Positive | Literal["scale"]
     calibration_folds: Folds
@@ -292,8 +226,6 @@ class Svc(Model):
 
 
 class Train(Block):
-    """The model, the bands it uses, its augmentation, and the models' hyperparameters."""
-
     model: Literal["mlp_ensemble", "mlp", "logistic_regression", "random_forest", "extra_trees",
                    "svc"]
     used_bands_nm: UsedBands
@@ -313,14 +245,10 @@ class Train(Block):
 
 
 class Evaluate(Block):
-    """The check on held-out asteroids."""
-
     above_majority: Annotated[float, Field(ge=0, lt=1)] | None
 
 
 class Calibration(Block):
-    """Out-of-fold predictions, the confidence threshold and the conformal sets."""
-
     folds: Folds
     seed: Seed
     accuracy: Annotated[float, Field(gt=0, le=1)]
@@ -329,46 +257,30 @@ class Calibration(Block):
     snr_groups: Edges
 
 
-class ExpectedScores(Block):
-    """What cross-validation of this release with these labels gives."""
-
-    accuracy: Range | None = None
-
-
 class Crossvalidate(Block):
-    """Repeated cross-validation with baselines."""
-
     repeats: Annotated[Int, Field(ge=1, le=1000)]
     published_seeds: Annotated[Int, Field(ge=1, le=1000)]
     learning_curve: Shares
     label_probability_edges: Shares
-    expected: ExpectedScores | None
+    expected: dict[Literal["accuracy"], Range | None] | None
 
 
 class Export(Block):
-    """Versions of the ONNX file."""
-
     opset: Annotated[Int, Field(ge=13, le=21)]
     ir_version: Annotated[Int, Field(ge=7, le=10)]
 
 
 class Verify(Block):
-    """What the ONNX file must hold."""
-
     max_difference: Annotated[float, Field(gt=0, le=0.01)]
     max_bytes: Count
 
 
 class Cyberether(Block):
-    """The sample file of the flowgraph."""
-
     batch: Annotated[Int, Field(ge=2, le=65_536)]  # CyberEther plots two values or more
     batches: Annotated[Int, Field(ge=1, le=65_536)]
 
 
 class Catalogue(Block):
-    """The catalogue's files."""
-
     name: Name
 
 

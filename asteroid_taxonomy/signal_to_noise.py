@@ -1,5 +1,8 @@
 """The signal-to-noise ratio of a spectrum, in the two definitions in use."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -22,7 +25,7 @@ def mean_signal_to_noise(reflectance: Spectra, error: Spectra) -> Spectra:
     return _over_bands(reflectance[:, 2:-2], error[:, 2:-2], np.nanmean)
 
 
-def _over_bands(reflectance: Spectra, error: Spectra, average: np.ufunc) -> Spectra:
+def _over_bands(reflectance: Spectra, error: Spectra, average: Callable[..., Any]) -> Spectra:
     ratio = reflectance / np.where(error > 0, error, np.nan)
     out = np.full(len(ratio), np.nan, dtype=np.float32)
     some = ~np.isnan(ratio).all(axis=1)

@@ -218,7 +218,8 @@ def check_spectra(
     reflectance = rows["reflectance"].to_numpy().reshape(-1, n)
     at = list(wavelengths_nm).index(normalised_at_nm)
     refuse(rows.select(["source_id"]).take(pa.array(first)),
-           pa.array(reflectance[:, at] != 1), title, f"reflectance is not 1 at {normalised_at_nm} nm")
+           pa.array(reflectance[:, at] != 1), title,
+           f"reflectance is not 1 at {normalised_at_nm} nm")
     return reflectance
 
 
@@ -262,9 +263,9 @@ def asteroid_schema(wavelengths_nm: Sequence[int]) -> pa.Schema:
     source_id int64 (Gaia), number int64 (minor-planet number, null for unnumbered), name,
     reflectance_<nm> and reflectance_err_<nm> float32 (dimensionless, null where not measured),
     flag_<nm> int8 (0 good, 1 suspect, 2 bad), num_of_spectra int32, snr float32
-    (signal_to_noise.py), class (as in the label table, null without a label), class_without_flags,
-    label_probability float32 (of that class, where the label table has it), complex (null without a
-    label), complete (all bands present).
+    (signal_to_noise.py), class (as in the label table, null without a label),
+    class_without_flags, label_probability float32 (of that class, where the label table has it),
+    complex (null without a label), complete (all bands present).
     """
     return pa.schema([
         ("source_id", pa.int64()), ("number", pa.int64()), ("name", pa.string()),
@@ -330,7 +331,7 @@ def matrix(table: pa.Table, names: Sequence[str]) -> npt.NDArray[np.float32]:
 def has_bands(
     table: pa.Table, used_nm: Sequence[int], with_errors: bool = False
 ) -> npt.NDArray[np.bool_]:
-    """Whether each row has a reflectance (and an error) in every band of `used_nm`, bool [rows]."""
+    """Whether each row has a reflectance (and an error) in all bands of `used_nm`, bool [rows]."""
     names = reflectance_columns(used_nm) + (error_columns(used_nm) if with_errors else [])
     return np.asarray(np.isfinite(matrix(table, names)).all(axis=1))
 

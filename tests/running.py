@@ -28,10 +28,3 @@ def call(folder: Path, *command: str, **changes: str) -> tuple[int, str]:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True,
                           env={**env, **changes})
     return done.returncode, done.stdout + done.stderr
-
-
-def start_dvc(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    """Start DVC in `folder`, in a session of its own; what it says is one stream."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "dvc", *arguments], cwd=folder, text=True, start_new_session=True,
-        env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
