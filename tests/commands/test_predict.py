@@ -8,8 +8,8 @@ from astropy import units
 
 from asteroid_taxonomy import load
 from asteroid_taxonomy.console import PipelineError
-from asteroid_taxonomy.onnx_model.description import ONNX_PATH
-from tests.own_spectra.made_up import C_LIKE, CURVES, D_LIKE, GRID, S_LIKE, finer, found
+from asteroid_taxonomy.onnx_model.metadata import ONNX_PATH
+from tests.spectra.made_up import C_LIKE, CURVES, D_LIKE, GRID, S_LIKE, finer, found
 from tests.project_fixtures import TOP
 
 NM = np.array(GRID, float)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from asteroid_taxonomy.own_spectra.marks import USUAL, not_measured
-from tests.own_spectra.made_up import C_LIKE, S_LIKE
+from asteroid_taxonomy.spectra.marks import USUAL, not_measured
+from tests.spectra.made_up import C_LIKE, S_LIKE
 
 
 def marked(values):
@@ -37,7 +37,7 @@ def test_a_spectrum_of_marks_alone_is_all_marks():
 @pytest.mark.real_data
 def test_no_band_of_gaia_that_the_classifier_uses_is_taken_for_a_mark(real_asteroids):
     from asteroid_taxonomy.asteroids import matrix, reflectance_columns
-    from tests.own_spectra.made_up import GRID
+    from tests.spectra.made_up import GRID
 
     spectra = matrix(real_asteroids, reflectance_columns(GRID))
     _, where = not_measured(spectra)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from asteroid_taxonomy.console import PipelineError
-from tests.own_spectra.made_up import found
+from tests.spectra.made_up import found
 from tests.project_fixtures import TOP
 
 FOLDER = TOP.parent / "shared" / "data" / "surveys"

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.onnx_model.classifier import load_classifier
-from tests.own_spectra.made_up import (
+from tests.spectra.made_up import (
     CURVES,
     ENDINGS,
     FACTOR,
