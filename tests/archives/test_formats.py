@@ -37,7 +37,7 @@ def read(body, raw=RAW, names=NAMES):
 @pytest.mark.parametrize("body", [
     b"id,Denomination,Value,flag\n-1,o''higgins,0.5,0\n2,,,2\n",
     b'\xef\xbb\xbfID,denomination,VALUE,"Flag"\r\n-1,"o\'\'higgins",5e-1,0\r\n2,null,NaN,2\r\n',
-    b"# %ECSV 1.0\n# ---\n#\nflag,x,value,id,denomination_\n0,9,.5,-1,o''higgins\n2,9,nan,2,NULL\n",
+    b"# %ECSV 1.0\n# ---\n#\nflag,x,value,id,denomination_\n0,9,.5,-1,o''higgins\n2,,nan,2,NULL\n",
     b"id,denomination,value,flag\n-1, o''higgins  ,0.5, 0\n 2 ,    ,    ,2\n",
     b"#\n#Title\n\nid\tDenomination\tValue\tflag\n \t \tmag\t \n---\t------\t---\t--\n"
     b"-1\to''higgins \t 0.5\t0\n2\t \t    \t2\n",

@@ -123,7 +123,8 @@ def test_arrays_give_the_long_table(service, project_folder):
     banded = ["wavelength", "reflectance_spectrum", "reflectance_spectrum_err",
               "reflectance_spectrum_flag"]
     service.database.execute(
-        "CREATE TABLE gaiadr3.arrays AS SELECT source_id, number_mp, denomination, num_of_spectra, "
+        "CREATE TABLE gaiadr3.arrays AS "
+        "SELECT source_id, number_mp, denomination, num_of_spectra, "
         + ", ".join(f"list({c} ORDER BY wavelength)::VARCHAR AS {c}" for c in banded)
         + f" FROM {SPECTRA} GROUP BY ALL")
     edit_params(fetch_spectra={"table": "gaiadr3.arrays"})
