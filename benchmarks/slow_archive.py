@@ -1,6 +1,5 @@
 """A proxy on 127.0.0.1 in front of a TAP service: slow as an archive far away, or from memory."""
 
-import contextlib
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,18 +11,21 @@ PIECE = 1 << 16  # bytes
 
 
 class SlowArchive:
-    """Hands requests on to the service at `url`; its address is the attribute of that name.
+    """Forwards requests to the service at `url`; its own address is the attribute `url`.
 
-    mb_per_s : how fast it sends, None: as fast as it can. remember : answers the same question
-    again at once, from memory.
+    mb_per_s : how fast it sends; None: as fast as it can. remember : the same request gets the
+    same response again, from memory.
     """
 
     def __init__(self, url: str, mb_per_s: float | None = None, remember: bool = False) -> None:
-        self.behind, self.rate, self.remember = url, mb_per_s and mb_per_s * 1e6, remember
-        self.answers: dict[tuple[str, bytes], tuple[int, dict[str, str], bytes]] = {}
+        front = urlsplit(url)
+        self.behind = f"{front.scheme}://{front.netloc}"
+        self.rate, self.remember = mb_per_s and mb_per_s * 1e6, remember
+        self.stored: dict[tuple[str, bytes], tuple[int, dict[str, str], bytes]] = {}
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.server.handle_error = lambda *args: None  # type: ignore[method-assign]
         self.origin = f"http://127.0.0.1:{self.server.server_port}"
-        self.url = self.origin + urlsplit(url).path
+        self.url = self.origin + front.path
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def __enter__(self) -> "SlowArchive":
@@ -33,24 +35,20 @@ class SlowArchive:
         self.server.shutdown()
         self.server.server_close()
 
-    def ask(self, method: str, path: str, body: bytes, kind: str) -> tuple[int, dict, bytes]:
-        """The service's status, headers and body, unpacked."""
+    def forward(self, method: str, path: str, body: bytes, kind: str) -> tuple[int, dict, bytes]:
+        """The service's status, headers and body, decompressed."""
         key = (path, body)
-        if key in self.answers:
-            return self.answers[key]
-        front = urlsplit(self.behind)
-        answer = requests.request(
-            method, f"{front.scheme}://{front.netloc}{path}", data=body, allow_redirects=False,
-            headers={"Content-Type": kind, "Accept-Encoding": "identity"}, timeout=600)
-        headers = {name: answer.headers[name] for name in ("Content-Type", "Location")
-                   if name in answer.headers}
-        if "Location" in headers:  # the service knows itself by its own address
-            headers["Location"] = headers["Location"].replace(
-                f"{front.scheme}://{front.netloc}", self.origin)
-        found = answer.status_code, headers, answer.content
-        if self.remember:
-            self.answers[key] = found
-        return found
+        if key not in self.stored:
+            response = requests.request(
+                method, self.behind + path, data=body, allow_redirects=False, timeout=600,
+                headers={"Content-Type": kind, "Accept-Encoding": "identity"})
+            headers = {name: response.headers[name].replace(self.behind, self.origin)
+                       for name in ("Content-Type", "Location") if name in response.headers}
+            found = response.status_code, headers, response.content
+            if not self.remember:
+                return found
+            self.stored[key] = found
+        return self.stored[key]
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         archive = self
@@ -60,12 +58,11 @@ class SlowArchive:
 
             def do_GET(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                status, headers, content = archive.ask(
+                status, headers, content = archive.forward(
                     self.command, self.path, body, self.headers.get("Content-Type", ""))
                 self.send_response(status)
-                for name, value in headers.items():
+                for name, value in {**headers, "Content-Length": str(len(content))}.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
                 for start in range(0, len(content), PIECE):
                     self.wfile.write(content[start:start + PIECE])
@@ -73,10 +70,6 @@ class SlowArchive:
                         time.sleep(PIECE / archive.rate)
 
             do_POST = do_DELETE = do_GET
-
-            def handle(self) -> None:
-                with contextlib.suppress(ConnectionResetError):  # a client that has what it needs
-                    super().handle()
 
             def log_message(self, *arguments: object) -> None:
                 pass
