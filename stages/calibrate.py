@@ -39,6 +39,7 @@ from asteroid_taxonomy.tables import (
 
 CURVE_PATH = Path("reports/above_threshold.csv")
 
+
 def main() -> None:
     """Run the stage."""
     params = load_params()
@@ -104,6 +105,7 @@ def main() -> None:
     write_json(content, CALIBRATION_PATH)
     print(f"wrote {CALIBRATION_PATH}, {CURVE_PATH} and {OUT_OF_FOLD_PATH}: threshold {chosen}, "
           f"{above['asteroids']:,} of {len(probabilities):,} asteroids above it")
+
 
 if __name__ == "__main__":
     run(main, __doc__)

@@ -26,8 +26,8 @@ RAW = RawTable("t", (Column("source_id", pa.int64()), Column("name", pa.string()
 NAMES = {"source_id": "id", "name": '"Denomination"', "value": "Value", "flag": "flag",
          "extra": "extra"}
 ROWS = [(-1, "o''higgins", 0.5, 0), (2, None, None, 2)]
-TABLE = pa.table([pa.array(column, field.type) for column, field in zip(
-    zip(*ROWS, strict=True), RAW.schema, strict=False)], names=["source_id", "name", "value", "flag"])
+TABLE = pa.table({field.name: pa.array(column, field.type) for column, field in zip(
+    zip(*ROWS, strict=True), RAW.schema, strict=False)})
 
 
 def read(body, raw=RAW, names=NAMES):
@@ -37,7 +37,7 @@ def read(body, raw=RAW, names=NAMES):
 @pytest.mark.parametrize("body", [
     b"id,Denomination,Value,flag\n-1,o''higgins,0.5,0\n2,,,2\n",
     b'\xef\xbb\xbfID,denomination,VALUE,"Flag"\r\n-1,"o\'\'higgins",5e-1,0\r\n2,null,NaN,2\r\n',
-    b"# %ECSV 1.0\n# ---\n#\nflag,x,value,id,denomination_\n0,9,0.5,-1,o''higgins\n2,9,nan,2,NULL\n",
+    b"# %ECSV 1.0\n# ---\n#\nflag,x,value,id,denomination_\n0,9,.5,-1,o''higgins\n2,,nan,2,NULL\n",
     b"id,denomination,value,flag\n-1, o''higgins  ,0.5, 0\n 2 ,    ,    ,2\n",
     b"#\n#Title\n\nid\tDenomination\tValue\tflag\n \t \tmag\t \n---\t------\t---\t--\n"
     b"-1\to''higgins \t 0.5\t0\n2\t \t    \t2\n",
@@ -72,12 +72,11 @@ def test_recorded_spectra_are_read_with_their_types():
 
 
 @pytest.mark.parametrize(("body", "kind", "message"), [
-    (b"id,name,value,flag\n1,x,1,0\n", MissingColumn, 'no column "Denomination" (once) among id, n'),
+    (b"id,name,value,flag\n1,x,1,0\n", MissingColumn, 'no column "Denomination" (once) among id'),
     (b"id,id,denomination,value,flag\n1,1,x,1,0\n", MissingColumn, "no column id (once)"),
     (b"", MissingColumn, "no column"),
-    (b"id,denomination,value,flag\n1,x,four,0\n", BadTable, "Value has values that are not float"),
-    (b"id,denomination,value,flag\n1,x,1,300\n", BadTable, "flag has values that are not int8, e.g. "
-                                                          "'300'"),
+    (b"id,denomination,value,flag\n1,x,four,0\n", BadTable, "value has values that are not float"),
+    (b"id,denomination,value,flag\n1,x,1,300\n", BadTable, "values that are not int8, e.g. '300'"),
     (b"id,denomination,value,flag\n1,x\n", BadTable, "cut off or damaged"),
     (gzip.compress(b"id,denomination,value,flag\n" * 9)[:-9], BadTable, "cut off or damaged"),
     (b"<VOTABLE><RESOURCE><TABLE>", BadTable, "cut off or damaged"),
@@ -85,7 +84,7 @@ def test_recorded_spectra_are_read_with_their_types():
 def test_another_table_is_an_error_that_names_what_is_wrong(body, kind, message):
     with pytest.raises(kind) as error:
         read(body)
-    assert message in str(error.value).replace("value has", "Value has")
+    assert message in str(error.value)
 
 
 @given(st.binary() | st.binary().map(lambda b: b"id,denomination,value,flag\n" + b)
@@ -143,7 +142,8 @@ def test_arrays_in_a_votable_become_the_long_table(variable):
     for name, values in array_table().to_pydict().items():
         if variable and isinstance(values[0], list):
             columns[name] = np.empty(2, object)
-            columns[name][:] = [np.ma.array(v, mask=[False] * 2, dtype="i2" if name == "flag" else "f4") for v in values]
+            kind = "i2" if name == "flag" else "f4"
+            columns[name][:] = [np.ma.array(v, kind, mask=[False] * 2) for v in values]
         else:
             columns[name] = np.array(values, "i2" if name == "flag" else None)
     body = io.BytesIO()
