@@ -75,12 +75,12 @@ class Archive:
         PipelineError
             The archive cannot be used, or its rows are no spectrum by the rules of the fetch.
         """
-        wanted: dict[str, list[Any]] = {identity.key()[0]: [identity.key()[1]]}
+        role, value = identity.key()
+        wanted: dict[str, list[Any]] = {"number": [], "name": [], "source_id": [], role: [value]}
         nm, about = self.model.wavelengths_nm, self.about
         rows = fetch_spectra_of(
-            *(wanted.get(role, []) for role in ("number", "name", "source_id")),
-            about.spectra_service, about.spectra_table, about.spectra_columns,
-            about.mapping_table, about.mapping_columns)
+            wanted["number"], wanted["name"], wanted["source_id"], about.spectra_service,
+            about.spectra_table, about.spectra_columns, about.mapping_table, about.mapping_columns)
         if not len(rows):
             return None
         tables.check_bounds(rows, tables.SPECTRA.title, {"flag": (0, tables.BAD_FLAG)})
