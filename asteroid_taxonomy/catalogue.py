@@ -154,7 +154,7 @@ def band_columns(
     lacking = band_lists(missing & needed, wavelengths_nm)
     return {"snr_mean": mean_signal_to_noise(reflectance, error),
             "bands_missing": band_lists(missing, wavelengths_nm),
-            "flags": ["".join(row) for row in flags.astype(int).astype(str).tolist()],
+            "flags": (flags.astype(np.uint8) + ord("0")).view(f"S{len(wavelengths_nm)}").ravel(),
             "flagged_bands_used": band_lists((flags == BAD_FLAG) & needed, wavelengths_nm),
             "reason": [f"no reflectance at {nm} nm" if nm else "" for nm in lacking]}
 

@@ -24,6 +24,7 @@ from asteroid_taxonomy.evaluation.out_of_fold import (
 )
 from asteroid_taxonomy.files import read_metadata, rounded, write_csv, write_json
 from asteroid_taxonomy.learning import MAIN, VISIBLE
+from asteroid_taxonomy.learning.augmentation import as_ground_based
 from asteroid_taxonomy.learning.predictions import read_predictions
 from asteroid_taxonomy.learning.training_set import read_training_set
 from asteroid_taxonomy.params import load_params
@@ -48,7 +49,6 @@ def main() -> None:
     source_id, labelled_snr = (data.asteroids[key].to_numpy() for key in ("source_id", "snr"))
     classes, pairs = np.unique(data.target).tolist(), folds.class_pairs(data)
     target, class_names = np.searchsorted(classes, data.target), pairs[:, 1].tolist()
-
     predictions = read_predictions(MAIN)
     asteroids = read_asteroids(nm, ["source_id", "snr", *error_columns(nm)])
     asteroids = asteroids.take(rows_of(predictions["source_id"].to_numpy(),
@@ -59,14 +59,16 @@ def main() -> None:
     fold = folds.fold_numbers(data, settings.folds, settings.seed)
     degraded = degraded_spectra(data, matrix(others, error_columns(nm)), others["snr"].to_numpy(),
                                 edges, settings.seed)
+    ground_like = as_ground_based(data.reflectance, train.ground_based, params.bands,
+                                  np.random.default_rng(settings.seed))
     # threads: NumPy releases the interpreter lock, and processes would import scikit-learn again
     found = folds.out_of_fold(data, {
-        MAIN: folds.Job(folds.candidate(train, nm, used[MAIN]), fold, degraded),
-        VISIBLE: folds.Job(folds.candidate(train, nm, used[VISIBLE]), fold),
+        MAIN: folds.Job(folds.candidate(train, params.bands, used[MAIN]), fold, degraded),
+        VISIBLE: folds.Job(folds.candidate(train, params.bands, used[VISIBLE], True), fold,
+                           ground_like[None]),
     }, settings.seed, "threading")
     of_main, visible = (folds.of_targets(found[name], pairs) for name in (MAIN, VISIBLE))
-    own, visible = of_main[0], visible[0]
-    of_class = rounded(found[MAIN][0])
+    own, visible, of_class = of_main[0], visible[-1], rounded(found[MAIN][0])
     learned = class_names if train.chosen.learn == "class" else []
     table = out_of_fold_table(data.asteroids, own, classes, of_class, learned)
 
@@ -81,12 +83,11 @@ def main() -> None:
     chosen = threshold.lowest_threshold(curve, settings.accuracy)
     above = threshold.above_threshold(*estimates, survey, classes, chosen)
 
-    known = (target, labelled_snr)
+    known = target, labelled_snr
     covered = conformal.cross_checked(own, *known, groups, settings.coverage, fold)
     content: dict[str, Any] = {
         "survey": read_metadata(ASTEROIDS_PATH)["survey"], "model": train.model,
-        "threshold": {MAIN: chosen, VISIBLE: threshold.visible_threshold(
-            visible, target, settings.accuracy)},
+        "threshold": {MAIN: chosen, VISIBLE: settings.visible_threshold},
         "above_threshold": above,
         "all": threshold.above_threshold(*estimates, survey, classes, 0.0),
         "least_probability": {name: conformal.limits(conformal.least_probability(

@@ -58,10 +58,10 @@ def measure(labelled: pa.Table, counts: Mapping[str, Any], nm: Sequence[int],
     bands = labelled.select(["complex", *tables.reflectance_columns(nm)]).to_pandas()
     medians = bands.groupby("complex").median().set_axis(list(nm), axis=1)
     telling = (expected and expected.complex_reflectance) or medians.std().nlargest(1).index
-    asteroids, labels = counts["asteroids"], counts["labelled"] + counts["labels_without_spectrum"]
+    n, labels = counts["asteroids"], counts["labelled"] + counts["labels_without_spectrum"]
     return {
-        "without_mapping": counts["asteroids_without_mapping"] / asteroids,
-        "numbers_disagree": counts["asteroids_number_disagrees_with_spectra"] / asteroids,
+        "without_mapping": counts["asteroids_without_mapping"] / n,
+        "numbers_disagree": counts["asteroids_number_disagrees_with_spectra"] / n,
         "labelled_share": counts["labelled"] / max(labels, 1),
         "complex_shares": bands["complex"].value_counts(normalize=True).sort_index().to_dict(),
         "complex_reflectance": {band: medians[band].to_dict() for band in telling},
@@ -76,16 +76,15 @@ def main() -> None:
     counts: dict[str, Any] = {
         "survey": read_metadata(tables.SPECTRA_PATH)["survey"],
         "spectra_rows": len(asteroids) * len(nm), "asteroids": len(asteroids),
-        **{f"asteroids_without_{band}_nm": missing for band in nm
-           if (missing := asteroids[f"reflectance_{band}"].null_count)}}
+        **{f"asteroids_without_{band}_nm": n for band in nm
+           if (n := asteroids[f"reflectance_{band}"].null_count)}}
     asteroids, identified = identify(asteroids, read_parquet(tables.SOURCE_MAPPING_PATH))
     labels, left_out = usable_labels(
         read_parquet(tables.LABELS_PATH, tables.LABELS.schema).to_pandas(
             types_mapper={pa.int64(): pd.Int64Dtype()}.get), params.crossmatch.first_labels)
     row = pc.index_in(asteroids["own"], pa.array(labels["number"], pa.int64()), skip_nulls=True)
     for name, values in classified(labels, params.taxonomy).drop(columns="number").items():
-        column = pa.chunked_array([pa.array(values, from_pandas=True)])
-        asteroids = asteroids.append_column(name, column.take(row))
+        asteroids = asteroids.append_column(name, pa.chunked_array([values]).take(row))
 
     labelled = asteroids.filter(pc.is_valid(asteroids["complex"]))
     complete = labelled.filter(labelled["complete"])

@@ -58,8 +58,7 @@ def main(scheduler: str | None = None) -> None:
     gains = curves.write_gains(means[MAIN], by_seed[PUBLISHED_RECIPE], calibration.folds)
     cv, published = ({key: float(values.mean()) for key, values in means[name].items()}
                      for name in (MAIN, PUBLISHED_RECIPE))
-    compare("crossvalidate", {"accuracy": cv["accuracy"]},
-            settings.expected and settings.expected.model_dump())
+    compare("crossvalidate", {"accuracy": cv["accuracy"]}, settings.expected)
 
     asteroids = read_asteroids(nm)
     survey = asteroids["snr"].to_numpy()[has_bands(asteroids, used_nm)]

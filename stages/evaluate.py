@@ -54,9 +54,9 @@ def check_learned(accuracy: float, actual: Strings, margin: float | None) -> Non
     majority = float(np.unique(actual, return_counts=True)[1].max() / len(actual))
     if margin is not None and accuracy < majority + margin:
         raise PipelineError(
-            f"accuracy {accuracy:.3f} on held-out asteroids; the most frequent target alone gives "
-            f"{majority:.3f} (evaluate.above_majority {margin:g}); check the labels and the source "
-            "mapping")
+            f"accuracy {accuracy:.3f} on held-out asteroids, {majority:.3f} for always the most "
+            f"frequent target (evaluate.above_majority {margin:g}); check the labels and the "
+            "source mapping")
 
 
 def main() -> None:

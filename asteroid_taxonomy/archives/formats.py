@@ -103,8 +103,8 @@ def read_rows(body: IO[bytes], raw: RawTable, names: Mapping[str, str]) -> pa.Ta
                 table = votable.parse(stream).get_first_table().to_table(use_names_over_ids=True)
             return from_astropy(table, raw, names)
         return _read_csv(stream, raw, names)
-    except (EOFError, zlib.error, gzip.BadGzipFile, pa.ArrowInvalid, ValueError, IndexError,
-            UnicodeDecodeError) as error:
+    except (EOFError, zlib.error, gzip.BadGzipFile, csv.Error, ValueError, IndexError,
+            pa.ArrowException) as error:
         raise BadTable(f"cut off or damaged ({one_line(error, 80)})") from None
 
 
@@ -162,8 +162,7 @@ def from_astropy(table: Any, raw: RawTable, names: Mapping[str, str]) -> pa.Tabl
         column = table[name]
         mask = getattr(column, "mask", None)
         if column.ndim > 1 or (column.dtype == object and np.ndim(column[0])):
-            arrays.append(pa.array([None if row is np.ma.masked else np.ma.filled(row, np.nan)
-                                    for row in column]))
+            arrays.append(pa.array([np.ma.asarray(row).tolist() for row in column]))
         else:
             arrays.append(pa.array(np.asarray(column), mask=None if mask is None else
                                    np.broadcast_to(mask, len(column))))

@@ -278,7 +278,7 @@ class TapService:
     ) -> pa.Table:
         """Store a response in a temporary file and read it."""
         with response, tempfile.TemporaryFile() as body:
-            lines = 0
+            lines = -1  # the header
             for chunk in self.session.chunks(response):
                 body.write(chunk)
                 lines += chunk.count(b"\n")

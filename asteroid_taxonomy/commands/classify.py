@@ -13,6 +13,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -116,11 +117,14 @@ def classify_files(
                 if strict or files == list(given):
                     raise
                 problems.append(str(problem))
-                tables = [NOTHING._replace(notes=[problems[-1].removeprefix(f"{path} ")])]
+                found = replace(model.of_points(NOTHING), note=np.array(
+                    [problems[-1].removeprefix(f"{path} ")], object))
+                parts.append(rows_of(path, NOTHING, found, False))
+                continue
             for spectra in tables:
                 found = model.of_points(spectra)
                 parts.append(rows_of(path, spectra, found, len(files) == 1))
-                if plots is not None and spectra is not NOTHING:
+                if plots is not None:
                     plot(found, parts[-1], plots)
             progress.update(done)
     result = pd.concat(parts, ignore_index=True)
@@ -154,10 +158,12 @@ def write(
                      for name in classes}
     columns, fields = [], []
     for name in result:
-        kind = result[name].dtype
-        plain_type = kind == bool or (kind.kind in "if" and result[name].notna().any())
-        columns.append(pa.array(result[name] if plain_type or kind.kind == "f" else
-                                result[name].astype("str").where(result[name].notna(), "")))
+        column = result[name]
+        if column.dtype.kind in "bif":
+            columns.append(pa.array(column))
+        else:
+            texts = column.astype("str").where(column.notna(), "")
+            columns.append(pa.array(texts, pa.string()))
         ucd, description = about.get(name, ("meta.id", "Name of the spectrum, as in the file"))
         fields.append(pa.field(name, columns[-1].type, metadata={
             "unit": "", "ucd": ucd, "description": description}))

@@ -8,7 +8,7 @@
 By number, name, designation (also packed) or source_id. Reads the catalogue and
 data/asteroids.parquet where `dvc repro` has made them; elsewhere it fetches the spectra from the
 archive (GAIA_TAP_URL names a mirror) and classifies them with the shipped model. A designation
-that neither knows is looked up at JPL, for asteroids that have been named since.
+that neither knows is resolved by JPL's Small-Body Database, if astroquery is installed.
 """
 
 import argparse
@@ -26,7 +26,8 @@ import pyarrow.compute as pc
 
 from asteroid_taxonomy import tables
 from asteroid_taxonomy.archives import GAIA
-from asteroid_taxonomy.archives.tap import LOOKUP, SMALL, Query, TapService, fetch_spectra_of
+from asteroid_taxonomy.archives.lookup import LOOKUP, fetch_spectra_of
+from asteroid_taxonomy.archives.tap import SMALL, Query, TapService
 from asteroid_taxonomy.catalogue import (
     FAINT_SNR,
     MOSTLY,
@@ -212,13 +213,14 @@ def number_at_jpl(identity: Identity) -> int | None:
     """The number that JPL's Small-Body Database has for a designation, if it can be queried."""
     if identity.key()[0] != "name" or not PROVISIONAL.fullmatch(identity.name or ""):
         return None
-    from astroquery.jplsbdb import SBDB, conf  # 0.9 s, and few look-ups need it
-
-    conf.timeout = JPL_TIMEOUT_S
     try:
+        from astroquery.jplsbdb import SBDB, conf  # of [pipeline]; takes 0.9 s
+
+        conf.timeout = JPL_TIMEOUT_S
         found = SBDB.query(identity.name, cache=False).get("object", {})
-    except (OSError, ValueError):  # no network, no JSON
-        print(f"note: JPL could not be queried for {identity.name}", file=sys.stderr)
+    except (ImportError, OSError, ValueError):  # not installed, no network, no JSON
+        print(f"note: JPL could not be queried for {identity.name}, which needs the network and "
+              "astroquery", file=sys.stderr)
         return None
     return parse(found.get("des", "")).number
 

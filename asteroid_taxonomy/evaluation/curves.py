@@ -75,18 +75,16 @@ def write_gains(model: Scores, published: Sequence[Scores], folds: int) -> dict[
 
     Positive where the model is better: over the mean of the recipe's seeds, and over its first.
     """
-    rows, means = [], {}
+    rows: dict[str, list[float]] = {}
     for name in FIGURES:
         sign = -1 if name == "log_loss" else 1
         seeds = [each[name] for each in published]
-        row = [name]
-        for other in (np.mean(seeds, axis=0), seeds[0]):
-            gain = sign * (model[name] - other)
-            row += [float(gain.mean()), corrected_error(gain.tolist(), folds)]
-        rows.append(row)
-        means[name] = row[1]
-    write("gains", ["metric", "gain", "gain_se", "gain_one_seed", "gain_one_seed_se"], rows)
-    return means
+        gains = [sign * (model[name] - other) for other in (np.mean(seeds, axis=0), seeds[0])]
+        rows[name] = [figure for gain in gains
+                      for figure in (float(gain.mean()), corrected_error(gain.tolist(), folds))]
+    write("gains", ["metric", "gain", "gain_se", "gain_one_seed", "gain_one_seed_se"],
+          [[name, *row] for name, row in rows.items()])
+    return {name: row[0] for name, row in rows.items()}
 
 
 def write_curves(target: Strings, probabilities: Floats, classes: Sequence[str]) -> None:

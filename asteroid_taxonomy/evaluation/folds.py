@@ -20,7 +20,7 @@ from asteroid_taxonomy.files import rounded
 from asteroid_taxonomy.learning.augmentation import Augmentation, augmentation
 from asteroid_taxonomy.learning.models import fit, in_parallel, learns_classes, make_model
 from asteroid_taxonomy.learning.training_set import Labelled, Spectra, Strings, TrainingSet
-from asteroid_taxonomy.params import Train
+from asteroid_taxonomy.params import BandParams, Train
 
 
 class Candidate(NamedTuple):
@@ -58,10 +58,13 @@ class Fit(NamedTuple):
     pairs: Strings
 
 
-def candidate(train: Train, wavelengths_nm: Sequence[int], used_nm: Sequence[int]) -> Candidate:
+def candidate(
+    train: Train, bands: BandParams, used_nm: Sequence[int], visible: bool = False
+) -> Candidate:
     """The model of block `train` of params.yaml that uses these bands."""
-    return Candidate(make_model(train, wavelengths_nm, used_nm),
-                     [list(wavelengths_nm).index(nm) for nm in used_nm], augmentation(train))
+    return Candidate(make_model(train, bands.wavelengths_nm, used_nm),
+                     [bands.wavelengths_nm.index(nm) for nm in used_nm],
+                     augmentation(train, bands, visible))
 
 
 def fold_numbers(data: TrainingSet, folds: int, seed: int) -> Rows:

@@ -131,11 +131,9 @@ def in_parallel(
     backend : str, optional
         Of joblib; by default loky, or the one of `joblib.parallel_config`.
     """
-    with warnings.catch_warnings():
-        # max_iter is the length of the training, not a limit it failed to meet
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        yield from Parallel(n_jobs=-1, backend=backend, return_as="generator")(
-            delayed(function)(*task) for task in tasks)
+    warnings.simplefilter("ignore", ConvergenceWarning)  # which scikit-learn passes to workers
+    yield from Parallel(n_jobs=-1, backend=backend, return_as="generator")(
+        delayed(function)(*task) for task in tasks)
 
 
 def fit(model: Pipeline, labelled: Labelled, copies: Augmentation) -> Pipeline:
@@ -148,6 +146,8 @@ def fit(model: Pipeline, labelled: Labelled, copies: Augmentation) -> Pipeline:
     """
     spectra, _, target, class_name = augmented(labelled, copies)
     label = np.column_stack([target, class_name]) if learns_classes(model) else target
+    # max_iter is the length of the training, not a limit it failed to meet
+    warnings.simplefilter("ignore", ConvergenceWarning)
     try:
         model.fit(spectra, label)
     except (ValueError, MemoryError) as error:
@@ -156,6 +156,7 @@ def fit(model: Pipeline, labelled: Labelled, copies: Augmentation) -> Pipeline:
     for network in members(model):
         if isinstance(network, MLPClassifier):
             # it depends on the versions of NumPy and SciPy, and would change the model file
-            for name in vars(network).keys() - FITTED - network.get_params().keys():
+            for name in [name for name in vars(network).keys() - FITTED
+                         if name.startswith("_") or name.endswith("_")]:
                 delattr(network, name)
     return model

@@ -274,8 +274,9 @@ def _by_position(table: Table, unit: str | None) -> Spectra:
               for n in others]
     at = int(_is_width(frame, others, middle))
     value, rest = others[at], np.array(middle[at + 1:]) / max(middle[at], 1e-9)
+    around_1 = [_around_1(frame[n]) and _varies(frame[n]) for n in others]
     # an error is smaller than its reflectance, a number of counts far greater
-    if len(rest) > 2 or ((rest >= 0.5) & (rest < 20)).any():
+    if len(rest) > 2 or ((rest >= 0.5) & (rest < 20)).any() or not around_1[at] and any(around_1):
         raise NotSpectra(f"has no header, and its columns {', '.join(others[:4])} could be "
                          f"reflectances or errors; {HEADER}")
     points = frame[[wavelength, value]].dropna().sort_values(wavelength)[value]

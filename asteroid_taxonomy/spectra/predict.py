@@ -13,7 +13,7 @@ from astropy import units as u
 
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.files import shipped
-from asteroid_taxonomy.onnx_model.classifier import Classifier, decide, load_classifier
+from asteroid_taxonomy.onnx_model.classifier import Classifier, load_classifier
 from asteroid_taxonomy.onnx_model.metadata import CLASSES_PATH, ONNX_PATH
 from asteroid_taxonomy.spectra.columns import NotSpectra, Spectra, factor_to_nm, refuse_flux
 from asteroid_taxonomy.spectra.resample import MARK, SPIKE, to_bands
@@ -147,12 +147,17 @@ def _classes(
     n = len(reflectance)
     name, probability, precision = np.full(n, None, object), np.full(n, np.nan), np.full(n, np.nan)
     if len(rows) and shipped(CLASSES_PATH).exists():
-        classes = functools.cache(load_classifier)(CLASSES_PATH)
+        classes = _class_model()
         found = classes.decide(classes.probabilities(reflectance[rows]))
         for row, each, p in zip(rows, found.complex, found.confidence, strict=True):
             if (known := classes.metadata.class_precision.get(each)) is not None:
                 name[row], probability[row], precision[row] = each, p, known
     return name, probability, precision
+
+
+@functools.cache
+def _class_model() -> Classifier:
+    return load_classifier(CLASSES_PATH)
 
 
 def _notes(
@@ -218,15 +223,14 @@ class Model:
             wavelength, reflectance = wavelength.spectral_axis, wavelength.flux
         own = getattr(wavelength, "unit", None)
         try:
-            grid, spectra = np.broadcast_arrays(*(
-                np.atleast_2d(np.ma.masked_array(getattr(each, "value", each), dtype=float).filled(
-                    np.nan)) for each in (wavelength, reflectance)))
-            if grid.ndim != 2 or grid.shape[1] < 2:
+            given = [np.ma.masked_array(getattr(each, "value", each), dtype=float).filled(np.nan)
+                     for each in (wavelength, reflectance)]
+            grid, spectra = np.broadcast_arrays(*map(np.atleast_2d, given))
+            if grid.ndim != 2 or given[0].ndim == 0:
                 raise ValueError
         except (TypeError, ValueError):
             raise PipelineError("expected wavelengths and reflectances as numbers, [points] or "
-                                f"[n, points]; their shapes are {np.shape(wavelength)} and "
-                                f"{np.shape(reflectance)}") from None
+                                "[n, points], as many of the one as of the other") from None
         try:
             refuse_flux("reflectance", str(getattr(reflectance, "unit", None) or ""))
             if own is not None and unit is None:

@@ -42,6 +42,8 @@ def read_text(text: str) -> Table:
             first, longest = at + block.index("row"), block.count("row")
         at += len(block)
     header = _header_line(sniffed, kinds, first, separator, decimal)
+    while header is None and first and kinds[first - 1] == "partly":
+        first -= 1
     names = [] if header is None else _header_fields(lines[header], separator)
     units: dict[str, str] = {}
     rows: list[str] = []
@@ -158,7 +160,7 @@ def _header_line(
     way = np.sign(np.diff(nm))
     if len(nm) >= max(LEAST_WIDE, len(own) - 3) and usual_unit(nm) and abs(way.sum()) == len(way):
         return first  # name,374,418 ...
-    plain = above and separator is not None and kinds[above[0]] != "comment"
+    plain = above and separator is not None and not COMMENT.match(lines[above[0]])
     last = _split(lines[above[0]], separator) if plain else []
     return above[0] if len(last) >= 2 and not all(map(NUMBER[".,"].fullmatch, last)) else None
 
