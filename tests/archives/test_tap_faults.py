@@ -225,9 +225,9 @@ CASES = {
         "spectra", edited(lambda t: t.set_column(6, t.column_names[6], pc.fill_null(
             t[6], float("nan")))), CORRECT),
     "text padded with blanks": ("spectra", edited(padded), CORRECT),
-    "number that is text": ("spectra", cell("number_mp", "four"), "number_mp not int64 'four'"),
-    "number with a fraction": ("source_mapping", cell("number_mp", "4.5"), "number_mp not int64"),
-    "flag beyond int8": ("spectra", cell("reflectance_spectrum_flag", "300"), "not int8"),
+    "number that is text": ("spectra", cell("number_mp", "four"), "number_mp parse 'four' int64"),
+    "number with a fraction": ("source_mapping", cell("number_mp", "4.5"), "number_mp parse int64"),
+    "flag beyond int8": ("spectra", cell("reflectance_spectrum_flag", "300"), "parse int8"),
     "flag of 7": ("spectra", cell("reflectance_spectrum_flag", "7"), "flag is outside 0 ... 2"),
     "source_id null": ("spectra", cell("source_id", None), "source_id is null in 1 of 320"),
     "wavelength 550.0001": ("spectra", cell("wavelength", "550.0001"), "not on the grid"),
