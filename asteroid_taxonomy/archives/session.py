@@ -115,6 +115,6 @@ def server_message(body: bytes) -> str:
 
 def cause(error: BaseException) -> str:
     """The innermost cause of a network error, on one line."""
-    found = re.search(r"(Failed to \w+|Read timed out|Remote end closed|\w+ verify failed).*",
-                      str(error), re.DOTALL)
-    return one_line(found[0].rstrip("()\"'") if found else error, 120)
+    found = re.search(r"Failed to resolve '[^']*'|(Failed to establish|Read timed out|Connection to|"
+                      r"Remote end closed|certificate verify failed)[^'\")]*", str(error))
+    return one_line(found[0] if found else error, 120)

@@ -43,6 +43,7 @@ from asteroid_taxonomy.tables import Column, RawTable
 SMALL, LARGE = ("sync", "async"), ("async", "sync")  # the endpoint to try first, and the other
 RUNNING = {"PENDING", "QUEUED", "EXECUTING", "HELD", "SUSPENDED"}  # UWS 1.1, section 2.1.3
 LONGEST_POLL_S = 5.0
+SHOWN_BYTES = 1 << 20  # from which on a transfer is shown
 ATTEMPTS = 2  # on an endpoint that refuses, and on a host that cannot be reached
 COUNT = RawTable("count", (Column("n_rows", pa.int64(), nullable=True),), (), ())
 NAMES = RawTable("columns", (Column("column_name", pa.string()),), (), ())
@@ -205,9 +206,8 @@ class TapService:
                 except TRANSIENT as error:
                     last[endpoint] = cause(error)
                     if attempt == ATTEMPTS and not self.session.reached:
-                        raise PipelineError(
-                            f"{self} cannot be reached: {last[endpoint]}; try `make demo`, which "
-                            "needs no network, or files or a mirror (docs/releases.md)") from None
+                        raise PipelineError(f"{self} cannot be reached: {last[endpoint]}; "
+                                            f"{ADVICE}, or run make demo") from None
                     wait = max(wait, getattr(error, "wait_s", 0.0))
                 self.session.close()  # behind a new connection may be another backend
             self._end_if_refused([*refusals.values()])
@@ -278,12 +278,14 @@ class TapService:
     ) -> pa.Table:
         """Store a response in a temporary file and read it."""
         with response, tempfile.TemporaryFile() as body:
-            lines = -1  # the header
+            lines, zipped = -1, False  # without the header
             for chunk in self.session.chunks(response):
+                zipped |= not body.tell() and chunk.startswith(GZIP_MAGIC)
                 body.write(chunk)
-                lines += chunk.count(b"\n")
-                if before is not None:
-                    self.progress.update(before + lines, f"TRANSFER {body.tell() / 1e6:.1f} MB")
+                lines += 0 if zipped else chunk.count(b"\n")
+                if before is not None and body.tell() > SHOWN_BYTES:
+                    self.progress.update(before + max(lines, 0),
+                                         f"TRANSFER {body.tell() / 1e6:.1f} MB")
             _check_start_and_end(body, response)
             return read_rows(body, raw, names)
 
