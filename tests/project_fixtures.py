@@ -120,9 +120,12 @@ def sample_project(sample_run, tmp_path, monkeypatch):
 
 @pytest.fixture(scope="session")
 def catalogued_run(sample_run, tmp_path_factory):
-    """A copy of `sample_run` with all other stages run; do not change."""
+    """A copy of `sample_run` with all other stages run, few repeats; do not change."""
     def make(folder):
         shutil.copytree(sample_run, folder, dirs_exist_ok=True)
+        params = sample_params()
+        params["crossvalidate"] |= {"repeats": 1, "published_seeds": 1, "learning_curve": [0.5]}
+        (folder / PARAMS).write_text(yaml.safe_dump(params), encoding="utf-8")
         for stage in LATER_STAGES:
             run_stage(stage, folder)
 
