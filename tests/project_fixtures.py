@@ -14,10 +14,12 @@ import pytest
 import yaml
 from filelock import FileLock
 
+from asteroid_taxonomy.console import set_environment
 from asteroid_taxonomy.params import PARAMS, merged, read_yaml
 from tests.running import call
 from tests.watching_params import params_read
 
+set_environment()  # before any test imports NumPy
 TOP = Path(__file__).parent.parent
 DVC_STAGES = yaml.safe_load((TOP / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 MODEL_STAGES = ("fetch_spectra", "fetch_source_mapping", "fetch_labels", "crossmatch", "split",
