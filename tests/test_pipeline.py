@@ -126,4 +126,4 @@ def test_the_published_recipe_gives_the_published_figures(tmp_path):
     rows = [line.split(",") for line in predictions[1:]]
     correct = sum(row[column["actual"]] == row[column["predicted"]] for row in rows)
     assert (len(rows), correct) == (391, 293)
-    assert read(tmp_path, "evaluate")["accuracy"] == 0.74936
+    assert read(tmp_path, "evaluate")["held_out"]["accuracy"] == 0.74936

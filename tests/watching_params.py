@@ -16,9 +16,9 @@ def params_read():
     def recorded(self, name):
         value = attribute(self, name)
         fields = type(self).__dict__.get("__pydantic_fields__", {})
-        if not validating[0] and (name in fields or name == "model_dump"):
+        if not validating[0] and (name in fields or name in ("model_dump", "__dict__")):
             key = keys.get(id(self), "")
-            if name != "model_dump":
+            if name in fields:
                 key = f"{key}.{fields[name].alias or name}".lstrip(".")
             if isinstance(value, params.Block):
                 keys[id(value)] = key
