@@ -41,6 +41,6 @@ def mean_spectra(
 
 def confident_failures(catalogue: pd.DataFrame, target: pd.Series) -> pd.DataFrame:
     """The labelled asteroids whose complex is wrong with the highest confidence."""
-    wrong = catalogue.assign(target=target, row=np.arange(len(catalogue)))[
+    wrong = catalogue.assign(target=target)[
         target.notna() & (catalogue["complex"] != target) & catalogue["confidence"].notna()]
     return wrong.sort_values(["confidence", "source_id"], ascending=[False, True])[:FAILURES]

@@ -16,10 +16,12 @@ from asteroid_taxonomy.files import shipped
 from asteroid_taxonomy.onnx_model.classifier import Classifier, load_classifier
 from asteroid_taxonomy.onnx_model.metadata import CLASSES_PATH, ONNX_PATH
 from asteroid_taxonomy.spectra.columns import NotSpectra, Spectra, factor_to_nm, refuse_flux
-from asteroid_taxonomy.spectra.resample import MARK, SPIKE, to_bands
+from asteroid_taxonomy.spectra.resample import FAR, MARK, SPIKE, to_bands
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+OF_ASTEROIDS = (0.3, 3.0)  # normalised; Gaia DR3 has none beyond in a band that is used
 
 Floats = npt.NDArray[np.float64]
 Objects = npt.NDArray[np.object_]
@@ -114,6 +116,7 @@ def answer(
     by = np.where(bands[:, at] > 0, bands[:, at], np.nan)[:, None]
     with np.errstate(all="ignore"):  # a correction between instruments belongs here
         reflectance = (np.where(none, np.nan, bands) / by).astype(np.float32)
+        touched[(reflectance < OF_ASTEROIDS[0]) | (reflectance > OF_ASTEROIDS[1])] |= FAR
     choice, clean = np.full(n, -1), np.zeros(n, bool)
     for i, classifier in enumerate(classifiers):
         whole = classifier.has_bands(reflectance)
@@ -181,7 +184,8 @@ def _notes(
             parts.append(f"no reflectance at {_listed(missing)} nm" if len(missing)
                          else "values too far from those of a reflectance")
         for bit, text in ((MARK, "values at or below 0 or marks for missing data left out at"),
-                          (SPIKE, "spikes left out at")):
+                          (SPIKE, "spikes left out at"),
+                          (FAR, "unlike an asteroid's reflectance at")):
             if (touched[i] & bit).any():
                 parts.append(f"{text} {_listed(nm[touched[i] & bit > 0])} nm")
         out[i] = "; ".join([*parts, *([out[i]] if out[i] else [])])

@@ -97,6 +97,8 @@ def _tables(data: bytes) -> list[Table]:
         text = data.decode("latin-1")
     form, start = None, text.lstrip()[:4]
     if text.startswith("# %ECSV"):
+        if re.search(r"(?m)^#.*unit: *\*", text):
+            raise NotSpectra("has a YAML alias for a unit; write the unit out")
         form = "ascii.ecsv"  # ESA writes null, which astropy does not read (#13331)
         text = re.sub(r"(?m)(?<=[,\s])null(?=[,\s]|$)|^null(?=[,\s])", '""', text)
     elif "Byte-by-byte Description of file" in text[:65536]:

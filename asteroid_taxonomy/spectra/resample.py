@@ -29,7 +29,7 @@ USUAL_MARKS = np.array([9, 9.9, 9.99, 9.999, 99, 99.9, 99.99, 99.999, 999, 999.9
 # spikes differ from the running median by this share of it, with fewer points in the window by the
 # second one, and by so many times the scatter of the spectrum around its running median
 SPIKE_NM, SPIKE_SHARE, COARSE_SHARE, FINE_POINTS, SIGMAS = 80.0, 0.25, 0.5, 9, 6.0
-MARK, SPIKE = 1, 2  # bits of Bands.touched
+MARK, SPIKE, FAR = 1, 2, 4  # bits of Bands.touched; FAR: see predict.answer
 Floats = npt.NDArray[np.float64]
 
 

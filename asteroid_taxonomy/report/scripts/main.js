@@ -99,4 +99,4 @@ unpack($("data").textContent).then((unpacked) => {
 }).catch((error) => status(`The spectra cannot be unpacked (${error.message}); browsers since 2023 can.`));
 
 // for the console, and for tests
-globalThis.asteroidTaxonomy = { spectrumIn, classify, classes: L.classes };
+globalThis.asteroidTaxonomy = { spectrumIn, classify, models: L.models, onMap: () => mapPoints.length };
