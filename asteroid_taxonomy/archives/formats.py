@@ -36,7 +36,7 @@ class MissingColumn(BadTable):
 
 
 def unzipped(body: IO[bytes]) -> IO[bytes]:
-    """The stored bytes from their start, decompressed if their first two say that they need be."""
+    """The stored bytes from their start, decompressed if they begin as gzip does."""
     body.seek(0)
     zipped = body.read(2) == GZIP_MAGIC
     body.seek(0)
@@ -112,7 +112,7 @@ def _columns(raw: RawTable, names: Mapping[str, str], header: Sequence[str]) -> 
     found = match_columns(names, header)
     if absent := [names[c.role] for c in raw.columns if c.role not in found and not c.optional]:
         raise MissingColumn(f"no column {', '.join(absent)} (once) among "
-                       f"{one_line(', '.join(header), 100) or 'none'}")
+                            f"{one_line(', '.join(header), 100) or 'none'}")
     return found
 
 

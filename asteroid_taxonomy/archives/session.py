@@ -17,7 +17,7 @@ from asteroid_taxonomy.params import Tap
 TRANSIENT_STATUS = {429, 500, 502, 503, 504}
 GRACE_S = 5.0  # of a request after the deadline: deleting a job is still worth a try
 PAGE_BYTES = 1 << 16
-# how DaCHS, VOLLT (TAPVizieR), ESA and PostgreSQL begin to say that the query is wrong
+# words with which DaCHS, VOLLT (TAPVizieR), ESA and PostgreSQL report an error in the query
 QUERY_FAULT = re.compile(
     r"unresolved|\bpars(e|ing)|syntax|unknown (table|column)|no such|not exist|not found|"
     r"cannot find|could not (be )?locate|incorrect ADQL|encountered \"", re.IGNORECASE)
@@ -36,7 +36,7 @@ class RefusalError(PipelineError):
 
 
 class QueryError(RefusalError):
-    """The service says that the query is wrong."""
+    """An error in the query, as the service reports it."""
 
 
 # ValueError: pyvo was sent something else than the XML of a job
@@ -115,6 +115,6 @@ def server_message(body: bytes) -> str:
 
 def cause(error: BaseException) -> str:
     """The innermost cause of a network error, on one line."""
-    found = re.search(r"Failed to resolve '[^']*'|(Failed to establish|Read timed out|Connection to|"
-                      r"Remote end closed|certificate verify failed)[^'\")]*", str(error))
+    found = re.search(r"Failed to resolve '[^']*'|(Failed to establish|Read timed out|Remote end|"
+                      r"Connection to|certificate verify failed)[^'\")]*", str(error))
     return one_line(found[0] if found else error, 120)
