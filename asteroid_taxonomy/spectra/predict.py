@@ -93,17 +93,8 @@ def answer(
     """Normalise spectra, choose a classifier for each, and decide.
 
     Each gets the classifier with most bands of those that it covers, without marks if possible.
-
-    Parameters
-    ----------
-    bands : float [n, bands]
-        In any normalisation; NaN where not measured. At or below 0 is no reflectance.
-    classifiers : sequence of Classifier
-        As `load_classifiers` returns them.
-    touched, covered_nm, notes : optional
-        As in `resample.Bands`.
-    snr : float [n], optional
-        Signal-to-noise ratios, where known.
+    `bands` [n, bands] may have any normalisation, NaN where not measured; `classifiers` as
+    `load_classifiers` returns them; the rest as in `resample.Bands`; `snr` where known.
     """
     first, n = classifiers[0], len(bands)
     at = first.wavelengths_nm.index(first.normalised_at_nm)
@@ -166,7 +157,7 @@ def _notes(
     """Why there is no class, or what is doubtful, per spectrum."""
     nm = np.array(least.wavelengths_nm)
     needed = nm[least.used]
-    out = np.array([""] * len(reflectance) if notes is None else list(notes), object)
+    out: Objects = np.array([""] * len(reflectance) if notes is None else list(notes), object)
     for i in np.flatnonzero(none | touched.any(axis=1)):
         missing = needed[~np.isfinite(reflectance[i, least.used])]
         low, high = (np.nan, np.nan) if covered_nm is None else covered_nm[i]
