@@ -4,7 +4,8 @@
 
 FOLDER holds a folder per survey. Needs Chromium and reports/index.html of a finished `dvc repro`.
 For each file the page must give the complex, the model, abstained and the set that the command
-gives, no class where the command gives none, or say that the command reads the file. Exits 1 if any differs.
+gives, no class where the command gives none, or say that the command reads the file. Exits 1 if
+any differs.
 """
 
 import subprocess
@@ -21,7 +22,8 @@ READS = "asteroid-taxonomy classify"
 CLASSIFY = """text => {
   try {
     const answer = asteroidTaxonomy.classify(asteroidTaxonomy.spectrumIn(text, ""));
-    return answer ? [answer.complex, answer.model.name, String(answer.abstained), answer.set.join(" ")] : ["", "", "true", ""];
+    return answer ? [answer.complex, answer.model.name, String(answer.abstained),
+                     answer.set.join(" ")] : ["", "", "true", ""];
   } catch (error) { return error.message; }
 }"""
 

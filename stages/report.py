@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import onnx
-import pandas as pd
 
 from asteroid_taxonomy.catalogue import read_catalogue
 from asteroid_taxonomy.console import run
@@ -68,14 +67,16 @@ def main() -> None:
     means = mean_spectra(asteroids, target, nm)
     write_csv(list(means.columns), means.itertuples(index=False), MEAN_SPECTRA_PATH)
     specs = specifications(metadata[0].abstention_threshold)
-    for name, spec in specs.items():
-        write_text(svg(spec), FIGURES_PATH / f"{name}.svg")
-    specs = {"look_up": with_asteroid(specs.pop("mean_spectra")), **specs}
+    drawn = {name: svg(spec) for name, spec in specs.items()}
+    for name, text in drawn.items():
+        write_text(text, FIGURES_PATH / f"{name}.svg")
+    specs["look_up"] = with_asteroid(specs.pop("mean_spectra"))
+    drawn["look_up"] = svg(specs["look_up"])
 
     failures = confident_failures(catalogue, target).astype({"number": object})
     chosen = examples(table, classes)
     about = figures(params, metadata[0], reports, catalogue, target, facts) | {
-        "heights": {name: height_px(spec) for name, spec in specs.items()},
+        "heights": {name: height_px(drawn[name]) for name in specs},
         "failures": failures.where(failures.notna(), "").to_dict("records"),
         "example": chosen[0][0] if chosen else "", "model_bytes": ONNX_PATH.stat().st_size,
     }

@@ -16,7 +16,7 @@ import vl_convert
 from asteroid_taxonomy.files import missing
 
 FOLDER = Path(__file__).parent / "charts"
-VL_VERSION = "6.1"  # of those that vl-convert has; DVC's pages load 5.2
+VL_VERSION = vl_convert.get_vegalite_versions()[-1]  # DVC's pages load 5.2
 # Okabe & Ito (2008, Color Universal Design); charts/*.json have the same colours
 PALETTE = ["#0072B2", "#009E73", "#D55E00", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442"]
 SVG_WIDTH_PX = 600  # of what is as wide as its container on the page
@@ -104,7 +104,7 @@ def svg(spec: dict[str, Any]) -> str:
                   lambda clip: str(numbers.setdefault(clip[0], len(numbers))), drawn) + "\n"
 
 
-def height_px(spec: dict[str, Any]) -> int:
-    """Height of the chart when it is drawn, with axes and legends, in pixels."""
-    size = re.search(r'height="([\d.]+)"', svg(spec))
+def height_px(drawn: str) -> int:
+    """Height of a chart as `svg` draws it, with axes and legends, in pixels."""
+    size = re.search(r'height="([\d.]+)"', drawn)
     return math.ceil(float(size[1])) if size else 0

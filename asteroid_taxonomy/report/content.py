@@ -81,8 +81,9 @@ def figures(
         The metadata of the catalogue.
     """
     counts, models = reports["catalogue"], rows_of("models")
-    *others, last = [f"{100 * row['above_threshold'] / max(row['asteroids'], 1):.0f} % of {name}"
-             for name, row in counts["by_complex"].items()]
+    *others, last = [
+        f"{100 * row['above_threshold'] / max(row['asteroids'], 1):.0f} % of {name}"
+        for name, row in counts["by_complex"].items()]
     sets = sorted(counts["complex_set"].items(), key=lambda each: -each[1])
     visible_nm = params.train.used_bands_nm.asteroid_taxonomy_visible
     return {
@@ -92,7 +93,9 @@ def figures(
         "survey": metadata.survey, "labels": facts["labels"], "licence": metadata.licence,
         "citations": json.loads(facts["citation"]), "classes": metadata.classes,
         "complexes": params.taxonomy.complexes, "threshold": metadata.abstention_threshold,
-        "colours": PALETTE, "bright": BRIGHT, "faint_snr": FAINT_SNR,
+        "colours": [PALETTE[i % len(PALETTE)] for i in range(len(metadata.classes))],
+        "bright": BRIGHT, "faint_snr": FAINT_SNR,
+        "faint_complex": ", ".join(pd.read_csv(PLOTS / "faint_bias.csv")["complex"].unique()),
         "coverage": f"{100 * params.calibration.coverage:.0f} %", "sets": sets[:SETS],
         "shares_above": f"{', '.join(others)} and {last}", "sample": params.source == "sample",
         "classwise": {name: row for name, row in reports["calibration"]["classes"].items()
@@ -121,7 +124,7 @@ def layout(
                     "used": [each.wavelengths_nm.index(nm) for nm in each.used_bands_nm],
                     "least_probability": each.least_probability}
                    for name, each, graph in zip((MAIN, VISIBLE), metadata, graphs, strict=True)],
-        "colours": [PALETTE[i % len(PALETTE)] for i in range(len(main.classes))],
+        "colours": about["colours"],
         "meanings": [about["words"]["complexes"].get(name, "") for name in main.classes],
         "survey": main.survey, "labels": about["labels"], "bright": BRIGHT,
         "faint_snr": FAINT_SNR, "coverage": params.calibration.coverage,

@@ -1,7 +1,7 @@
 """The network of an ONNX file in a form that the page can compute with: nodes and weights.
 
-scripts/network.js interprets it. It has the operators of plain models below; of a model with others
-(trees, kernels) the page shows the catalogue's probabilities only.
+scripts/network.js interprets it. It has the operators below, those of plain models; of a model
+with others (trees, kernels) the page shows the catalogue's probabilities only.
 """
 
 import base64

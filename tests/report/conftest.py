@@ -37,8 +37,8 @@ def change_catalogue(folder, change):
     columns = {name: table[name].to_pylist() for name in ("number", "name")}
     change(columns)
     for name, values in columns.items():
-        at = table.schema.get_field_index(name)
-        table = table.set_column(at, table.schema.field(at), pa.array(values, table.schema.types[at]))
+        at, field = table.schema.get_field_index(name), table.schema.field(name)
+        table = table.set_column(at, field, pa.array(values, field.type))
     pq.write_table(table, path)
 
 

@@ -65,8 +65,9 @@ def test_a_point_is_dragged_and_the_answer_follows(page):
 @BOTH
 def test_the_handle_lies_on_its_point(page):
     page.locator(POINTS).first.wait_for()
-    points = page.locator(POINTS).evaluate_all("points => points.map((point) => { const box = "
-        "point.getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2]; })")
+    points = page.locator(POINTS).evaluate_all("points => points.map((point) => {"
+        "const { x, y, width, height } = point.getBoundingClientRect();"
+        "return [x + width / 2, y + height / 2]; })")
     handles = page.locator("#handles input").evaluate_all("handles => handles.map((handle) => {"
         "const { x, y, width, height } = handle.getBoundingClientRect();"
         "const share = (handle.value - handle.min) / (handle.max - handle.min);"

@@ -23,7 +23,8 @@ def test_a_code_span_has_no_escapes_and_cannot_be_ended():
 
 
 @pytest.mark.parametrize(("figures", "shown"), [
-    ({"a": 0.79, "a_se": 0.017}, "79.0 ± 1.7 %"), ({"a": 0.79}, "79.0 %"), ({"a": None, "a_se": None}, "–")])
+    ({"a": 0.79, "a_se": 0.017}, "79.0 ± 1.7 %"), ({"a": 0.79}, "79.0 %"),
+    ({"a": None, "a_se": None}, "–")])
 def test_a_figure_is_given_with_its_error_where_there_is_one(figures, shown):
     assert rendering.plus_minus(figures, "a") == shown
 

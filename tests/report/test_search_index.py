@@ -48,7 +48,7 @@ def unpacked(catalogue, asteroids, grid):
 def test_every_band_comes_back(bands):
     catalogue, asteroids, grid = tables([1, 2, 3], ["a", "b", "c"], bands)
     columns, layout = unpacked(catalogue, asteroids, grid)
-    for column, name, step in (("flags", "flag", 1), ("reflectance", "reflectance", layout["step"]),
+    for column, name, step in (("flags", "flag", 1), ("reflectance",) * 2 + (layout["step"],),
                                ("error", "reflectance_err", layout["fine_step"])):
         given = np.array([[row[f"{name}_{nm}"] for nm in grid] for row in asteroids.to_pylist()])
         found = columns[column].reshape(3, bands) * step

@@ -1,4 +1,4 @@
-"""Spectra that are pasted or dropped: the page gives the answer of `classify`, or leaves it to it."""
+"""Pasted and dropped spectra: the page answers as `classify` does, or leaves them to it."""
 
 import numpy as np
 import pytest
@@ -96,7 +96,7 @@ def test_a_pasted_spectrum_is_shown_and_its_mark_named(page):
     page.get_by_text("Classify it").click()
     page.get_by_role("status").get_by_text("Your spectrum is shown").wait_for()
     verdict = page.text_content("#verdict")
-    assert "Take it as unknown: at 682" in verdict and "visible model (506 to 902 nm)" in verdict
+    assert "Treat it as unknown: at 682" in verdict and "visible model (506 to 902 nm)" in verdict
     page.fill("#paste", REFUSED["no numbers"])
     page.get_by_text("Classify it").click()
     page.get_by_role("status").get_by_text("No line has two numbers").wait_for()
