@@ -17,13 +17,7 @@ MARGIN_NM, DRAWN = 60, (0.3, 2.5)  # beyond the bands; reflectances beyond are n
 
 
 def plot_spectrum(prediction: "Prediction", row: int = 0, title: str = "") -> Figure:
-    """Plot a spectrum, the bands used, and the mean of its complex with the middle two thirds.
-
-    Raises
-    ------
-    PipelineError
-        reports/mean_spectra.csv is missing.
-    """
+    """Plot a spectrum, the bands used, and the mean of its complex with the middle two thirds."""
     path, complex_ = shipped(MEANS_PATH), prediction.complex[row]
     if not path.exists():
         raise missing(MEANS_PATH)

@@ -38,12 +38,7 @@ WAVELENGTHS = ("", "LINEAR", "WAVE", "AWAV", "WAVELENGTH", "LAMBDA")  # CTYPE1
 def read_spectra(path: Path, unit: str | None = None) -> list[Spectra]:
     """Read the spectra of a file, one element per table that has any.
 
-    Parameters
-    ----------
-    path : Path
-        May be packed by gzip, bzip2 or zstd.
-    unit : {"nm", "um", "angstrom", "m"}, optional
-        Of the wavelengths; by default that of the file, or the one that the numbers suggest.
+    `unit` is that of the wavelengths; by default the file's, or the one that the numbers suggest.
 
     Raises
     ------

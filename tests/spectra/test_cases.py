@@ -10,6 +10,7 @@ from astropy.io import fits
 from astropy.table import Table
 
 from asteroid_taxonomy.console import PipelineError
+from tests.project_fixtures import TOP
 from tests.spectra.made_up import (
     C_LIKE,
     D_LIKE,
@@ -21,7 +22,6 @@ from tests.spectra.made_up import (
     rows,
     text,
 )
-from tests.project_fixtures import TOP
 
 LONG = ("name", "wavelength", "reflectance")
 SHARED = TOP.parent / "shared" / "cases"
