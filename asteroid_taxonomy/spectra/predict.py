@@ -219,8 +219,9 @@ class Model:
         except (NotSpectra, u.UnitsError) as problem:
             raise PipelineError(f"the spectrum {problem}") from None
         n, points = grid.shape
-        return self.of_points(Spectra(pd.DataFrame(index=range(n)), np.repeat(np.arange(n), points),
-                                      nm, spectra.ravel(), [""] * n))
+        return self.of_points(Spectra(
+            pd.DataFrame(index=range(n)), np.repeat(np.arange(n), points), nm, spectra.ravel(),
+            [""] * n))
 
     def of_points(self, spectra: Spectra) -> Prediction:
         """Classify spectra given as points."""
@@ -231,7 +232,8 @@ class Model:
         by = bands.reflectance[:, first.wavelengths_nm.index(first.normalised_at_nm)]
         order = np.lexsort((spectra.nm, spectra.spectrum))
         ends = np.searchsorted(spectra.spectrum[order], np.arange(1, len(by)))
-        own = (spectra.reflectance / by[spectra.spectrum])[order]
+        with np.errstate(all="ignore"):
+            own = (spectra.reflectance / by[spectra.spectrum])[order]
         return replace(found, spectra=list(zip(np.split(spectra.nm[order], ends),
                                                np.split(own, ends), strict=True)))
 
