@@ -260,7 +260,9 @@ def _by_position(table: Table, unit: str | None) -> Spectra:
     if len(numbers) < 2:
         raise NotSpectra(f"has no header and fewer than two columns of numbers; {EXPECTED}")
     wavelength, *others = numbers
-    others = [n for n in others if n == others[0] or not _is_counter(frame[n])]
+    kinds = {n: np.unique(_positive(frame[n])) for n in others[1:]}
+    others = others[:1] + [n for n, values in kinds.items() if len(values) > 20 or (
+        len(values) > 1 and (values % 1 > 0).any())]  # else flags, or numbers of images
     middle = [float(np.median(_positive(frame[n]))) for n in others]
     around_1 = [_around_1(frame[n]) and _varies(frame[n]) for n in others]
     at = 0
@@ -281,12 +283,6 @@ def _by_position(table: Table, unit: str | None) -> Spectra:
     to_nm = factor_to_nm(_positive(frame[wavelength]), (), unit)
     return _points(frame, texts, wavelength, value, to_nm,
                    f"no header: {value} was taken for the reflectance")
-
-
-def _is_counter(column: pd.Series) -> bool:
-    """Whether a column holds flags or numbers of images: few whole numbers, or one value."""
-    values = np.unique(_positive(column))
-    return len(values) <= 1 or (len(values) <= 20 and bool((values == np.round(values)).all()))
 
 
 def _points(
@@ -372,4 +368,4 @@ def _joined(*notes: str) -> str:
 
 def _listed(names: Iterable[str]) -> str:
     listed = [str(name)[:40] for name in names]
-    return ", ".join(listed[:8]) + (" ..." if len(listed) > 8 else "")
+    return ", ".join(listed[:8] + ["..."] * (len(listed) > 8))

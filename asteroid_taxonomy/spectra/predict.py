@@ -183,16 +183,10 @@ class Model:
     def predict(
         self, wavelength: Any, reflectance: Any = None, unit: str | None = None
     ) -> Prediction:
-        """Classify one spectrum or several.
+        """Classify one spectrum or several, arrays or Quantities [points] or [n, points].
 
-        Parameters
-        ----------
-        wavelength : array_like, Quantity or Column, [points] or [n, points]
-            In any order. A `specutils.Spectrum` brings its own fluxes.
-        reflectance : array_like, Quantity or Column, [points] or [n, points]
-            Dimensionless, in any normalisation; NaN or masked where not measured.
-        unit : str, optional
-            Of the wavelengths: nm, um, angstrom; by default their own or the likely one.
+        A `specutils.Spectrum` is enough. The wavelengths may have any order; `unit` is theirs (nm,
+        um, angstrom), by default their own or the likely one. NaN and masked were not measured.
 
         Raises
         ------
