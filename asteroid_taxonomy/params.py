@@ -225,11 +225,18 @@ class Svc(Model):
     class_weight: Literal["balanced"] | None = None
 
 
+class GroundBased(Block):
+    ratio: dict[Count, Positive]
+    most_times: Annotated[float, Field(ge=0, le=10)]
+    slope: Annotated[float, Field(ge=0, le=1)]
+
+
 class Train(Block):
     model: Literal["mlp_ensemble", "mlp", "logistic_regression", "random_forest", "extra_trees",
                    "svc"]
     used_bands_nm: UsedBands
     augmentation_seed: Seed
+    ground_based: GroundBased | None
     mlp_ensemble: MlpEnsemble
     mlp: Mlp
     logistic_regression: LogisticRegression

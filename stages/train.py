@@ -54,7 +54,7 @@ def main() -> None:
               for name, used_nm in used.items()}
     # threads: NumPy releases the interpreter lock, and processes would import scikit-learn again
     fits = in_parallel(fit_and_predict, [
-        (make_model(train, nm, used[name]), learned, augmentation(train),
+        (make_model(train, nm, used[name]), learned, augmentation(params, name),
          matrix(usable[name], columns)) for name in used], "threading")
 
     # half a second of skops' imports, while the models are fitted

@@ -21,7 +21,7 @@ from asteroid_taxonomy.console import PipelineError, Progress, one_line
 from asteroid_taxonomy.evaluation.cluster import HELP, cluster
 from asteroid_taxonomy.evaluation.metrics import Floats, Rows, Strings, scores
 from asteroid_taxonomy.files import read_metadata, rounded, write_json
-from asteroid_taxonomy.learning.augmentation import augmentation
+from asteroid_taxonomy.learning.augmentation import Augmentation
 from asteroid_taxonomy.learning.models import fit, make_model
 from asteroid_taxonomy.learning.training_set import Labelled, read_training_set
 from asteroid_taxonomy.params import Train, load_params, read_yaml
@@ -60,7 +60,8 @@ class Recipe(ClassifierMixin, BaseEstimator):
         train = changed(self.train, self.changes or {})
         labelled = Labelled(*np.swapaxes(np.asarray(spectra), 0, 1), *np.asarray(label).T)
         model = make_model(train, self.wavelengths_nm, train.used_bands_nm.asteroid_taxonomy)
-        self.model_ = fit(model, labelled, augmentation(train))
+        copies = Augmentation(train.chosen.noisy_copies, train.augmentation_seed)
+        self.model_ = fit(model, labelled, copies)
         self.classes_ = self.model_.classes_
         return self
 

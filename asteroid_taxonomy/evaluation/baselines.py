@@ -21,6 +21,7 @@ from asteroid_taxonomy.evaluation.folds import (
 from asteroid_taxonomy.evaluation.metrics import Floats, Rows
 from asteroid_taxonomy.learning import MAIN, VISIBLE
 from asteroid_taxonomy.learning.augmentation import Augmentation
+from asteroid_taxonomy.learning.models import make_model
 from asteroid_taxonomy.learning.training_set import TrainingSet
 from asteroid_taxonomy.params import Mlp, Params, Train, read_yaml
 from asteroid_taxonomy.tables import OUT_OF_FOLD_PATH, rows_of
@@ -42,7 +43,9 @@ def baselines(
     for seed in range(network.random_state, network.random_state + published_seeds):
         recipe = train.model_copy(update={
             "model": "mlp", "mlp": network.model_copy(update={"random_state": seed})})
-        out[PUBLISHED_RECIPE, seed] = candidate(recipe, wavelengths_nm, wavelengths_nm)
+        out[PUBLISHED_RECIPE, seed] = Candidate(
+            make_model(recipe, wavelengths_nm, wavelengths_nm), range(len(wavelengths_nm)),
+            NO_COPIES)
     for name, model in (("lda", LinearDiscriminantAnalysis()),
                         ("majority", DummyClassifier(strategy="prior"))):
         out[name, 0] = Candidate(Pipeline([("classifier", model)]), range(len(wavelengths_nm)),
@@ -64,8 +67,7 @@ def cross_validated(
         By share of the training part, those of the main model, float64 [n, targets].
     """
     nm, train, settings = params.bands.wavelengths_nm, params.train, params.crossvalidate
-    main_model, visible_model = (candidate(train, nm, used_nm)
-                                 for _, used_nm in train.used_bands_nm)
+    main_model, visible_model = (candidate(params, name) for name in (MAIN, VISIBLE))
     jobs: dict[Hashable, Job] = {(MAIN, 0, r): Job(main_model, numbers)
                                  for r, numbers in enumerate(fold) if r}
     jobs[VISIBLE, 0, 0] = Job(visible_model, fold[0])
