@@ -9,6 +9,7 @@ import yaml
 from asteroid_taxonomy.commands import search
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.files import read_json
+from tests.cluster import dask_workers  # noqa: F401
 from tests.project_fixtures import TOP, sample_params
 from tests.running import environment
 

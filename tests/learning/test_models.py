@@ -28,9 +28,9 @@ def trained(name, data, **changes):
     params = sample_params()
     params["train"]["model"] = name
     params["train"][name] |= SMALL.get(name, {}) | changes
-    train = validated(params).train
-    return fit(make_model(train, NM, USED[MAIN]), data.take(data.train[:400]),
-               augmentation(train))
+    checked = validated(params)
+    return fit(make_model(checked.train, NM, USED[MAIN]), data.take(data.train[:400]),
+               augmentation(checked, MAIN))
 
 
 @pytest.mark.parametrize("name", MODELS)

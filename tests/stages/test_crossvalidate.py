@@ -1,5 +1,5 @@
 import csv
-import os
+import shutil
 import subprocess
 import sys
 
@@ -13,6 +13,7 @@ from asteroid_taxonomy.evaluation.curves import FOLDER
 from asteroid_taxonomy.files import read_json, read_metadata, write_parquet
 from asteroid_taxonomy.tables import OUT_OF_FOLD_PATH, TRAINING_SET_PATH
 from stages import calibrate, crossvalidate
+from tests.cluster import dask_workers  # noqa: F401
 from tests.project_fixtures import TOP, once, run_stage, sample_params
 from tests.running import environment
 
@@ -31,8 +32,7 @@ def small_run(sample_run, tmp_path_factory):
     """A folder with a small cross-validation; do not change."""
     def make(folder):
         for name in ("data", "experiments"):
-            os.symlink(sample_run / name, folder / name) if name == "experiments" else None
-        subprocess.run(["cp", "-r", f"{sample_run}/data", str(folder)], check=True)
+            shutil.copytree(sample_run / name, folder / name)
         (folder / "params.yaml").write_text(yaml.safe_dump(small_params()))
         for stage in ("calibrate", "crossvalidate"):
             run_stage(stage, folder)
@@ -42,10 +42,10 @@ def small_run(sample_run, tmp_path_factory):
 
 @pytest.fixture
 def small(small_run, tmp_path, monkeypatch):
-    """A copy of it as the current folder."""
-    subprocess.run(["cp", "-rL", str(small_run), str(tmp_path / "project")], check=True)
-    monkeypatch.chdir(tmp_path / "project")
-    return tmp_path / "project"
+    """A copy of `small_run` as the current folder."""
+    folder = shutil.copytree(small_run, tmp_path / "project")
+    monkeypatch.chdir(folder)
+    return folder
 
 
 def rows(name):

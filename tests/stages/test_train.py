@@ -2,7 +2,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -90,13 +89,11 @@ def test_a_wrong_value_stops_with_the_name_of_its_key(sample_project, changes, r
 def test_a_stage_that_is_stopped_ends_in_one_line_and_leaves_no_process(sample_project, signum):
     change(sample_project, mlp_ensemble={"max_iter": 100_000})
     with subprocess.Popen([sys.executable, "-m", "stages.train"], start_new_session=True,
-                          stderr=subprocess.PIPE, text=True,
-                          env=environment(PYTHONPATH=str(TOP))) as stage:
-        while not any("libopenblas" in line for line in open(f"/proc/{stage.pid}/maps")):
-            time.sleep(0.1)
-        time.sleep(5)
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          env=environment(PYTHONPATH=str(TOP), PYTHONUNBUFFERED="1")) as stage:
+        assert "mlp_ensemble" in stage.stdout.readline()  # printed while the models are fitted
         stage.send_signal(signum)
-        _, printed = stage.communicate(timeout=60)
+        _, printed = stage.communicate()
     assert stage.returncode == 128 + signum and len(printed.splitlines()) == 1
     with pytest.raises(ProcessLookupError):
         os.killpg(stage.pid, 0)
