@@ -52,8 +52,8 @@ def targets(labelled: pa.Table, split: Split) -> pa.ChunkedArray:
     counts = counted(labelled["complex"])
     if not counts or min(counts.values()) < split.min_per_complex:
         found = ", ".join(f"{name} {n}" for name, n in counts.items()) or "none"
-        raise PipelineError(f"each complex needs {split.min_per_complex} labelled asteroids; there "
-                            f"are: {found[:60]}; check the labels, or lower split.min_per_complex")
+        raise PipelineError(f"each complex needs {split.min_per_complex} labelled ones, found "
+                            f"{found[:60]}; check the labels, or lower split.min_per_complex")
     return labelled["complex"]
 
 

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,18 +16,18 @@ TOP = Path(__file__).parent.parent
 KERNEL = {"OPENBLAS_CORETYPE": "Haswell", "OPENBLAS_NUM_THREADS": "1"}
 
 
-@pytest.fixture
-def dask_workers(tmp_path):
-    """Address of a scheduler with two workers, and the processes of the workers."""
+@contextmanager
+def two_workers(folder):
+    """Address of the scheduler; logs go to `folder`."""
     pytest.importorskip("distributed")
     started = []
 
     def start(what, *arguments):
-        log = tmp_path / f"{what}-{len(started)}.log"
+        log = folder / f"{what}-{len(started)}.log"
         with log.open("w") as file:
             started.append(subprocess.Popen(
                 [sys.executable, "-m", f"distributed.cli.dask_{what}", *arguments], stdout=file,
-                stderr=subprocess.STDOUT, cwd=tmp_path,
+                stderr=subprocess.STDOUT, cwd=folder,
                 env=environment(PYTHONPATH=str(TOP), **KERNEL)))
         return log
 
@@ -37,7 +38,7 @@ def dask_workers(tmp_path):
             time.sleep(0.1)
         for _ in range(2):
             start("worker", address[0], "--nthreads", "1", "--no-nanny", "--no-dashboard")
-        yield address[0], started[1:]
+        yield address[0]
     finally:
         for process in started:
             process.kill()

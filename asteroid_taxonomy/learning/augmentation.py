@@ -34,7 +34,7 @@ class GroundBased:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Number of noisy copies of each spectrum, the seed of their noise, and where they are from."""
+    """Number of noisy copies of each spectrum, seed of their noise, and where they are from."""
 
     noisy_copies: int
     seed: int

@@ -9,7 +9,7 @@ import yaml
 from asteroid_taxonomy.commands import search
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.files import read_json
-from tests.cluster import dask_workers  # noqa: F401
+from tests.cluster import two_workers
 from tests.project_fixtures import TOP, sample_params
 from tests.running import environment
 
@@ -85,9 +85,10 @@ def test_a_scheduler_that_does_not_answer_is_named(small_search, sample_project)
 
 @pytest.mark.slow
 @pytest.mark.loopback
-def test_a_search_on_a_cluster_gives_the_same_result(small_search, sample_project, dask_workers):
+def test_a_search_on_a_cluster_gives_the_same_result(small_search, sample_project, tmp_path):
     search.main(small_search())
     before = search.RESULT_PATH.read_bytes()
-    done = call([*small_search(), "--scheduler", dask_workers[0]], sample_project)
+    with two_workers(tmp_path) as address:
+        done = call([*small_search(), "--scheduler", address], sample_project)
     assert done.returncode == 0, done.stderr
     assert search.RESULT_PATH.read_bytes() == before

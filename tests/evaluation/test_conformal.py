@@ -10,7 +10,7 @@ EDGES = [25.0, 60.0]
 
 @pytest.fixture
 def labelled():
-    """Probabilities of 3 targets, the targets, and S/N, of 9,000 asteroids; bright ones are easy."""
+    """Probabilities of 3 targets, the targets, and S/N; bright ones are easy."""
     drawn = np.random.default_rng(0)
     target, snr = drawn.integers(3, size=9000), 10 ** drawn.uniform(0.8, 2.3, 9000)
     logits = drawn.normal(0, 1, (9000, 3)) + np.eye(3)[target] * np.log10(snr)[:, None]

@@ -64,10 +64,11 @@ def test_the_accuracy_of_one_complex_is_that_of_the_predictions_of_it():
 
 @pytest.fixture
 def labelled():
-    """40 faint labelled asteroids, half correct, at .5, and 60 bright ones, all correct, at .95."""
+    """40 faint asteroids, half of them correct, at .5, and 60 bright ones, all correct, at .95."""
     confidence = np.repeat([0.5, 0.95], [40, 60])
     return Evaluated.of(np.stack([confidence, 1 - confidence], axis=1)[None],
-                        np.repeat([0, 1, 0], [20, 20, 60]), np.repeat([0, 1], [40, 60]) == [[0], [1]])
+                        np.repeat([0, 1, 0], [20, 20, 60]),
+                        np.repeat([0, 1], [40, 60]) == [[0], [1]])
 
 
 def test_the_curve_counts_all_and_weights_by_unlabelled_asteroids(labelled):

@@ -52,10 +52,11 @@ def test_what_is_above_the_threshold_is_counted_as_in_the_catalogue(sample_proje
     nm = PARAMS["bands"]["wavelengths_nm"]
     data = read_training_set(nm, PARAMS["train"]["used_bands_nm"][MAIN])
     in_training = data.asteroids["source_id"].to_numpy()[data.train]
-    predictions, out_of_fold, found = read_predictions(MAIN), read_out_of_fold(), read_calibration()
-    p = without_training(predictions, out_of_fold, in_training, COLUMNS)
+    predictions, found = read_predictions(MAIN), read_calibration()
+    p = without_training(predictions, read_out_of_fold(), in_training, COLUMNS)
+    above = p.max(axis=1) >= found["threshold"][MAIN]
     assert found["all"]["asteroids"] == len(p)
-    assert found["above_threshold"]["asteroids"] == (p.max(axis=1) >= found["threshold"][MAIN]).sum()
+    assert found["above_threshold"]["asteroids"] == above.sum()
     replaced = np.isin(predictions["source_id"].to_numpy(), in_training)
     same = np.isclose(p, matrix(predictions, COLUMNS), atol=1e-6).all(axis=1)
     assert same[~replaced].all() and not same[replaced].all()

@@ -13,7 +13,7 @@ from asteroid_taxonomy.evaluation.curves import FOLDER
 from asteroid_taxonomy.files import read_json, read_metadata, write_parquet
 from asteroid_taxonomy.tables import OUT_OF_FOLD_PATH, TRAINING_SET_PATH
 from stages import calibrate, crossvalidate
-from tests.cluster import dask_workers  # noqa: F401
+from tests.cluster import two_workers
 from tests.project_fixtures import TOP, once, run_stage, sample_params
 from tests.running import environment
 
@@ -111,12 +111,13 @@ def test_permuted_labels_stop_the_stage(small):
 
 @pytest.mark.slow
 @pytest.mark.loopback
-def test_a_dask_cluster_gives_the_same_bytes(small, dask_workers):
-    address, _ = dask_workers
+def test_a_dask_cluster_gives_the_same_bytes(small, tmp_path):
     before = {path: path.read_bytes() for path in [crossvalidate.METRICS_PATH, *FOLDER.iterdir()]}
     for path in before:
         path.unlink()
-    done = subprocess.run([sys.executable, "-m", "stages.crossvalidate", "--scheduler", address],
-                          capture_output=True, text=True, env=environment(PYTHONPATH=str(TOP)))
+    with two_workers(tmp_path) as address:
+        done = subprocess.run(
+            [sys.executable, "-m", "stages.crossvalidate", "--scheduler", address],
+            capture_output=True, text=True, env=environment(PYTHONPATH=str(TOP)))
     assert done.returncode == 0, done.stderr
     assert {path: path.read_bytes() for path in before} == before
