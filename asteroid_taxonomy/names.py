@@ -1,9 +1,4 @@
-"""Numbers, names and designations of asteroids: as typed, as files are called, as printed.
-
-(433) Eros, 433 Eros, 433, eros, O'Higgins, 1974_FV1, 1974FV1, and Gaia's source_id, which is
-negative. Names are compared as `normalised` writes them, so that case, underscores and the way an
-apostrophe is written do not matter.
-"""
+"""Numbers, names and designations of asteroids: as typed, as files are named, as printed."""
 
 import re
 from collections.abc import Iterable
@@ -13,66 +8,79 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-SUGGESTED = 3  # names, where none is the one asked for
-# year, half month, order, cycle: 1974 FV1; no asteroid was designated so before 1892
-PROVISIONAL = re.compile(r"((?:1[89]|20)\d\d) ?([a-hj-y][a-hj-z]) ?(\d*)", re.IGNORECASE)
-OF_A_SURVEY = re.compile(r"\d{4} (p-l|t-[123])", re.IGNORECASE)  # 2040 P-L: Palomar-Leiden
-NUMBERED = re.compile(r"\((\d+)\)(?: *(\S.*))?|(\d+)(?: +([^\W\d].*))?")
+SUGGESTED = 3  # names, where none is the one that was typed
 MAX_DIGITS = 18  # of a number that an int64 holds, whatever its digits are
+_YEAR = r"(?:1[89]|20)\d\d"
+_HALF_MONTH_ORDER_CYCLE = r"[ _]?([A-HJ-Y][A-HJ-Z])[ _]?(\d{0,3})"
+_SURVEY = r"(\d{4})[ _-]?(P-?L|T-?[123])"  # 2040 P-L: Palomar-Leiden and the Trojan surveys
+# 1974 FV1; before 1925, A and the last digits of the year: A801 AA
+PROVISIONAL = re.compile(rf"({_YEAR}|A[89]\d\d){_HALF_MONTH_ORDER_CYCLE}", re.IGNORECASE)
+SURVEY = re.compile(_SURVEY, re.IGNORECASE)
+# a name directly behind its number has two letters or more: 67P and 1I are no asteroids
+NUMBERED = re.compile(r"\((\d+)\) *(\S.*)?|(\d+)(?:\.0*)?(?: +([^\W\d].*)|([^\W\d]{2}.*))?")
+# MPC's packed designations: century, year, half month, cycle, order (K01X87N is 2001 XN87)
+PACKED = re.compile(r"([IJK])(\d\d)([A-HJ-Y])([\dA-Za-z])(\d)([A-HJ-Z])")
+_BASE_62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
-class Asked(NamedTuple):
-    """What was asked for: of the three at least one, `name` as `normalised` writes it."""
+class Identity(NamedTuple):
+    """What identifies an asteroid: at least one of the three; `name` is `normalised`."""
 
     number: int | None = None
     source_id: int | None = None
     name: str | None = None
 
-    def most_telling(self) -> tuple[str, int | str | None]:
-        """The role by which to look the asteroid up, and its value."""
+    def key(self) -> tuple[str, int | str | None]:
+        """The role by which to look the asteroid up, and its value; a number precedes a name."""
         if self.source_id is not None:
             return "source_id", self.source_id
         return ("number", self.number) if self.number is not None else ("name", self.name)
 
 
 def normalised(name: str) -> str:
-    """Write a name or a designation in the one way in which names are compared.
+    """A name or designation in the form in which names are compared.
 
-    >>> normalised("O''Higgins"), normalised("1974_FV1"), normalised("2000YL29")
-    ("o'higgins", '1974 fv1', '2000 yl29')
+    Letter case, underscores, MPC's packed form and the way an apostrophe is written do not matter.
+
+    >>> normalised("O''Higgins"), normalised("1974_FV1"), normalised("K01X87N")
+    ("o'higgins", '1974 fv1', '2001 xn87')
     """
-    text = re.sub("['`´‘’]+", "'", _spaced(name).casefold())
-    provisional = PROVISIONAL.fullmatch(text)
-    return "{} {}{}".format(*provisional.groups()) if provisional else text
+    text = " ".join(name.replace("_", " ").split())
+    if packed := PACKED.fullmatch(text):
+        century, year, half, tens, unit, order = packed.groups()
+        cycle = 10 * _BASE_62.index(tens) + int(unit)
+        text = f"{18 + 'IJK'.index(century)}{year} {half}{order}{cycle or ''}"
+    text = re.sub("['`´‘’]+", "'", text.casefold())
+    if provisional := PROVISIONAL.fullmatch(text):
+        return "{} {}{}".format(*provisional.groups())
+    survey = SURVEY.fullmatch(text)
+    return f"{survey[1]} {survey[2][0]}-{survey[2][-1]}" if survey else text
 
 
-def parse(asked: str) -> Asked:
-    """Take apart what somebody typed.
+def parse(typed: str) -> Identity:
+    """The number, name, designation or source_id that somebody typed.
 
-    >>> parse("(433) Eros"), parse("-4284962966"), parse("1974 FV1")
-    (Asked(number=433, source_id=None, name='eros'), \
-Asked(number=None, source_id=-4284962966, name=None), \
-Asked(number=None, source_id=None, name='1974 fv1'))
+    >>> parse("(433) Eros").number, parse("433.0").number, parse("1974 FV1").name
+    (433, 433, '1974 fv1')
     """
-    text = _spaced(asked)
+    text = " ".join(typed.replace("_", " ").split())
     if re.fullmatch(r"-\d{1,18}", text):
-        return Asked(source_id=int(text))
-    designation = PROVISIONAL.fullmatch(text) or OF_A_SURVEY.fullmatch(text)
-    numbered = None if designation else NUMBERED.fullmatch(text)
-    if numbered and len(numbered[1] or numbered[3]) <= MAX_DIGITS:
-        name = numbered[2] or numbered[4]
-        return Asked(int(numbered[1] or numbered[3]), name=normalised(name) if name else None)
-    return Asked(name=normalised(text.strip("()")))
+        return Identity(source_id=int(text))
+    name = normalised(text)
+    designated = PROVISIONAL.fullmatch(name) or SURVEY.fullmatch(name)
+    numbered = None if designated else NUMBERED.fullmatch(text)
+    if numbered and len(digits := numbered[1] or numbered[3]) <= MAX_DIGITS:
+        rest = numbered[2] or numbered[4] or numbered[5]
+        return Identity(int(digits), name=normalised(rest) if rest else None)
+    return Identity(name=normalised(text.strip("()")))
 
 
 def nearest(name: str, names: Iterable[str]) -> list[str]:
-    """Give the names most like `name`, best first, as they are written in `names`."""
-    written = {normalised(other): other for other in names}
+    """The `names` most like `name`, best first; none for a designation: its neighbours differ."""
+    if re.search(r"\d", name):
+        return []
+    written = {normalised(other): other for other in names if not re.search(r"\d", other)}
     return [written[close] for close in get_close_matches(normalised(name), written, SUGGESTED)]
-
-
-def _spaced(text: str) -> str:
-    return " ".join(text.replace("_", " ").split())
 
 
 def proper_names(names: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -83,26 +91,27 @@ def proper_names(names: pa.ChunkedArray) -> pa.ChunkedArray:
     """
     titled = pc.utf8_title(names)
     parts = pc.extract_regex(names, r"^(?P<before>.*[^\W\d_]{2}')(?P<after>\w.*)$")
-    apart = pc.is_valid(parts)
     joined = pc.binary_join_element_wise(
         pc.utf8_title(pc.struct_field(parts, "before")), pc.struct_field(parts, "after"), "")
-    titled = pc.if_else(apart, joined, titled)
-    designation = pc.match_substring_regex(names, r"^\d{4} ([a-z]{1,2}\d*|p-l|t-[123])$")
+    titled = pc.if_else(pc.is_valid(parts), joined, titled)
+    designation = pc.match_substring_regex(names, r"^[a\d]\d{3} ([a-z]{1,2}\d*|p-l|t-[123])$")
     return pc.if_else(designation, pc.utf8_upper(names), titled)
 
 
-_DESIGNATION = re.compile(r"(?<!\d)(1[89]\d\d|20\d\d)[ _]?([A-HJ-Y][A-HJ-Z])[ _]?(\d{0,3})"
-                          r"(?![A-Za-z0-9])", re.IGNORECASE)
-_SURVEY = re.compile(r"(?<!\d)(\d{4})[ _-]?(P-?L|T-?[123])(?![A-Za-z0-9])", re.IGNORECASE)
-_NUMBER = re.compile(r"(?:[a-z]\d_|ast|asteroid|spec|a)?[ _]?\(?0*([1-9]\d{0,6})\)?"
-                     r"(?!-?\d)(?!(?<=^\d)\.\d)", re.IGNORECASE)
+_IN_FILE_NAME = re.compile(rf"(?<!\d)({_YEAR}){_HALF_MONTH_ORDER_CYCLE}(?![A-Za-z0-9])",
+                           re.IGNORECASE)
+_SURVEY_IN_FILE_NAME = re.compile(rf"(?<!\d){_SURVEY}(?![A-Za-z0-9])", re.IGNORECASE)
+# not a comet (67P), not a part of a date (2020-01-01), not a year with a number behind it
+_NUMBER_IN_FILE_NAME = re.compile(
+    rf"(?:[a-z]\d_|ast|asteroid|spec|a)?[ _]?(?!{_YEAR}[ _]\d)" r"\(?0*([1-9]\d{0,6})\)?"
+    r"(?!-?\d)(?!(?<=^\d)\.\d)(?![PDI](?![A-Za-z]))", re.IGNORECASE)
 
 
 def asteroid_in(name: str) -> str | None:
-    """The number or provisional designation in a file's name: a000433.[2], au1996FG3.txt."""
-    if match := _DESIGNATION.search(name):
+    """The number or designation in a file's name: a000433.[2], 10hygiea.tab, au1996FG3.txt."""
+    if match := _IN_FILE_NAME.search(name):
         return f"{match[1]} {match[2].upper()}{match[3]}"
-    if match := _SURVEY.search(name):
-        return f"{match[1]} {match[2].upper()[0]}-{match[2][-1].upper()}"
-    match = _NUMBER.match(name)
+    if match := _SURVEY_IN_FILE_NAME.search(name):
+        return f"{match[1]} {match[2][0].upper()}-{match[2][-1].upper()}"
+    match = _NUMBER_IN_FILE_NAME.match(name)
     return match[1] if match else None

@@ -24,7 +24,7 @@ from asteroid_taxonomy.evaluation.out_of_fold import (
 )
 from asteroid_taxonomy.files import read_metadata, rounded, write_csv, write_json
 from asteroid_taxonomy.learning import MAIN, VISIBLE
-from asteroid_taxonomy.learning.augmentation import seen_from_the_ground
+from asteroid_taxonomy.learning.augmentation import as_ground_based
 from asteroid_taxonomy.learning.predictions import read_predictions
 from asteroid_taxonomy.learning.training_set import read_training_set
 from asteroid_taxonomy.params import load_params
@@ -60,11 +60,12 @@ def main() -> None:
     fold = folds.fold_numbers(data, settings.folds, settings.seed)
     degraded = degraded_spectra(data, matrix(others, error_columns(nm)), others["snr"].to_numpy(),
                                 edges, settings.seed)
-    from_ground = seen_from_the_ground(params, data.reflectance, settings.seed)[None]
+    ground_like = as_ground_based(data.reflectance, train.ground_based, params.bands,
+                                  np.random.default_rng(settings.seed))
     # threads: NumPy releases the interpreter lock, and processes would import scikit-learn again
     found = folds.out_of_fold(data, {
         MAIN: folds.Job(folds.candidate(params, MAIN), fold, degraded),
-        VISIBLE: folds.Job(folds.candidate(params, VISIBLE), fold, from_ground),
+        VISIBLE: folds.Job(folds.candidate(params, VISIBLE), fold, ground_like[None]),
     }, settings.seed, "threading")
     of_main, (*_, visible) = (folds.of_targets(found[name], pairs) for name in (MAIN, VISIBLE))
     own, of_class = of_main[0], rounded(found[MAIN][0])
@@ -85,8 +86,7 @@ def main() -> None:
     covered = conformal.cross_checked(own, target, labelled_snr, groups, settings.coverage, fold)
     content: dict[str, Any] = {
         "survey": read_metadata(ASTEROIDS_PATH)["survey"], "model": train.model,
-        "threshold": {MAIN: chosen, VISIBLE: threshold.visible_threshold(
-            visible, target, settings.accuracy)},
+        "threshold": {MAIN: chosen, VISIBLE: settings.visible_threshold},
         "above_threshold": above,
         "all": threshold.above_threshold(*estimates, survey, classes, 0.0),
         "least_probability": {name: conformal.limits(conformal.least_probability(

@@ -38,12 +38,8 @@ def counted(names: pa.ChunkedArray | npt.NDArray[np.str_]) -> dict[str, int]:
 def targets(labelled: pa.Table, split: Split) -> pa.ChunkedArray:
     """The target of each asteroid: its complex, or its class without feature flags.
 
-    Null for classes with fewer than `split.min_class_members` asteroids.
-
-    Raises
-    ------
-    PipelineError
-        A complex has fewer than `split.min_per_complex` asteroids.
+    Null for classes with fewer than `split.min_class_members` asteroids. PipelineError where a
+    complex has fewer than `split.min_per_complex`.
     """
     if split.target == "class":
         name = labelled["class_without_flags"]
@@ -62,12 +58,7 @@ def held_out(
 ) -> tuple[pa.Array, pa.Array]:
     """Which asteroids are held out, stratified by target, and each one's place in its part.
 
-    Null for those that are not usable.
-
-    Raises
-    ------
-    PipelineError
-        There are fewer than two targets, or one has no asteroid for each part.
+    Null for those that are not usable. PipelineError where a part has fewer than two targets.
     """
     rows = np.flatnonzero(usable)
     strata = target.to_numpy()[rows].astype(str)

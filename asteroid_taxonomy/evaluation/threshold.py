@@ -124,14 +124,6 @@ def lowest_threshold(curve: Curve, wanted: float) -> float:
     return found
 
 
-def visible_threshold(probabilities: Floats, target: Rows, wanted: float) -> float:
-    """The lowest threshold of labelled spectra [n, targets] as they are, all weighted alike."""
-    one = Evaluated.of(probabilities[None], target, np.ones((1, len(target)), bool))
-    survey = Survey(one.predicted[0], one.confidence[0], np.zeros(len(target), int),
-                    np.zeros(len(target), bool))
-    return lowest_threshold(threshold_curve(one, one, survey), wanted)
-
-
 def above_threshold(
     weighted: Evaluated, degraded: Evaluated, survey: Survey, classes: Sequence[str],
     threshold: float,

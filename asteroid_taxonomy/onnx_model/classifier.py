@@ -1,209 +1,174 @@
-"""The classifier as it is shipped: an ONNX file, and nothing else, from spectra to complexes.
+"""Classifying spectra with an ONNX file: it and its metadata are all that is needed.
 
-What the classes are called, which bands the network looks at and below which confidence it had
-better say nothing stands in the file's own metadata, so that this reads no params, no onnx and no
-scikit-learn. A file from elsewhere may hold anything: it gets so much memory and time, and a class
-comes from it only where it does what contract.py promises.
+The metadata name the columns, the bands used and the confidence threshold, so that nothing here
+reads params.yaml or imports onnx or scikit-learn.
 """
 
-import functools
 import os
 import re
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from asteroid_taxonomy.asteroids import names_of
-from asteroid_taxonomy.console import PipelineError
-from asteroid_taxonomy.files.shipped import shipped
-from asteroid_taxonomy.onnx_model.description import (
+from asteroid_taxonomy.console import PipelineError, one_line
+from asteroid_taxonomy.files import rounded, shipped
+from asteroid_taxonomy.onnx_model.metadata import (
     INPUT_NAME,
     ONNX_PATH,
     OUTPUT_NAME,
-    REDO,
-    Description,
-    bounded_bytes,
-    described,
-    intact,
+    SNR_BELOW,
+    Metadata,
 )
 
-BATCH = 4096  # spectra; larger ones no longer fit the processor's cache and are slower
-MAX_MEMORY = 1 << 30  # bytes, for the tensors of all classifiers of a process
-SILENT = 4  # of onnxruntime's log levels: what it has to say comes as an exception too
-PATIENCE_S, SPECTRA_PER_S = 10.0, 1000  # what the slowest machine needs many times over
-TOLERANCE = 1e-3  # of a probability, and of the sum of those of a spectrum from 1
+BATCH = 4096  # spectra at a time; more do not fit the processor's cache and are slower
+
+Spectra = npt.NDArray[np.float32]  # [n, bands]
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+Objects = npt.NDArray[np.object_]
+
+
+class Decision(NamedTuple):
+    """The answer for each of n spectra.
+
+    complex : the most probable one, None without probabilities; confidence : its probability;
+    abstained : below the threshold, or without probabilities; complex_set : the complexes that
+    cannot be excluded, such as "C X", in the order of the classes.
+    """
+
+    complex: Objects
+    confidence: Floats
+    abstained: Bools
+    complex_set: Objects
+
+
+def decide(
+    probabilities: npt.NDArray[np.floating], classes: Sequence[str], threshold: float | None,
+    least_probability: Mapping[str, Sequence[float | None]],
+    snr: npt.NDArray[np.floating] | None = None,
+) -> Decision:
+    """Turn probabilities into an answer; decided on the probabilities as they are stored, rounded.
+
+    Parameters
+    ----------
+    probabilities : float [n, classes]
+        NaN in all columns where a spectrum has no class.
+    classes : sequence of str
+        Names of the columns.
+    threshold : float or None
+        Confidence below which to abstain; None: only where there is no class.
+    least_probability : mapping
+        As in `Metadata`. Empty: the set is the most probable complex alone. The most probable one
+        is always in the set, and one whose value is null can never be excluded.
+    snr : float [n], optional
+        Signal-to-noise ratios. Where one is unknown (or NaN) the lowest value of all groups holds.
+
+    Returns
+    -------
+    Decision
+    """
+    p = rounded(probabilities)
+    classified = ~np.isnan(p).any(axis=1)
+    best = np.where(np.isnan(p), -1.0, p).argmax(axis=1)
+    confidence = np.where(classified, p[np.arange(len(p)), best], np.nan)
+    named = np.full(len(p), None, dtype=object)
+    named[classified] = np.array(list(classes), dtype=object)[best[classified]]
+    possible = np.eye(len(classes), dtype=bool)[best]
+    if least_probability:
+        least = np.array([least_probability[name] for name in classes], float)  # null: NaN
+        least = np.nan_to_num(np.column_stack([least, np.nan_to_num(least).min(axis=1)]))
+        unknown = least.shape[1] - 1
+        group = np.full(len(p), unknown)
+        if snr is not None:
+            edges = [edge for edge in least_probability[SNR_BELOW] if edge is not None]
+            group = np.where(np.isnan(snr), unknown, np.searchsorted(edges, snr, side="right"))
+        possible |= p >= least.T[group]
+    patterns, which = np.unique(possible, axis=0, return_inverse=True)
+    sets = np.array([" ".join(np.array(list(classes))[row]) for row in patterns], object)
+    return Decision(named, confidence, ~classified | (confidence < (threshold or 0.0)),
+                    np.where(classified, sets[which.ravel()], ""))
 
 
 @dataclass(frozen=True)
-class Classifier(Description):
-    """An ONNX file, loaded, and what its metadata say."""
+class Classifier:
+    """An ONNX file that is loaded, and what its metadata say.
 
-    session: Any  # onnxruntime.InferenceSession
+    name : of the file, without its ending; classes : the columns of the probabilities;
+    wavelengths_nm : the columns of a spectrum; used : column numbers of the bands that must be
+    present; normalised_at_nm : where a spectrum is 1; width_nm : of a band; threshold : confidence
+    below which to abstain, None for no threshold.
+    """
+
     path: Path
+    metadata: Metadata
+    session: Any  # onnxruntime.InferenceSession
+    name: str
+    classes: list[str]
+    wavelengths_nm: list[int]
+    used: list[int]
+    normalised_at_nm: int
+    width_nm: float
+    threshold: float | None
 
-    @property
-    def name(self) -> str:
-        """What the file is called, without its ending."""
-        return self.path.stem
+    def has_bands(self, reflectance: Spectra) -> Bools:
+        """Whether spectra [n, bands] have a reflectance in every used band, bool [n]."""
+        return np.asarray(np.isfinite(reflectance[:, self.used]).all(axis=1))
 
-    def probabilities(self, reflectance: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Give the probabilities [n, classes] of spectra [n, bands], 1 at `normalised_at_nm`.
+    def probabilities(self, reflectance: Spectra) -> Floats:
+        """Probabilities float64 [n, classes] of spectra float32 [n, bands], rounded as stored.
 
-        NaN in all columns where a used band is missing (NaN or infinite), or where the values are
-        so far from a reflectance that float32 cannot hold what comes of them.
-
-        Raises
-        ------
-        PipelineError
-            The file fails, takes too long, or gives something else than probabilities.
+        NaN in all columns where a used band is missing, or where a value is so far from a
+        reflectance that float32 cannot hold the result.
         """
-        out = np.full((len(reflectance), len(self.classes)), np.nan, dtype=np.float32)
-        whole = self.has_bands(reflectance)
-        rows = slice(None) if whole.all() else whole
-        options = _onnxruntime().RunOptions()
-        options.log_severity_level = SILENT
-        with _within(PATIENCE_S + len(reflectance) / SPECTRA_PER_S, setattr, options, "terminate",
-                     True):
-            out[rows] = np.concatenate([out[:0], *(self._run(part, options)
-                                                   for part in batches(reflectance[rows]))])
-        return out
+        spectra = np.where(self.has_bands(reflectance)[:, None], reflectance, np.float32(np.nan))
+        found = [self.session.run([OUTPUT_NAME], {INPUT_NAME: spectra[start:start + BATCH]})[0]
+                 for start in range(0, max(len(spectra), 1), BATCH)]
+        return rounded(np.concatenate(found))
 
-    def has_bands(self, reflectance: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-        """Whether spectra [n, bands] have every used band, bool [n]."""
-        whole = np.ones(len(reflectance), bool)
-        for j in self.used:
-            whole &= np.isfinite(reflectance[:, j])
-        return whole
-
-    def complexes(
-        self, probabilities: npt.NDArray[np.float32]
-    ) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.float32]]:
-        """Name the most probable complex (None without probabilities) and its probability."""
-        known = ~np.isnan(probabilities[:, 0])
-        names = np.full(len(probabilities), None, dtype=object)
-        names[known] = np.asarray(self.classes, dtype=object)[probabilities[known].argmax(axis=1)]
-        return names, probabilities.max(axis=1)
-
-    def unclassified_because(self, reflectance: npt.NDArray[np.float32]) -> list[str | None]:
-        """Name, per spectrum, the used bands it lacks ("no reflectance at 418 nm"), or None."""
-        missing = ~np.isfinite(reflectance[:, self.used])
-        used_nm = [self.wavelengths_nm[j] for j in self.used]
-        return [f"no reflectance at {bands} nm" if bands else None
-                for bands in names_of(missing, used_nm)]
-
-    def _run(
-        self, reflectance: npt.NDArray[np.float32], options: Any
-    ) -> npt.NDArray[np.float32]:
-        """Run the file on one batch of spectra that have the used bands."""
-        try:
-            (found,) = self.session.run([OUTPUT_NAME], {INPUT_NAME: reflectance}, options)
-        except Exception as error:  # onnxruntime's exceptions share no narrower base
-            raise _unfit(self.path, f"fails on spectra ({_line(error)})") from None
-        return self._checked(found, len(reflectance))
-
-    def _checked(self, found: npt.NDArray[np.float32], rows: int) -> npt.NDArray[np.float32]:
-        """The probabilities of `rows` spectra, where they are some; NaN in all columns or none."""
-        if found.shape != (rows, len(self.classes)):
-            raise _unfit(self.path, f"gives {list(found.shape)} values for {rows} spectra")
-        found[~np.isfinite(found).all(axis=1)] = np.nan
-        off = (np.abs(found.sum(axis=1) - 1) > TOLERANCE) | (found < -TOLERANCE).any(axis=1)
-        if off.any():
-            raise _unfit(self.path, "gives numbers that are not probabilities, such as "
-                                    f"{found[np.argmax(off)].tolist()[:4]}")
-        return found
+    def decide(
+        self, probabilities: npt.NDArray[np.floating], snr: npt.NDArray[np.floating] | None = None
+    ) -> Decision:
+        """`decide` with the classes, the threshold and the sets of this file."""
+        return decide(probabilities, self.classes, self.threshold,
+                      self.metadata.least_probability, snr)
 
 
-def batches(reflectance: npt.NDArray[np.float32]) -> Iterator[npt.NDArray[np.float32]]:
-    """Spectra [n, bands] in parts that fit the processor's cache."""
-    for start in range(0, len(reflectance), BATCH):
-        yield reflectance[start:start + BATCH]
-
-
-def load_classifier(path: Path = ONNX_PATH, threads: int = 1) -> Classifier:
-    """Load the file, or the package's own of that name, on the CPU; try it on two spectra.
-
-    It has MAX_MEMORY.
+def load_classifier(path: Path = ONNX_PATH) -> Classifier:
+    """Load an ONNX file of this project, or the package's own of that name, on one CPU thread.
 
     Raises
     ------
     PipelineError
-        No such file, not an ONNX file, damaged, not the tensors that contract.py promises, or
-        metadata that do not say what its columns are.
+        No such file, not an ONNX file, other tensors or metadata than this project's, or metadata
+        that do not fit the tensors.
     """
     path = shipped(path)
-    content = bounded_bytes(path)
-    onnxruntime = _onnxruntime()
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = SILENT
-    options.intra_op_num_threads = threads
-    options.add_session_config_entry("session.use_env_allocators", "1")
-    # a file that keeps its weights in another file would get whatever lies in the current folder
-    options.add_session_config_entry("session.model_external_initializers_file_folder_path",
-                                     os.devnull)
-    try:
-        with _within(PATIENCE_S, options.set_load_cancellation_flag, True):
-            session = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"],
-                                                   enable_fallback=0)  # tries again, and prints
-        metadata = session.get_modelmeta().custom_metadata_map
-        tensors = [("input", INPUT_NAME, session.get_inputs()),
-                   ("output", OUTPUT_NAME, session.get_outputs())]
-        found = ["; ".join(f"{t.name} {t.type} {t.shape}" for t in each) for *_, each in tensors]
-    except Exception as error:  # onnxruntime's exceptions share no narrower base class
-        raise PipelineError(f"{path} is not an ONNX file that onnxruntime can load "
-                            f"({_line(error)}); {REDO} to make it anew") from None
-    for (kind, name, _), has in zip(tensors, found, strict=True):
-        if not re.fullmatch(rf"{name} tensor\(float\) \[('[^']*'|None), \d+\]", has):
-            raise _unfit(path, f"should have one {kind}, {name} tensor(float) ['batch', columns], "
-                               f"but has {has[:200] or 'none'}")
-    if not intact(content, metadata):
-        raise _unfit(path, "is not as it was exported (its sha256 differs from its metadata's)")
-    said = described(path, metadata, *(each[0].shape[1] for *_, each in tensors))
-    classifier = Classifier(**vars(said), session=session, path=path)
-    classifier.probabilities(np.ones((2, len(said.wavelengths_nm)), dtype=np.float32))
-    return classifier
-
-
-@functools.cache
-def _onnxruntime() -> ModuleType:
-    """Give onnxruntime, without its telemetry, and an allocator of MAX_MEMORY.
-
-    Only sessions that ask for the allocator have it.
-    """
-    # its Linux wheel writes into the user's cache and calls home from the import on, unless
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    if not path.is_file():
+        raise PipelineError(f"{path} not found; check the path, or run dvc repro export")
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # counts only before the import
     import onnxruntime
 
-    onnxruntime.create_and_register_allocator(
-        onnxruntime.OrtMemoryInfo("Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0,
-                                  onnxruntime.OrtMemType.DEFAULT),
-        onnxruntime.OrtArenaCfg({"max_mem": MAX_MEMORY, "arena_extend_strategy": 1}))
-    return onnxruntime
-
-
-@contextmanager
-def _within(seconds: float, stop: Callable[..., None], *arguments: Any) -> Iterator[None]:
-    """Call `stop` where the block takes longer than so many seconds."""
-    watch = threading.Timer(seconds, stop, arguments)
-    watch.daemon = True
-    watch.start()
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what it logs comes as an exception too
+    options.intra_op_num_threads = 1
     try:
-        yield
-    finally:
-        watch.cancel()
-
-
-def _line(error: Exception) -> str:
-    """What onnxruntime says, in one line of bounded length."""
-    return " ".join(str(error).split())[:200]
-
-
-def _unfit(path: Path, what: str) -> PipelineError:
-    return PipelineError(f"{path} {what}, so it is not a classifier of this project; {REDO} to "
-                         "make it anew")
+        session = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's exceptions have no common base class
+        raise PipelineError(f"{path} is not an ONNX file that onnxruntime can load "
+                            f"({one_line(error, 80)}); run dvc repro export") from None
+    about = Metadata.from_text(session.get_modelmeta().custom_metadata_map, path)
+    for name, tensors, width in ((INPUT_NAME, session.get_inputs(), len(about.wavelengths_nm)),
+                                 (OUTPUT_NAME, session.get_outputs(), len(about.classes))):
+        found = "; ".join(f"{t.name} {t.type} {t.shape}" for t in tensors)
+        if not re.fullmatch(rf"{name} tensor\(float\) \[('[^']*'|None), {width}\]", found):
+            raise PipelineError(f"{path} is not a classifier of this project: it has "
+                                f"{one_line(found, 60)}, expected {name} [batch, {width}]; "
+                                "run dvc repro export")
+    return Classifier(
+        path, about, session, path.stem, about.classes, about.wavelengths_nm,
+        [about.wavelengths_nm.index(nm) for nm in about.used_bands_nm], about.normalised_at_nm,
+        about.width_nm, about.abstention_threshold)

@@ -1,11 +1,10 @@
-"""The parts of a CyberEther flowgraph: blocks, the links between their ports, and the YAML.
+"""CyberEther flowgraphs that run an ONNX file: blocks, links between their ports, and the YAML.
 
-The format is that of CyberEther 1.9, version 2 of its flowgraphs. A link to a port that does not
-exist ends in `[ERROR]`; a setting that a block does not know is ignored without a word, so
-tests/stages/test_cyberether.py checks each. Places and sizes are in pixels.
+The format is version 2 of CyberEther's flowgraphs (1.9 and 1.10). CyberEther ignores a setting
+that a block does not have, and 1.9 has no rangeMin, rangeMax, xLabel and yLabel; a link to a port
+that does not exist ends in `[ERROR]`. Places and sizes are in pixels.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,133 +14,158 @@ from urllib.parse import urlsplit
 import jinja2
 import yaml
 
-from asteroid_taxonomy.console import PipelineError
-from asteroid_taxonomy.onnx_model.description import ONNX_PATH, REDO, Description
+from asteroid_taxonomy.onnx_model.classifier import Classifier
+from asteroid_taxonomy.onnx_model.metadata import Metadata
 
-TOP, RIGHT, BOTTOM = 110, 1880, 980  # of a window of 1,900 x 1,000, below its toolbar
-ROW, GAP = 230, 20  # from one row of blocks to the next; between two blocks
-ROLES = ("number", "name", "wavelength", "reflectance")  # the columns that are asked for
+INTERVAL_MS = 1000  # between two batches: time to look at the plots, and gentle to the archive
+RETRY_S = 30  # after an error of the archive
+TOP, RIGHT, PLOTS = 110, 1880, 570  # of a window of 1,900 x 1,000; PLOTS: top of the plots
+GAP, ROW = 20, 600  # between two blocks; from one row of plots to the next
+IN_A_ROW = 6  # plots; more classes take two rows
+AUTHOR = "asteroid-taxonomy contributors"
 Block = dict[str, Any]
+Span = tuple[int, int]  # from one x to another
 _templates = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent),
                                 undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
 
 
 def link(block: str, port: str) -> str:
-    """The only form in which CyberEther takes the output of another block."""
+    """The output of another block, in the only form that CyberEther takes."""
     return f"${{graph.{block}.output.{port}}}"
 
 
 def block(
-    name: str, module: str, x: int, width: int, config: Mapping[str, Any] | None = None,
+    name: str, module: str, span: Span, config: Mapping[str, Any],
     inputs: Mapping[str, str] | None = None, y: int = TOP, height: int = 0,
 ) -> Block:
-    """A block of the graph.
+    """A block: its name without dots, module, place, settings, and the `link` of each input.
 
-    Parameters
-    ----------
-    name, module : str
-        Its own name, without dots; what kind of block it is.
-    x, width, y, height : int
-        Of its box; a height of 0 is left to CyberEther, but a note needs one.
-    config, inputs : mapping
-        Its settings; its input ports and the `link` that each takes.
+    CyberEther chooses the height where it is 0; a note needs one.
     """
     return {
         "name": name, "module": module, "device": "cpu",
         "runtime": "python" if module == "python" else "native", "provider": "generic",
-        **({"config": config} if config else {}), **({"input": inputs} if inputs else {}),
-        "meta": {"node": {"x": x, "y": y, "width": width, "height": height}},
-    }
+        "config": dict(config), **({"input": dict(inputs)} if inputs else {}),
+        "meta": {"node": {"x": span[0], "y": y, "width": span[1] - span[0], "height": height}}}
 
 
-def class_plots(
-    classes: Sequence[str], probabilities: str, slices: tuple[int, int], plots: tuple[int, int]
-) -> list[Block]:
-    """For each class a block that takes its column of the probabilities, and one that plots it.
-
-    Parameters
-    ----------
-    classes : sequence of str
-        In the order of the columns.
-    probabilities : str
-        The `link` to the tensor [batch, classes].
-    slices, plots : tuple of int
-        From which x to which x the blocks of either kind stand, in a row of their own.
-    """
+def class_plots(classes: Sequence[str], slices: Span, plots: Span) -> list[Block]:
+    """For each class a block that slices its column, and a plot that is named after it."""
+    many = len(classes) > IN_A_ROW
+    columns = -(-len(classes) // 2) if many else len(classes)
     out = []
-    for i, name in enumerate(classes):
-        take, plot = (f"{what}_{re.sub(r'[^0-9A-Za-z_]', '_', name)}"
-                      for what in ("take", "probability"))
-        # a slice that is not contiguous stops the plot
-        out.append(block(take, "slice", *_share(slices, i, len(classes)),
-                         {"slice": f"[:, {i}]", "contiguous": True}, {"buffer": probabilities},
-                         y=TOP + ROW))
-        out.append(block(plot, "lineplot", *_share(plots, i, len(classes)), None,
-                         {"signal": link(take, "buffer")}, TOP + 2 * ROW, BOTTOM - TOP - 2 * ROW))
+    for i, each in enumerate(classes):
+        row, column = divmod(i, columns)
+        name = re.sub(r"\W", "_", each)
+        top = PLOTS + row * ROW
+        out += [
+            # a plot refuses a slice that is not contiguous
+            block(f"take_{name}", "slice", _share(plots if many else slices, column, columns),
+                  {"slice": f"[:, {i}]", "contiguous": True},
+                  {"buffer": link("onnx_inference", "output_0")}, top if many else top - 230),
+            block(name, "lineplot", _share(plots, column, columns),
+                  {"rangeMin": 0, "rangeMax": 1, "xLabel": "asteroid of the batch",
+                   "yLabel": f"probability of {each}"},
+                  {"signal": link(f"take_{name}", "buffer")}, top + 180 if many else top, 410)]
     return out
 
 
-def _share(span: tuple[int, int], i: int, count: int) -> tuple[int, int]:
-    """The x and the width of the i-th of `count` blocks that share `span`."""
+def _share(span: Span, i: int, count: int) -> Span:
+    """Where the i-th of `count` blocks in `span` is."""
     step = (span[1] - span[0] + GAP) // count
-    return span[0] + i * step, step - GAP
+    return span[0] + i * step, span[0] + (i + 1) * step - GAP
 
 
-def asks_archive(
-    model: Description, batch: int, asking: Mapping[str, Any]
-) -> tuple[str, str]:
-    """The code of the block that asks the archive for spectra, and that archive's host.
+def from_file(
+    model: Classifier, path: Path, sample: Path, names: Sequence[str], batch: int
+) -> str:
+    """The flowgraph that classifies the asteroids `names`, whose spectra are in `sample`.
 
-    Parameters
-    ----------
-    model : Description
-        Its metadata say which table its spectra came from.
-    batch : int
-        Asteroids at a time.
-    asking : mapping
-        cyberether.live of params.yaml.
-
-    Raises
-    ------
-    PipelineError
-        The metadata do not say it.
+    Both paths count from the folder in which CyberEther is started; `batch` asteroids at a time.
     """
-    try:
-        service, table = (model.metadata[f"spectra_{what}"] for what in ("service", "table"))
-        columns = json.loads(model.metadata["spectra_columns"])
-        columns = [columns[role] for role in ROLES]
-        host = urlsplit(service).hostname
-        if host is None or not all(isinstance(column, str) for column in columns):
-            raise ValueError
-    except (KeyError, ValueError, TypeError):
-        raise PipelineError(f"{ONNX_PATH} should say in its metadata where its spectra came from "
-                            "(spectra_service, spectra_table, spectra_columns), but does not; "
-                            f"{REDO} to make it anew") from None
-    code = _templates.get_template("flowgraph_spectra.py.j2").render(
-        service=service, table=table, columns=columns, wavelengths_nm=model.wavelengths_nm,
-        used=model.used, batch=batch, **asking)
-    return code, host
+    bands = len(model.wavelengths_nm)
+    return as_yaml(model.metadata, "Asteroid taxonomy", f"{len(names)} asteroids from a file", [
+        block("file_reader", "file_reader", (40, 280), {
+            "filepath": sample.as_posix(), "fileFormat": "raw", "dataType": "F32",
+            "batchSize": batch * bands, "loop": True, "playing": True}),
+        block("throttle", "throttle", (300, 500), {"intervalMs": INTERVAL_MS},
+              {"buffer": link("file_reader", "signal")}),
+        block("reshape", "reshape", (520, 720), {"shape": f"[{batch}, {bands}]"},
+              {"buffer": link("throttle", "buffer")}),
+        inference(path, (740, 940), link("reshape", "buffer")),
+        *_notes(model, path, (960, 1410), (1430, RIGHT), live=False, count=len(names),
+                first=names[0], last=names[-1], batch=batch, bands=bands),
+        *class_plots(model.classes, (300, 940), (40, RIGHT))])
 
 
-def prints_names(model: Description) -> str:
-    """The code of the block that prints asteroids with their classes."""
-    return _templates.get_template("flowgraph_names.py.j2").render(
+def live(model: Classifier, path: Path, batch: int) -> str:
+    """The flowgraph that queries the archive, and prints the asteroids with their classes."""
+    about, bands = model.metadata, len(model.wavelengths_nm)
+    host = urlsplit(about.spectra_service).hostname or about.spectra_service
+    table, columns = _query(about)
+    archive = _templates.get_template("flowgraph_archive.py.j2").render(
+        service=about.spectra_service, table=table, columns=columns, batch=batch,
+        wavelengths_nm=model.wavelengths_nm, used=model.used, retry_s=RETRY_S)
+    names = _templates.get_template("flowgraph_names.py.j2").render(
         classes=model.classes, threshold=model.threshold)
+    tensor = {"shape": f"[{batch}, {bands}]", "axes": "[B, S]", "dtype": "F32", "device": "cpu"}
+    return as_yaml(about, f"Asteroid taxonomy, live (runs Python, queries {host})",
+                   f"spectra from {host}", [
+        block("archive", "python", (40, 340), {
+            "code": archive, "inputCount": 0, "outputCount": 1, "outputTensorSpecs": [tensor],
+            "throttled": False}),
+        block("throttle", "throttle", (360, 560), {"intervalMs": INTERVAL_MS},
+              {"buffer": link("archive", "output0")}),
+        inference(path, (580, 780), link("throttle", "buffer")),
+        *_notes(model, path, (800, 1100), (1120, 1420), live=True, host=host, batch=batch),
+        # nothing below it: its console opens downwards
+        block("names", "python", (1440, RIGHT), {
+            "code": names, "inputCount": 1, "outputCount": 0, "throttled": False},
+            {"input0": link("onnx_inference", "output_0")}),
+        *class_plots(model.classes, (360, 780), (360, 1420))])
+
+
+def inference(path: Path, span: Span, spectra: str) -> Block:
+    """The block that runs the ONNX file at `path` on `spectra`, a link."""
+    return block("onnx_inference", "onnx_inference", span, {
+        "modelPath": path.as_posix(), "executionProvider": "cpu"}, {"input_0": spectra})
+
+
+def _notes(model: Classifier, path: Path, left: Span, right: Span, **about: Any) -> list[Block]:
+    """The notes on what one sees, and on what to try."""
+    values = {"classes": model.classes, "threshold": model.threshold, "path": path.as_posix(),
+              "taxonomy": model.metadata.taxonomy, "survey": model.metadata.survey, **about}
+    return [block(name, "note", span, {"content": _templates.get_template(
+        f"flowgraph_{template}.md.j2").render(values)}, height=PLOTS - GAP - TOP)
+        for name, template, span in (("explanation", "explanation", left),
+                                     ("experiment", "try_it", right))]
+
+
+def _query(about: Metadata) -> tuple[str, list[str | None]]:
+    """The table to query, and its columns: number, name, wavelength, reflectance."""
+    spectra, mapping = about.spectra_columns, about.mapping_columns
+    measured = [spectra["wavelength"], spectra["reflectance"]]
+    if spectra["number"] and spectra["name"]:
+        return about.spectra_table, [spectra["number"], spectra["name"], *measured]
+    return (f"{about.spectra_table} AS s JOIN {about.mapping_table} AS m "
+            f"ON s.{spectra['source_id']} = m.{mapping['source_id']}",
+            [f"m.{mapping['number']}", f"m.{mapping['name']}", *(f"s.{c}" for c in measured)])
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes text of several lines as such, so that code in a flowgraph can be read."""
+    """Writes text of several lines as such, so that code and notes can be read."""
 
 
 _Dumper.add_representer(str, lambda dumper, text: dumper.represent_scalar(
     "tag:yaml.org,2002:str", text, style="|" if "\n" in text else None))
 
 
-def as_yaml(
-    title: str, metadata: Mapping[str, str], description: str, blocks: Sequence[Block]
-) -> str:
-    """The text of the flowgraph's file; `metadata` are those of the ONNX file."""
+def as_yaml(about: Metadata, title: str, description: str, blocks: Sequence[Block]) -> str:
+    """The text of a flowgraph's file, in the form of CyberEther's own examples."""
     return yaml.dump({
-        "version": 2, "title": title, "summary": metadata.get("taxonomy", ""),
-        "license": metadata.get("licence", ""), "description": description, "graph": blocks,
-    }, Dumper=_Dumper, sort_keys=False, width=95, explicit_start=True, allow_unicode=True)
+        "version": 2, "title": title, "summary": f"{about.taxonomy[:1].upper()}"
+        f"{about.taxonomy[1:]}, from reflectance spectra.", "author": AUTHOR,
+        "license": about.licence, "description": f"Classifies asteroids with an ONNX model: "
+        f"{description}. Plots the probability of {', '.join(about.classes)}.",
+        "graph": list(blocks)}, Dumper=_Dumper, sort_keys=False, width=95, explicit_start=True,
+        allow_unicode=True)

@@ -1,10 +1,10 @@
 """From the fitted scikit-learn pipeline to a plain ONNX graph that every runtime can load.
 
-skl2onnx converts scaler and classifier. What is done besides is for the runtimes: the label
-output goes (CyberEther wants one output), bands are picked before anything is computed, nodes that
-compute nothing are left out, and a missing value is carried past the network. Scaler and network
-stay apart, in scikit-learn's order of operations: folding the scaler into the first layer saves no
-time that could be measured and triples the difference to scikit-learn.
+skl2onnx converts scaler and classifier. The rest is for the runtimes: the label output goes
+(CyberEther wants one output), bands are picked before anything is computed, nodes that compute
+nothing are left out, and a missing value is carried past the network. Scaler and network stay
+apart, in scikit-learn's order of operations: folding the scaler into the first layer saves no
+measurable time and triples the difference to scikit-learn.
 """
 
 import warnings
@@ -20,10 +20,10 @@ from sklearn.preprocessing import StandardScaler
 
 from asteroid_taxonomy import __version__
 from asteroid_taxonomy.learning.sum_of_classes import SumOfClasses
-from asteroid_taxonomy.onnx_model.contract import ML_DOMAIN
-from asteroid_taxonomy.onnx_model.description import INPUT_NAME, OUTPUT_NAME
+from asteroid_taxonomy.onnx_model.metadata import INPUT_NAME, OUTPUT_NAME
 
-CONTRACT_VERSION = 1  # of what contract.py promises; raised with any change of it
+CONTRACT_VERSION = 1  # of docs/model_file.md; raised with any change of it
+ML_DOMAIN = "ai.onnx.ml"  # operators that few runtimes have; models that are not plain need them
 SCALER = {"Sub": "subtract_mean", "Div": "divide_by_scale", "Sum": "add_networks"}
 LAYER = {"MatMul": "weights", "Add": "bias", "Relu": "relu", "Softmax": "softmax", "Mul": "share"}
 USED, RAW, SUMS = "used_bands", "network_probabilities", "sums_of_classes"
@@ -37,7 +37,7 @@ def to_onnx(
     Parameters
     ----------
     model : Pipeline
-        Fitted; its first step picks the bands. An ensemble becomes one graph too.
+        Fitted; its first step picks the bands.
     bands : int
         Number of bands of the input.
     used : list of int
@@ -45,36 +45,33 @@ def to_onnx(
     opset, ir_version : int
         Of the ai.onnx domain; of the file.
     summed : bool
-        Whether a model that learns classes gives the probabilities of what they add up to.
+        Whether a model that learns classes gives the probabilities of the complexes.
     """
-    # probabilities as one tensor, and the scaler as a division: a multiplication by the reciprocal
-    # differs from scikit-learn in the last bit
-    *before, classifier = [step for _, step in model.steps[1:]]  # the first picks the bands
-    probabilities = RAW
-    summing: list[onnx.NodeProto] = []
-    members: list[onnx.TensorProto] = []
+    *before, classifier = [step for _, step in model.steps[1:]]
+    probabilities, summing, members = RAW, [], []
     if isinstance(classifier, SumOfClasses):
-        if summed:  # by hand: skl2onnx does not know it
+        if summed:  # skl2onnx does not know it
             probabilities = SUMS
-            summing.append(helper.make_node("MatMul", [RAW, "members"], [SUMS],
-                                            name="sum_classes"))
-            members.append(numpy_helper.from_array(classifier.members_, "members"))
+            summing = [helper.make_node("MatMul", [RAW, "members"], [SUMS], name="sum_classes")]
+            members = [numpy_helper.from_array(classifier.members_.astype(np.float32), "members")]
         classifier = classifier.estimator
+    # probabilities as one tensor; and the scaler as a division, since a multiplication by the
+    # reciprocal differs from scikit-learn in the last bit
     options = {id(classifier): {"zipmap": False}, StandardScaler: {"div": "div"}}
     opsets = {"": opset, ML_DOMAIN: 3}
     with warnings.catch_warnings():
-        # skl2onnx 1.20 looks at an attribute of SVC that scikit-learn 1.9 wants to drop
+        # skl2onnx 1.20 reads an attribute of SVC that scikit-learn 1.9 deprecates
         warnings.filterwarnings("ignore", "Attribute `prob[AB]_`", FutureWarning)
         # a name, because the default one is random and the file's bytes would change
         converted = convert_sklearn(make_pipeline(*before, classifier), "asteroid_taxonomy",
                                     [(USED, FloatTensorType([None, len(used)]))],
                                     options=options, target_opset=opsets)
-    # the label output drags operators of ai.onnx.ml along: keep what leads to the probabilities
-    network = simplify(onnx.utils.Extractor(converted).extract_model([USED], [OUTPUT_NAME]))
+    # what leads to the probabilities: the label output needs operators of ai.onnx.ml
+    network = simplified(onnx.utils.Extractor(converted).extract_model([USED], [OUTPUT_NAME]))
+    name_nodes(network.node)
     classes = len(model.classes_ if summed else classifier.classes_)
     picking, numbers = pick_bands(used)
     carrying, zeros = carry_nan(probabilities, len(used), classes)
-    name_nodes(network.node)
     graph = helper.make_graph(
         [*picking, *network.node, *summing, *carrying], "asteroid_taxonomy",
         [helper.make_tensor_value_info(INPUT_NAME, TensorProto.FLOAT, ["batch", bands],
@@ -82,48 +79,44 @@ def to_onnx(
         [helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, ["batch", classes],
                                        doc_string="probability of each class; NaN where a band "
                                                   "that the model uses is NaN")],
-        [*numbers, *map(without_denormals, network.initializer), *members, zeros],
-    )
+        [*numbers, *map(without_denormals, network.initializer), *members, zeros])
     needed = {"", *(node.domain for node in network.node)}
     return helper.make_model(
         graph, opset_imports=[helper.make_opsetid(domain, number)
                               for domain, number in opsets.items() if domain in needed],
         ir_version=ir_version, producer_name="asteroid-taxonomy", producer_version=__version__,
         domain="asteroid-taxonomy", model_version=CONTRACT_VERSION,
-        doc_string="Probabilities of taxonomic complexes from an asteroid's reflectance spectrum",
-    )
+        doc_string="Probabilities of taxonomic complexes from an asteroid's reflectance spectrum")
 
 
 def name_nodes(nodes: Sequence[onnx.NodeProto]) -> None:
     """Name the nodes of scaler and networks after what they do: network_2_layer_1_weights.
 
-    skl2onnx numbers them, whatever they do. In a graph of other models nodes keep their names.
+    Nodes of other models keep skl2onnx's names.
     """
     if any(node.domain for node in nodes):
         return
-    place: dict[str, tuple[int, int]] = {}  # of each tensor in a network: network and layer
-    networks = 0
-    scaler = dict(SCALER)
+    place: dict[str, tuple[int, int]] = {}  # network and layer of each tensor
+    networks, scaler = 0, dict(SCALER)
     for node in nodes:
-        if node.op_type in scaler:  # the first: a network of two classes subtracts too, from 1
+        if node.op_type in scaler:  # the first: a network of two classes subtracts too
             node.name = scaler.pop(node.op_type)
             continue
         network, layer = next((place[name] for name in node.input if name in place), (0, 0))
         if node.op_type == "MatMul" and not network:
             networks += 1
             network = networks
-        if node.op_type not in LAYER or not network:
-            continue
-        layer += node.op_type == "MatMul"
-        node.name = f"network_{network}_layer_{layer}_{LAYER[node.op_type]}"
-        place[node.output[0]] = (network, layer)
+        if node.op_type in LAYER and network:
+            layer += node.op_type == "MatMul"
+            node.name = f"network_{network}_layer_{layer}_{LAYER[node.op_type]}"
+            place[node.output[0]] = (network, layer)
 
 
 def without_denormals(weights: onnx.TensorProto) -> onnx.TensorProto:
-    """The same weights, zero where a unit that learned nothing was pulled almost there.
+    """The same weights, with zero for those below float32's normal range (1.2e-38).
 
-    Below 1.2e-38 single precision is denormal, and processors take a hundred times as long: the
-    few such weights of the MLPs cost three quarters of the time, and no bit of any probability.
+    The L2 penalty drives unused weights there, and processors take a hundred times as long for
+    them: three quarters of the time, and no bit of any probability.
     """
     values = numpy_helper.to_array(weights)
     if values.dtype != np.float32:
@@ -133,10 +126,10 @@ def without_denormals(weights: onnx.TensorProto) -> onnx.TensorProto:
 
 
 def pick_bands(used: list[int]) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
-    """Nodes and constants that cut the columns `used` out of the input.
+    """Nodes and constants that take the columns `used` from the input.
 
-    A NaN in another band so never meets a weight. Slices of neighbouring bands, put together: one
-    Gather would do, but OpenCV before 4.7 gathers single columns only.
+    So a NaN in another band meets no weight. One Gather would do, but OpenCV before 4.7 gathers
+    single columns only: neighbouring bands are sliced, and the slices concatenated.
     """
     runs: list[list[int]] = []
     for band in used:
@@ -144,18 +137,16 @@ def pick_bands(used: list[int]) -> tuple[list[onnx.NodeProto], list[onnx.TensorP
             runs[-1][1] += 1
         else:
             runs.append([band, band + 1])
-
-    def constant(name: str, value: int) -> onnx.TensorProto:
-        return helper.make_tensor(name, TensorProto.INT64, [1], [value])
-
-    parts = [f"bands_{start}_to_{stop - 1}" for start, stop in runs]
-    constants = [constant("band_axis", 1)]
-    nodes = []
-    for part, (start, stop) in zip(parts, runs, strict=True):
-        constants += [constant(f"{part}_start", start), constant(f"{part}_stop", stop)]
-        nodes.append(helper.make_node("Slice", [INPUT_NAME, f"{part}_start", f"{part}_stop",
-                                                "band_axis"], [part], name=f"pick_{part}"))
-    nodes.append(helper.make_node("Concat", parts, [USED], axis=1, name="pick_used_bands"))
+    nodes, constants = [], [helper.make_tensor("band_axis", TensorProto.INT64, [1], [1])]
+    for start, stop in runs:
+        part = f"bands_{start}_to_{stop - 1}"
+        names = [f"{part}_start", f"{part}_stop"]
+        constants += [helper.make_tensor(name, TensorProto.INT64, [1], [value])
+                      for name, value in zip(names, (start, stop), strict=True)]
+        nodes.append(helper.make_node("Slice", [INPUT_NAME, *names, "band_axis"], [part],
+                                      name=f"pick_{part}"))
+    nodes.append(helper.make_node("Concat", [node.output[0] for node in nodes], [USED], axis=1,
+                                  name="pick_used_bands"))
     return nodes, constants
 
 
@@ -164,7 +155,7 @@ def carry_nan(
 ) -> tuple[list[onnx.NodeProto], onnx.TensorProto]:
     """Nodes and a constant that add NaN to `probabilities` where a used band is NaN, else 0.
 
-    A network hands NaN on only where its Relu does: max(NaN, 0) is 0 on many GPUs, and a spectrum
+    A network carries NaN only where its Relu does: on many GPUs max(NaN, 0) is 0, and a spectrum
     with a missing band would get a class.
     """
     zeros = helper.make_tensor("zeros", TensorProto.FLOAT, [used, classes],
@@ -174,32 +165,31 @@ def carry_nan(
                              name="carry_nan")], zeros
 
 
-def simplify(model: onnx.ModelProto) -> onnx.GraphProto:
-    """The graph without what computes nothing: Identity, Cast of float32 to float32.
+def simplified(model: onnx.ModelProto) -> onnx.GraphProto:
+    """The graph without nodes that compute nothing: Identity, Cast of float32 to float32.
 
-    The probabilities become RAW. Biases of shape [1, n] become [n], which adds the same and which
-    OpenCV 4.6 can add too.
+    The probabilities become RAW. Biases of shape [1, n] become [n], which OpenCV 4.6 can add.
     """
     graph, inferred = model.graph, shape_inference.infer_shapes(model).graph
     floats = {tensor.name for tensor in (*inferred.input, *inferred.value_info)
               if tensor.type.tensor_type.elem_type == TensorProto.FLOAT}
-    equal: dict[str, str] = {}  # the name of a tensor, and of the one that it only hands on
-    kept = []
+    equal: dict[str, str] = {}  # output of a node left out: its input
+    left = []
     for node in graph.node:
         node.input[:] = [equal.get(name, name) for name in node.input]
         to_float = node.op_type == "Cast" and node.attribute[0].i == TensorProto.FLOAT
         if node.op_type == "Identity" or (to_float and node.input[0] in floats):
             equal[node.output[0]] = node.input[0]
         else:
-            kept.append(node)
+            left.append(node)
     last = equal.get(OUTPUT_NAME, OUTPUT_NAME)
-    for node in kept:
+    for node in left:
         for names in (node.input, node.output):
             names[:] = [RAW if name == last else name for name in names]
-    biases = {name for node in kept if node.op_type == "Add" for name in node.input}
+    biases = {name for node in left if node.op_type == "Add" for name in node.input}
     for tensor in graph.initializer:
         if tensor.name in biases and len(tensor.dims) == 2 and tensor.dims[0] == 1:
             del tensor.dims[0]
     del graph.node[:]
-    graph.node.extend(kept)
+    graph.node.extend(left)
     return graph

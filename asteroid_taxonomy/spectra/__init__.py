@@ -1,1 +1,1 @@
-"""Spectra in files that users bring: text, tables, columns, units, resampling."""
+"""Spectra of users: reading files of any kind, resampling to Gaia's bands, classifying, plotting."""

@@ -1,223 +1,394 @@
-"""Which columns of a table hold the spectra: usual names first, then plausible values, else ask.
+"""Which columns of a table hold spectra: usual names first, then plausible values, else an error.
 
-Wide: one row per spectrum, one column per wavelength (374, reflectance_550, R_0.55um ...). Long:
-one row per point, a column of wavelengths and one of reflectances, and columns that name the
-spectrum (none: the file is one spectrum). Side by side: one column per spectrum. Without a header:
-wavelength, reflectance, error, or wavelength, band width, reflectance, error.
+Wide: one row per spectrum, a column per wavelength (374, reflectance_550, R_0.55um ...). Long: one
+row per point, a column of wavelengths, one of reflectances, and columns that name the spectrum.
+Side by side: a column of wavelengths and one per spectrum. Array cells: a spectrum in each row.
+Without a header: wavelength, reflectance, error, or wavelength, band width, reflectance, error.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from astropy import units as u
 
-from asteroid_taxonomy.own_spectra.tables import TableFile, refuse_lists
-from asteroid_taxonomy.own_spectra.units import NotSpectra, Role, factor_to_nm, role, usual_unit
+Floats = npt.NDArray[np.float64]
 
-LEAST_POINTS = 4  # of a spectrum that a column of text sets apart
-FINE_NM = 5  # wide tables have no finer grid: pandas' 374.1 is no wavelength beside 374 and 418
-PLAUSIBLE = (0.2, 5.0)  # the median of a reflectance that is around 1
-EXPECTED = ("expected a column of wavelengths and one called reflectance, or one column per "
-            "wavelength (374, reflectance_550, R_0.55um ...); rename them")
+
+class NotSpectra(Exception):
+    """What is wrong with a file, to follow the file's name."""
 
 
 @dataclass(frozen=True)
-class Columns:
-    """Where the spectra are.
+class Table:
+    """A table of a user's file; cells may hold arrays. `note`: what the reader left out."""
 
-    ids : columns that name them; values : of reflectances, several in a wide table or side by
-    side; wavelength : column of wavelengths (None: wide); grid : wavelengths of a wide table's
-    values, nm, ascending; to_nm : factor for the column of wavelengths; remark : what is to be
-    said of the choice.
-    """
-
-    ids: list[str]
-    values: list[str]
-    to_nm: float
-    wavelength: str | None = None
-    grid: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
-    remark: str | None = None
+    frame: pd.DataFrame
+    units: dict[str, str] = field(default_factory=dict)
+    header: bool = True  # whether the file names its columns
+    note: str = ""
 
 
-def find_columns(table: TableFile, unit: str | None) -> Columns:
-    """Tell which columns hold the spectra.
+class Spectra(NamedTuple):
+    """The points of n spectra: row of `names`, wavelength and reflectance of each, [points]."""
 
-    Raises
-    ------
-    NotSpectra
-        None do, several may, or their wavelengths leave the unit open.
-    """
-    if not table.header:
-        return _by_position(table, unit)
-    roles = {name: role(name) for name in table.names}
-    lists = [n for n, r in roles.items()
-             if r.kind in ("wavelength", "reflectance") and n not in table.sample]
-    if len(lists) > 1:
-        refuse_lists(lists)
-    ids = [n for n, r in roles.items() if r.kind in ("id", "night")]
-    long = [n for n, r in roles.items() if r.kind == "wavelength" and n in table.sample]
-    wide = {n: r for n, r in roles.items() if r.kind == "wide"}
-    named = any(r.kind == "reflectance" for r in roles.values())
-    if len(long) == 1 and (named or len(wide) < 5):
-        return _long(table, roles, ids, long[0], unit)
-    if len(wide) >= 2:
-        return _wide(table, wide, ids, unit)
-    listed = ", ".join(table.names[:8]) + (" ..." if len(table.names) > 8 else "")
-    if len(long) > 1:
-        raise NotSpectra(f"has the columns {' and '.join(long)}, each of which could be the "
-                         "wavelength; leave one")
-    raise NotSpectra(f"has the columns {listed}; {EXPECTED}")
+    names: pd.DataFrame  # columns that name the spectra, if any; n rows
+    spectrum: npt.NDArray[np.int64]
+    nm: Floats
+    reflectance: Floats
+    notes: list[str]  # n
 
 
-def _number(table: TableFile, name: str) -> npt.NDArray[np.float64]:
-    """The first rows of a column; empty where it does not hold numbers."""
-    if name not in table.sample or not pd.api.types.is_numeric_dtype(table.sample[name]):
-        return np.empty(0)
-    return table.sample[name].to_numpy(float, na_value=np.nan)
+SPELLINGS = {word: unit for unit, words in {
+    "nm": "nm nanometer nanometre nanometers nanometres",
+    "um": "um µm μm micron microns micrometer micrometre micrometers micrometres mum mu",
+    "angstrom": "a aa å ang angs angstrom angstroms ångström 0.1nm",
+    "m": "m meter metre"}.items() for word in words.split()}
+IN_NM = {"nm": 1.0, "um": 1000.0, "angstrom": 0.1, "m": 1e9}
+# median of a spectrum's wavelengths, for visible and near-infrared spectra: these do not overlap
+USUAL = {"um": (0.3, 5.0), "nm": (300.0, 2900.0), "angstrom": (3000.0, 50000.0)}
+SHORTEST_NM, LONGEST_NM = 150, 100_000  # medians beyond are of no reflectance spectrum
+WAVELENGTH = set("wavelength wavelengths wave wavelen lambda wl wvl wlen lam wav wavel w λ "
+                 "spectralaxis".split())
+IDS = set("sourceid number numbermp name denomination designation object target targetname "
+          "asteroid spectrum id file filename desig body".split())
+NIGHTS = set("date night epoch obs obsdate observation jd mjd run telescope instrument session "
+             "visit reference source".split())
+ERRORS = set("err error errors sigma sig std stddev stdev sd unc uncertainty snr flag flags var "
+             "variance rms dr width dev quality num imgs images weight counts band order fwhm "
+             "bandwidth erefl drefl".split())
+# about an observation or a filter, and no reflectance, though the values may be around 1
+OTHER = set("r delta flux mag v g i z h airmass phase alpha albedo rh dist distance helio geo "
+            "exptime seeing time x y ratio intensity counts dn adu star sun solar sky continuum "
+            "transmission throughput response efficiency radiance emissivity absorbance".split())
+EXACT = set("reflectance reflectancespectrum refl reflectivity reflec relativereflectance "
+            "normalizedreflectance normalisedreflectance".split())
+_UNITS = "|".join(sorted((re.escape(s) for s in SPELLINGS if s != "mu"), key=len, reverse=True))
+WIDE = re.compile(rf"(?P<kind>reflectance|refl|ref|r|wavelength|wave|w|band|b|)[\s_]*"
+                  rf"(?P<value>\d+([.,]\d+)?)([\s_\[(]*(?P<unit>{_UNITS})[\])]?)?", re.IGNORECASE)
+FLUX = re.compile(r"erg|jy|jansky|w/|watt|photon|electron|adu|count|\bdn\b|mag", re.IGNORECASE)
+
+LEAST_POINTS = 4  # of a spectrum that is distinguished from another one
+FINEST_NM = 0.5  # of a wide table's grid
+AROUND_1 = (0.2, 5.0)  # the median of a normalised reflectance
+ANY_SCALE = (0.01, 150.0)  # ... or of an albedo, or a reflectance in percent
+ROUGH = 0.25  # median step between points, relative to the median: no spectrum is so noisy
+EXPECTED = ("expected a column of wavelengths and one called reflectance, or one column per "
+            "wavelength (374, reflectance_550, R_0.55um ...); rename them")
+HEADER = "begin it with a line such as: wavelength reflectance error"
 
 
-def _plausible(table: TableFile, name: str) -> bool:
-    values = _number(table, name)
+class Role(NamedTuple):
+    """What a column holds: id, night, wavelength, reflectance, wide, error, other or unknown."""
+
+    kind: str
+    unit: str = ""  # of the wavelengths, as the name says it
+    exact: bool = False  # a usual name of the reflectance, not merely one with "refl" in it
+    value: float = 0.0  # the wavelength of a wide column
+
+
+def role(name: str) -> Role:
+    """Tell from its name what a column holds."""
+    lowered = name.strip().lower()[:100]
+    if match := WIDE.fullmatch(lowered):
+        return Role("wide", SPELLINGS.get(match["unit"] or "", ""),
+                    match["kind"] in ("reflectance", "refl", ""),
+                    float(match["value"].replace(",", ".")))
+    words = re.findall(r"[a-zµμåλ]+|[\d.]+", lowered)
+    if "".join(words) in IDS:
+        return Role("id")
+    if words and all(w in NIGHTS or w in IDS for w in words):
+        return Role("night")
+    unit, stem = "", list(words)
+    while stem and stem[-1] in SPELLINGS and (len(stem) > 1 or len(stem[0]) > 1):
+        unit = SPELLINGS[stem.pop()]
+    if "".join(stem) in WAVELENGTH or (not stem and unit and unit != "m"):
+        return Role("wavelength", unit)
+    refl = any("refl" in w for w in words)
+    if any(w in ERRORS or refl and re.search("err|unc|sig|std|dev|noise", w) for w in words):
+        return Role("error")
+    if refl or "ref" in words:
+        return Role("reflectance", exact="".join(words) in EXACT)
+    return Role("other" if any(w in OTHER for w in words) else "unknown")
+
+
+def usual_unit(wavelengths: npt.ArrayLike) -> str | None:
+    """The unit in which these would be the wavelengths of a spectrum; None where in doubt."""
+    values = np.asarray(wavelengths, float)
+    middle = float(np.median(values)) if len(values) else 0.0
+    return next((unit for unit, (low, high) in USUAL.items() if low <= middle <= high), None)
+
+
+def factor_to_nm(wavelengths: npt.ArrayLike, found: Iterable[str], unit: str | None) -> float:
+    """Nanometres per unit of `wavelengths`: `unit`, the one found in the file, or the usual one."""
+    known = {unit} if unit else {SPELLINGS.get(t.strip().lower(), t.strip()) for t in found} - {""}
+    values = np.asarray(wavelengths, float)
     values = values[np.isfinite(values) & (values > 0)]
-    return len(values) > 0 and PLAUSIBLE[0] <= float(np.median(values)) <= PLAUSIBLE[1]
+    middle = float(np.median(values)) if len(values) else float("nan")
+    if not known and (guess := usual_unit(values)):
+        return IN_NM[guess]
+    name = ", ".join(sorted(known))[:40] or "of an unknown unit"
+    try:
+        factor = IN_NM.get(name) or float(u.Unit(name).to(u.nm))
+    except (ValueError, u.UnitConversionError):
+        factor = 0.0
+    if not SHORTEST_NM <= middle * factor <= LONGEST_NM:
+        raise NotSpectra(f"has wavelengths around {middle:g} {name}, which is no reflectance "
+                         "spectrum; name their unit with --unit nm, um or angstrom")
+    return factor
 
 
-def _varies(table: TableFile, name: str) -> bool:
-    return len(np.unique(_number(table, name))) > 2
+def refuse_flux(name: str, unit: str) -> None:
+    """Refuse a column whose unit is that of a flux, not of a reflectance."""
+    unit = unit.strip() or "".join(re.findall(r"[(\[]([^()\[\]]*)[)\]]$", name.strip()))
+    parsed = u.Unit(unit, parse_strict="silent")
+    known = not isinstance(parsed, u.UnrecognizedUnit)
+    if FLUX.search(unit) or known and not parsed.is_equivalent(u.dimensionless_unscaled):
+        raise NotSpectra(f"has {unit[:40]} for the unit of {name!r}: that is a flux, not a "
+                         "reflectance; divide it by the spectrum of a solar analogue")
 
 
-def _wide(
-    table: TableFile, wide: dict[str, Role], ids: list[str], unit: str | None
-) -> Columns:
-    # pandas renames the second column of a name to 374.1: an error, or another spectrum
-    again = {n for n in wide if (m := re.fullmatch(r"(.+)\.[1-9]", n)) and m[1] in wide}
-    remark = None
-    base = [r.value for n, r in wide.items() if n not in again]
-    coarse = len(base) > 1 and float(np.median(np.abs(np.diff(np.sort(base))))) >= FINE_NM
-    if again and (coarse or len(again) * 2 == len(wide)):
-        remark = "columns such as " + min(sorted(again), key=len) + " were left out"
-        wide = {n: r for n, r in wide.items() if n not in again}
-    exact = {n: r for n, r in wide.items() if r.exact}
-    chosen = exact if len(exact) >= 2 else wide
-    said = {r.unit for r in chosen.values()}
-    if len(said) > 1:
-        raise NotSpectra("has wavelengths with several units in its columns' names; use one")
-    wavelengths = np.array([r.value for r in chosen.values()])
-    factor = factor_to_nm(wavelengths, said, unit)
-    order = np.argsort(wavelengths, kind="stable")
-    grid, names = wavelengths[order] * factor, [list(chosen)[i] for i in order]
-    same = np.flatnonzero(np.diff(grid) < 0.01)
-    if len(same):
-        raise NotSpectra(f"has two columns for one wavelength, {names[same[0]]!r} and "
-                         f"{names[same[0] + 1]!r}; leave one out")
-    return Columns(ids, names, factor, grid=grid, remark=remark)
+def find_spectra(table: Table, unit: str | None) -> Spectra:
+    """Find the spectra in a table; NotSpectra where there are none, or in case of doubt."""
+    if not len(table.frame):
+        raise NotSpectra("has a header and no rows; there is nothing to classify")
+    table = _exploded(table)
+    found = (_by_name if table.header else _by_position)(table, unit)
+    return found._replace(notes=[_joined(note, table.note) for note in found.notes])
 
 
-def _counts_rows(table: TableFile, name: str, wavelength: str) -> bool:
-    """Whether an identifier has another value on each row, which names points and not spectra.
-
-    It may begin again with each spectrum, where the wavelength turns back.
-    """
-    values = table.sample[name] if name in table.sample else pd.Series()
-    if len(values) < 2 or values.isna().any():
-        return False
-    if values.is_unique:
-        return True
-    turns = np.sign(np.diff(_number(table, wavelength)))
-    step = np.diff(_number(table, name)) if len(_number(table, name)) else np.zeros(len(turns))
-    return bool((step == 1).mean() > 0.5 and turns[0]
-                and (turns == np.where(step == 1, turns[0], -turns[0])).all())
+def _by_name(table: Table, unit: str | None) -> Spectra:
+    frame, roles = table.frame, {name: role(name) for name in table.frame}
+    wide = {n: r for n, r in roles.items() if r.kind == "wide"}
+    wavelengths = [n for n, r in roles.items() if r.kind == "wavelength" and _numeric(frame[n])]
+    if len(wavelengths) > 1:
+        raise NotSpectra(f"has the columns {' and '.join(wavelengths[:3])}, each of which could be "
+                         "the wavelength; leave one")
+    if wavelengths and (len(wide) <= LEAST_POINTS or usual_unit(_positive(frame[wavelengths[0]]))):
+        return _long(table, roles, wavelengths[0], unit)
+    if len(wide) >= 2:
+        return _wide(frame, wide, unit)
+    raise NotSpectra(f"has the columns {_listed(frame)}; {EXPECTED}")
 
 
-def _sets_apart(table: TableFile, name: str, ids: list[str], wavelength: str) -> bool:
-    """Whether a column of text, whatever its name, has a value for each of several spectra."""
-    if name not in table.sample or len(_number(table, name)) or table.sample[name].isna().any():
-        return False
-    keys = [table.sample[n] for n in (*ids, name) if n in table.sample]
-    nm = pd.Series(_number(table, wavelength)).groupby(keys)
-    if nm.ngroups < 2 or nm.ngroups == (table.sample.groupby(ids).ngroups if ids else 1) \
-            or nm.count().min() < LEAST_POINTS:
-        return False
-    low, high = nm.min(), nm.max()
-    return float(high.min() - low.max()) > 0.5 * float((high - low).min())
+def _wide(frame: pd.DataFrame, wide: dict[str, Role], unit: str | None) -> Spectra:
+    grid = np.array([r.value for r in wide.values()])
+    grid = grid * factor_to_nm(grid, {r.unit for r in wide.values()}, unit)
+    step, names = np.diff(grid), list(wide)
+    bare = names[0].strip()[0].isdigit()
+    if bare and (step < 0).any() and (step > 0).any():
+        raise NotSpectra(f"has the columns {_listed(names)}, which are not in the order of "
+                         "wavelengths; call them reflectance_374 and so on")
+    for i, j in pairwise(np.argsort(grid, kind="stable")):
+        if grid[j] - grid[i] < FINEST_NM:  # pandas renames the second column 374 to 374.1
+            raise NotSpectra(f"has two columns for one wavelength, {names[i]!r} and {names[j]!r}; "
+                             "leave one out")
+    _must_be_numbers(frame, names)
+    ids = [n for n in frame if role(n).kind in ("id", "night")] or [
+        n for n in frame if n not in wide and not _numeric(frame[n])]
+    n = len(frame)
+    labels = {role(str(text)).kind for name in ids for text in frame[name][:LEAST_POINTS]}
+    if {"error", "reflectance"} & labels or not ids and bare and 1 < n <= LEAST_POINTS:
+        raise NotSpectra("has rows that could be reflectances and errors of one spectrum; save it "
+                         "with a row for each point and a line such as: wavelength reflectance error")
+    return Spectra(frame[ids], np.repeat(np.arange(n), len(grid)), np.tile(grid, n),
+                   frame[names].to_numpy(float).ravel(), [""] * n)
 
 
-def _long(
-    table: TableFile, roles: dict[str, Role], ids: list[str], wavelength: str, unit: str | None
-) -> Columns:
-    ids = [name for name in ids if not _counts_rows(table, name, wavelength)]
-    ids += [n for n, r in roles.items()
-            if r.kind == "unknown" and _sets_apart(table, n, ids, wavelength)]
-    nm = _number(table, wavelength)
-    nm = nm[np.isfinite(nm) & (nm > 0)]
-    if not len(nm) and len(table.sample):
+def _long(table: Table, roles: dict[str, Role], wavelength: str, unit: str | None) -> Spectra:
+    frame = table.frame
+    ids: list[str] = []
+    for name, each in roles.items():
+        if each.kind in ("id", "night") or each.kind == "unknown" and not _numeric(frame[name]):
+            nm = frame.groupby(name, observed=True)[wavelength]
+            of_spectra = nm.nunique().median() >= LEAST_POINTS  # else it names points
+            if of_spectra and (each.kind in ("id", "night") or _cover_the_same(nm)):
+                ids.append(name)
+    nm = _positive(frame[wavelength])
+    if not len(nm):
         raise NotSpectra(f"has no number above 0 in its column {wavelength}; correct it")
-    to_nm = factor_to_nm(nm, {roles[wavelength].unit, table.units.get(wavelength, "")}, unit) \
-        if len(nm) else 1.0
-    exact = [n for n, r in roles.items() if r.kind == "reflectance" and r.exact]
-    other = [n for n, r in roles.items() if r.kind == "reflectance" and not r.exact
-             and (_varies(table, n) or len(table.sample) < 3)]  # ref may number a reference
-    for candidates in (exact, other):
-        if len(candidates) > 1:
-            candidates = [n for n in candidates if _plausible(table, n)]
-        if len(candidates) == 1:
-            return Columns(ids, candidates, to_nm, wavelength)
-        if candidates:
-            raise NotSpectra(f"has the columns {' and '.join(candidates[:5])}, each of which "
-                             "could be the reflectance; leave one, or call it reflectance")
-        if exact:
-            break
-    beside = [n for n, r in roles.items() if r.kind == "unknown" and _plausible(table, n)
-              and _varies(table, n)]
-    apart = [n for n, r in roles.items() if r.kind in ("other", "wide") and len(_number(table, n))]
-    if beside and not apart and not ids and len(beside) > 1:
-        return Columns([], beside, to_nm, wavelength)
-    if len(beside) == 1 and not apart:
-        return Columns(ids, beside, to_nm, wavelength,
-                       remark=f"the column {beside[0]!r} was taken for the reflectance")
-    unsure = [*beside, *apart]
-    if unsure:
+    to_nm = factor_to_nm(nm, {roles[wavelength].unit, table.units.get(wavelength, "")}, unit)
+    values, note = _reflectances(frame, roles, ids)
+    _must_be_numbers(frame, values)
+    for name in values:
+        refuse_flux(name, table.units.get(name, ""))
+    if len(values) == 1:
+        return _points(frame, ids, wavelength, values[0], to_nm, note)
+    count = len(values)
+    return Spectra(pd.DataFrame({"name": values}), np.repeat(np.arange(count), len(frame)),
+                   np.tile(frame[wavelength].to_numpy(float) * to_nm, count),
+                   np.concatenate([frame[name].to_numpy(float) for name in values]), [note] * count)
+
+
+def _cover_the_same(nm: "pd.api.typing.SeriesGroupBy") -> bool:
+    """Whether groups of wavelengths are spectra beside each other, not parts of one."""
+    low, high = nm.min(), nm.max()
+    return nm.ngroups > 1 and float(high.min() - low.max()) > 0.5 * float((high - low).min())
+
+
+def _reflectances(
+    frame: pd.DataFrame, roles: dict[str, Role], ids: list[str]
+) -> tuple[list[str], str]:
+    """The columns of reflectances (several: a spectrum each), and a note on the choice."""
+    named = [n for n, r in roles.items() if r.kind == "reflectance" and (
+        r.exact or _varies(frame[n]) or len(frame) < 3)]  # ref may number a reference
+    named = [n for n in named if roles[n].exact] or named
+    if len(named) > 1:
+        named = [n for n in named if _around_1(frame[n])]
+    if len(named) > 1:
+        raise NotSpectra(f"has the columns {' and '.join(named[:5])}, each of which could be the "
+                         "reflectance; leave one, or call it reflectance")
+    if named:
+        return named, ""
+    likely = [n for n in roles if n not in ids and _around_1(frame[n]) and _varies(frame[n])]
+    beside = [n for n in likely if roles[n].kind in ("unknown", "wide")]
+    apart = [n for n, r in roles.items() if r.kind == "other" and _numeric(frame[n])]
+    if not beside and len(apart) == 1 and "flux" in apart[0].lower():
+        refuse_flux(apart[0], "")
+        beside, apart = [n for n in apart if n in likely], []
+    if beside and not apart and (len(beside) == 1 or not ids):
+        return beside, (f"column {beside[0]!r} was taken for the reflectance"
+                        if len(beside) == 1 else "")
+    if unsure := [*beside, *apart]:
         raise NotSpectra(f"has no column called reflectance, and {' and '.join(unsure[:5])} may "
                          "be something else; call the one that is reflectance so")
-    listed = ", ".join(table.names[:8])
-    raise NotSpectra(f"has the columns {listed}; {EXPECTED}")
+    raise NotSpectra(f"has the columns {_listed(frame)}; {EXPECTED}")
 
 
-def _by_position(table: TableFile, unit: str | None) -> Columns:
-    """Columns of a table without a header."""
-    ids = [n for n in table.names if not len(_number(table, n)) and n in table.sample
-           and table.sample[n].notna().any()]
-    numbers: list[str] = [n for n in table.names if np.isfinite(_number(table, n)).any()]
-    first = _number(table, numbers[0]) if numbers else np.empty(0)
-    if len(numbers) > 2 and np.array_equal(np.diff(first), np.ones(len(first) - 1)) and \
-            usual_unit(_number(table, numbers[1])) and first[0] in (0, 1):
-        numbers = numbers[1:]  # a number for each row
+def _by_position(table: Table, unit: str | None) -> Spectra:
+    """Spectra of a table without a header."""
+    frame = table.frame
+    numbers = [n for n in frame if len(_positive(frame[n]))]
+    texts = [n for n in frame if n not in numbers and frame[n].notna().any()]
     if len(numbers) < 2:
         raise NotSpectra("has no header and fewer than two columns of numbers; expected "
                          "wavelength and reflectance")
-    wavelength, second, *more = numbers
-    nm = _number(table, wavelength)
-    to_nm = factor_to_nm(nm[np.isfinite(nm) & (nm > 0)], {table.units.get(wavelength, "")}, unit)
-    value = second
-    if more and not (_plausible(table, second) and _varies(table, second)) \
-            and _plausible(table, more[0]) and _varies(table, more[0]):
-        if not _is_width(table, second, more):
-            raise NotSpectra("has no header, and its second and third columns of numbers could "
-                             "each be the reflectance; begin it with a line such as wavelength "
-                             "reflectance error")
-        value = more[0]
-    return Columns(ids, [value], to_nm, wavelength)
+    wavelength, *others = numbers
+    others = [n for n in others if n == others[0] or not _is_counter(frame[n])]
+    middle = [float(np.median(_positive(frame[n]))) if len(_positive(frame[n])) else 0.0
+              for n in others]
+    at = int(_is_width(frame, others, middle))
+    value, rest = others[at], np.array(middle[at + 1:]) / max(middle[at], 1e-9)
+    around_1 = [_around_1(frame[n]) and _varies(frame[n]) for n in others]
+    # an error is smaller than its reflectance, a number of counts far greater
+    if len(rest) > 2 or ((rest >= 0.5) & (rest < 20)).any() or not around_1[at] and any(around_1):
+        raise NotSpectra(f"has no header, and its columns {', '.join(others[:4])} could be "
+                         f"reflectances or errors; {HEADER}")
+    points = frame[[wavelength, value]].dropna().sort_values(wavelength)[value]
+    rough = np.median(np.abs(np.diff(_positive(points)))) if len(points) > LEAST_POINTS else 0.0
+    if not _varies(points) or rough > ROUGH * middle[at] or not (
+            ANY_SCALE[0] <= middle[at] <= ANY_SCALE[1]):
+        raise NotSpectra(f"has no header, and its {value} (around {middle[at]:g}) does not look "
+                         f"like the reflectances of a spectrum; {HEADER}")
+    to_nm = factor_to_nm(_positive(frame[wavelength]), {table.units.get(wavelength, "")}, unit)
+    return _points(frame, texts, wavelength, value, to_nm,
+                   f"no header: {value} was taken for the reflectance")
 
 
-def _is_width(table: TableFile, name: str, more: list[str]) -> bool:
-    """Whether a column of a few values, or one before a reflectance and its error, is a width.
+def _is_width(frame: pd.DataFrame, others: list[str], middle: list[float]) -> bool:
+    """Whether the column behind the wavelength is a band width, the reflectance the next one."""
+    width = frame[others[0]]
+    if len(others) < 2 or not (_varies(frame[others[1]]) and _around_1(frame[others[1]])) or (
+            _around_1(width) and _varies(width)):
+        return False
+    few = len(np.unique(_positive(width))) <= max(2, len(width) / 2)
+    return few or (len(others) > 2 and middle[2] < middle[1] / 2)
 
-    A reflectance in percent or an albedo, which is not around 1 either, has many values.
-    """
-    values = _number(table, name)
-    if len(np.unique(values)) <= max(2, len(values) / 2):
-        return True
-    reflectance, error = (_number(table, n) for n in (*more, name)[:2])
-    return len(more) > 1 and float(np.nanmedian(error)) < float(np.nanmedian(reflectance)) / 2
+
+def _is_counter(column: pd.Series) -> bool:
+    """Whether a column holds flags or numbers of images: few whole numbers, or one value."""
+    values = np.unique(_positive(column))
+    return len(values) <= 1 or (len(values) <= 20 and bool((values == np.round(values)).all()))
+
+
+def _points(
+    frame: pd.DataFrame, ids: list[str], wavelength: str, value: str, to_nm: float, note: str
+) -> Spectra:
+    """Points of a long table: a spectrum for each name, and for each pass under one name."""
+    codes = np.zeros(len(frame), np.int64)
+    if ids:
+        codes = frame.groupby(ids, sort=False, dropna=False, observed=True).ngroup().to_numpy()
+    order = np.argsort(codes, kind="stable")
+    nm, reflectance = (frame[n].to_numpy(float)[order] for n in (wavelength, value))
+    starts, notes = [], []
+    for begin, end in pairwise([*np.flatnonzero(np.diff(codes[order], prepend=-1)), len(nm)]):
+        passes = _passes(np.where(reflectance[begin:end] > 0, nm[begin:end], np.nan))
+        starts += [begin, *(begin + passes)]
+        several = "one of several spectra under this name" if len(passes) else ""
+        notes += [_joined(note, several)] * (len(passes) + 1)
+    spectrum = np.repeat(np.arange(len(starts)), np.diff([*starts, len(nm)]))
+    return Spectra(frame[ids].iloc[order[starts]].reset_index(drop=True), spectrum, nm * to_nm,
+                   reflectance, notes)
+
+
+def _passes(nm: Floats) -> npt.NDArray[np.int64]:
+    """Where a second pass through the same wavelengths begins; nm is NaN where not measured."""
+    there = np.flatnonzero(np.isfinite(nm))
+    way = np.sign(np.diff(nm[there]))
+    turns = np.flatnonzero(way == (-1 if way.sum() > 0 else 1)) + 1
+    for one, other in pairwise(np.split(nm[there], turns)):
+        if min(len(one), len(other)) < LEAST_POINTS:
+            return turns[:0]
+        both = min(one.max(), other.max()) - max(one.min(), other.min())
+        if both < 0.5 * min(np.ptp(one), np.ptp(other)):  # they only meet at their ends
+            return turns[:0]
+    return there[turns]
+
+
+def _exploded(table: Table) -> Table:
+    """Turn a spectrum in each row, with its points as arrays, into a row per point."""
+    frame = table.frame
+    arrays = [n for n in frame if frame[n].dtype == object and frame[n].map(
+        lambda cell: isinstance(cell, np.ndarray | list)).any()]
+    if not arrays:
+        return table
+    sizes = {n: frame[n].map(np.size) for n in arrays}
+    axis = [n for n in arrays if role(n).kind == "wavelength"]
+    alike = [n for n in arrays if axis and sizes[n].equals(sizes[axis[0]])]
+    if len(axis) != 1 or len(alike) < 2:
+        raise NotSpectra(f"has arrays in its columns {_listed(arrays)}; expected one called "
+                         "wavelength and one called reflectance, of the same length in each row")
+    ids = [n for n in frame if n not in arrays and role(n).kind in ("id", "night")]
+    if len(frame) > 1 and (not ids or frame[ids].duplicated().any()):
+        ids, frame = [*ids, "spectrum"], frame.assign(spectrum=np.arange(1, len(frame) + 1))
+    points = frame[ids + alike].explode(alike, ignore_index=True)
+    points[alike] = points[alike].apply(pd.to_numeric, errors="coerce")
+    return Table(points, table.units, note=table.note)
+
+
+def _must_be_numbers(frame: pd.DataFrame, names: list[str]) -> None:
+    for name in names:
+        if not _numeric(frame[name]):
+            raise NotSpectra(f"has text in its column {name!r}, expected numbers; correct it")
+
+
+def _numeric(column: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+
+
+def _positive(column: pd.Series) -> Floats:
+    values = column.to_numpy(float) if _numeric(column) else np.empty(0)
+    return values[np.isfinite(values) & (values > 0)]
+
+
+def _around_1(column: pd.Series) -> bool:
+    values = _positive(column)
+    return len(values) > 0 and AROUND_1[0] <= float(np.median(values)) <= AROUND_1[1]
+
+
+def _varies(column: pd.Series) -> bool:
+    return len(np.unique(_positive(column))) > 2
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(note for note in notes if note)
+
+
+def _listed(names: Iterable[str]) -> str:
+    listed = [str(name)[:40] for name in names]
+    return ", ".join(listed[:8]) + (" ..." if len(listed) > 8 else "")

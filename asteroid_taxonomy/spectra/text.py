@@ -1,148 +1,131 @@
-"""Spectra in text: how the columns are set apart, and where they begin, is told from the lines.
+"""Plain text: where the rows begin, how columns are separated, which line is the header.
 
-pandas reads the rows (rows.py). What its sniffer, astropy.io.ascii's guessing and specutils do
-not do, and this does by hand, is to find where they begin: prose before the data, a header in a
-comment, VizieR's rows of units and dashes, no header at all, decimal commas beside any of these.
+pandas reads the rows. Neither its sniffer nor astropy's finds a table below a preamble, a header in
+a comment, VizieR's rows of units and dashes, decimal commas, or a table without a header.
 """
 
 import csv
+import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
+import pandas as pd
 
-from asteroid_taxonomy.own_spectra.units import SPELLINGS, NotSpectra, role, usual_unit
+from asteroid_taxonomy.spectra.columns import SPELLINGS, NotSpectra, Table, role, usual_unit
 
 SNIFFED_LINES = 2000
-MAX_COLUMNS = 10_000
-LEAST_WIDE = 5  # numbers in a line that are taken for wavelengths which name columns
+SCORED_LINES = 300  # of those, for each combination of separator and decimal sign
+LEAST_WIDE = 5  # numbers in a line that are wavelengths and name columns
 NULLS = ["", "nan", "NaN", "NAN", "null", "NULL", "None", "NA", "N/A", "-", "--", "---", "...",
          "INDEF", "*", "?"]
-# Field separator (None: blanks) and decimal sign; where several fit as well, the first is it
-FORMS = (("\t", "."), (";", "."), (",", "."), ("|", "."), (None, "."),
-         ("\t", ","), (";", ","), ("|", ","), (None, ","),
-         (",", ","))  # "0,374","0,62"
-# Fortran writes 1.23D-01 for 0.123; both signs in one file are refused where the rows are read
-NUMBER = {sign: re.compile(rf"[-+]?(\d+[{sign}]?\d*|[{sign}]\d+)([eEdD][-+]?\d+)?")
-          for sign in (".", ",", ".,")}
-_COMMENT = re.compile(r"^\s*(#|!|;|//|%)+")
+# field separator (None: blanks) and decimal sign; of several that fit equally the first is taken
+FORMS = [("\t", "."), (";", "."), (",", "."), ("|", "."), (None, "."), ("\t", ","), (";", ","),
+         ("|", ","), (None, ","), (",", ",")]  # the last: "0,374","0,62"
+NUMBER = {sign: re.compile(rf"[-+]?(\d+([{sign}]\d*)?|[{sign}]\d+)([eEdD][-+]?\d+)?")
+          for sign in (".", ",", ".,")}  # Fortran writes 1.23D-01
+INFINITE = re.compile("[-+]?inf(inity)?", re.IGNORECASE)
+COMMENT = re.compile(r"\s*(#|!|;|//|%)+")
 
 
-@dataclass(frozen=True)
-class Layout:
-    """Where the rows begin and how their fields are set apart.
-
-    names : of the columns; `header` says whether the file names them; units : by column, as the
-    file writes them; rows_at : lines before the first row; separator : None is blanks; comment :
-    sign with which lines among the rows begin that are none.
-    """
-
-    names: list[str]
-    header: bool
-    units: dict[str, str]
-    rows_at: int
-    separator: str | None
-    decimal: str
-    comment: str | None
-
-
-def sniff(lines: Sequence[str]) -> Layout:
-    """Tell the layout from the first lines of a file.
-
-    Raises
-    ------
-    NotSpectra
-        No two lines of numbers beneath each other, or more than MAX_COLUMNS columns.
-    """
-    lines = [line.rstrip("\r\n") for line in lines[:SNIFFED_LINES]]
-    separator, decimal, width = _form(lines)
-    if width > MAX_COLUMNS:
-        raise NotSpectra(f"has {width:,} columns and at most {MAX_COLUMNS:,} are read")
-    fields = [_split(line, separator) for line in lines]
-    number = NUMBER[decimal]
-    kind = ["between" if not line.strip() or _is_comment(line, separator) else
-            "row" if _is_row(f, number) and abs(len(f) - width) <= 2 else
-            "between" if len(f) == width and any(map(NUMBER[".,"].fullmatch, f)) else "other"
-            for f, line in zip(fields, lines, strict=True)]
-    runs, at = [], 0
-    for other, run in groupby(kind, key=lambda k: k == "other"):
-        length = len(list(run))
-        rows = [i for i in range(at, at + length) if kind[i] == "row"]
-        at += length
-        if not other and rows:
-            runs.append(rows)
-    rows = max(runs, key=len)
-    first = rows[0]
-    header_at = _header_line(lines, first, separator, number)
-    if header_at == first:
-        first = rows[1] if len(rows) > 1 else first + 1
-    while (-1 if header_at is None else header_at) < first - 1 and _is_unmeasured(
-            fields[first - 1], width):
+def read_text(text: str) -> Table:
+    """Read a table of numbers from plain text; NotSpectra where no line has two numbers."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    sniffed = lines[:SNIFFED_LINES]
+    separator, decimal, width = _form(sniffed)
+    kinds = [_kind(line, separator, decimal, width) for line in sniffed]
+    first, at, longest = 0, 0, 0
+    for prose, run in groupby(kinds, key=lambda kind: kind in ("prose", "units")):
+        block = list(run)
+        if not prose and block.count("row") > longest:
+            first, longest = at + block.index("row"), block.count("row")
+        at += len(block)
+    header = _header_line(sniffed, kinds, first, separator, decimal)
+    while header is None and first and kinds[first - 1] == "partly":
         first -= 1
-    width = max([len(fields[i]) for i in rows if i >= first] or [width])
-    names: list[str] = []
+    names = [] if header is None else _header_fields(lines[header], separator)
     units: dict[str, str] = {}
-    if header_at is not None:
-        names = _names(lines[header_at], separator, width)
-        for i in range(header_at + 1, first):  # a row of units
-            below = zip(names, _split(lines[i], separator), strict=False)
-            units |= {n: u for n, unit in below if (u := unit.strip("()[]").lower()) in SPELLINGS}
-    for i in range(len(names), width):
-        names.append(f"column {i + 1}")
-    names = [name or f"column {i + 1}" for i, name in enumerate(names)]
-    signs = {m[1][0] for i in range(first, len(lines))
-             if kind[i] == "between" and (m := _COMMENT.match(lines[i]))}
-    return Layout(names, header_at is not None, units, first, separator, decimal,
-                  min(signs) if signs else None)
+    rows: list[str] = []
+    below = left_out = 0
+    for line in lines[first if header is None else header + 1:]:
+        line = line.split(" #")[0]
+        fields, kind = _split(line, separator), _kind(line, separator, decimal, width)
+        if kind == "units" and not rows:
+            units = dict(zip(names, [unit.strip("()[]") for unit in fields], strict=False))
+        elif kind == "row" or kind == "prose" and len(fields) == width or kind == "partly":
+            rows.append(line)
+            width, left_out, below = max(width, len(fields)), left_out + below, 0
+        elif kind == "prose":
+            below += 1  # not counted if it is text below the table
+    names = [name or f"column {i}" for i, name in enumerate((names + [""] * width)[:width], 1)]
+    if twice := [name for i, name in enumerate(names) if name in names[:i]]:
+        raise NotSpectra(f"has two columns {twice[0][:40]!r}; rename one of them")
+    frame = pd.read_csv(
+        io.StringIO("\n".join(rows)), sep=separator or r"\s+", header=None, names=names,
+        index_col=False, dtype="str", na_values=NULLS, keep_default_na=False,
+        skipinitialspace=True)
+    for name in names:
+        frame[name] = frame[name].str.strip()
+        if role(name).kind not in ("id", "night"):
+            frame[name] = _numbers(frame[name], decimal)
+    note = f"{left_out} lines between the rows were left out" if left_out else ""
+    return Table(frame, units, header is not None, note)
+
+
+def _numbers(column: pd.Series, decimal: str) -> pd.Series:
+    """A column as numbers where most of it is; NaN for a stray word."""
+    texts = column.dropna()
+    numbers = texts[[bool(NUMBER[".,"].fullmatch(text) or INFINITE.fullmatch(text))
+                     for text in texts]]
+    if len(texts) and len(numbers) <= len(texts) / 2:
+        return column
+    both = numbers[numbers.str.contains("," if decimal == "." else ".", regex=False)]
+    if len(both):
+        raise NotSpectra(f"has {both.iloc[0][:20]} in its column {column.name}, and {decimal!r} as "
+                         "the decimal sign elsewhere; write all numbers with one sign")
+    values = numbers.str.replace(decimal, ".", regex=False).str.replace("[dD]", "e", regex=True)
+    return values.astype(float).reindex(column.index)
 
 
 def _split(line: str, separator: str | None) -> list[str]:
     if separator is None:
         return line.split()
-    if separator in line and '"' in line:
-        return [field.strip().strip('"')
-                for field in next(csv.reader([line], delimiter=separator, skipinitialspace=True))]
-    return [field.strip().strip('"') for field in line.split(separator)]
+    fields = line.split(separator)
+    if '"' in line and len(fields) > 1:
+        fields = next(csv.reader([line], delimiter=separator, skipinitialspace=True))
+    return [field.strip().strip('"') for field in fields]
 
 
-def _is_comment(line: str, separator: str | None) -> bool:
-    sign = _COMMENT.match(line)
-    return sign is not None and sign[1] != separator
-
-
-def _is_row(fields: Sequence[str], number: re.Pattern[str]) -> bool:
-    numbers = sum(1 for f in fields if number.fullmatch(f))
-    return len(fields) >= 2 and numbers >= 1 and (
-        numbers >= 2 or sum(map(_is_null, fields)) >= 1)
+def _kind(line: str, separator: str | None, decimal: str, width: int | None = None) -> str:
+    """What a line is: blank, comment, row, partly a row, units or prose; of any width if None."""
+    sign = COMMENT.match(line)
+    if not line.strip() or not line.strip("-=+ \t;,|") or sign and sign[1] != separator:
+        return "comment" if sign else "blank"
+    fields = _split(line, separator)
+    numbers = sum(1 for f in fields if NUMBER[decimal].fullmatch(f))
+    if (width is None or abs(len(fields) - width) <= 2) and (
+            numbers >= 2 or numbers == 1 and any(map(_is_null, fields))):
+        return "row"
+    if any(map(NUMBER[".,"].fullmatch, fields)) or all(map(_is_null, fields[1:])):
+        return "partly" if len(fields) == width else "prose"
+    return "units" if any(f.strip("()[]").lower() in SPELLINGS for f in fields) else "prose"
 
 
 def _is_null(field: str) -> bool:
-    return field in NULLS or field.lstrip("+-").lower() in ("inf", "infinity")
-
-
-def _is_unmeasured(fields: Sequence[str], width: int) -> bool:
-    """Whether a line is a row in which hardly anything was measured, or with another sign."""
-    numbers = sum(1 for f in fields if NUMBER[".,"].fullmatch(f))
-    known = numbers + sum(map(_is_null, fields))
-    units = any(f.strip("()[]").lower() in SPELLINGS for f in fields)
-    # a spectrum may be called A, as Angstrom is
-    return len(fields) == width and any(fields) and known > width / 2 and not (
-        _is_dashes(fields) or (units and not numbers))
+    return field in NULLS or INFINITE.fullmatch(field) is not None
 
 
 def _form(lines: Sequence[str]) -> tuple[str | None, str, int]:
     """Separator, decimal sign and number of columns under which most fields are numbers."""
     best: tuple[float, str | None, str, int] = (0.0, None, ".", 0)
     for separator, decimal in FORMS:
-        number = NUMBER[decimal]
         score: dict[int, float] = {}
-        for line in lines:
-            fields = _split(line, separator)
-            if not _is_comment(line, separator) and _is_row(fields, number):
-                share = sum(1 for f in fields if number.fullmatch(f) or _is_null(f)) / len(fields)
-                score[len(fields)] = score.get(len(fields), 0.0) + share
+        for line in lines[::len(lines) // SCORED_LINES + 1]:
+            if _kind(line, separator, decimal) == "row":
+                fields = _split(line, separator)
+                good = sum(1 for f in fields if NUMBER[decimal].fullmatch(f) or _is_null(f))
+                score[len(fields)] = score.get(len(fields), 0.0) + good / len(fields)
         width = max(score, key=lambda n: score[n], default=0)
         if width and score[width] > best[0]:
             best = (score[width], separator, decimal, width)
@@ -152,17 +135,8 @@ def _form(lines: Sequence[str]) -> tuple[str | None, str, int]:
     return best[1:]
 
 
-def _names_a_grid(fields: Sequence[str], number: re.Pattern[str]) -> bool:
-    """Whether a line of numbers names the columns of a wide table: name,374,418 ..."""
-    values = [float(re.sub("[dD]", "e", f.replace(",", "."))) for f in fields
-              if number.fullmatch(f)]
-    step = np.diff(values)
-    return len(values) >= max(LEAST_WIDE, len(fields) - 3) and bool(
-        usual_unit(values) and ((step > 0).all() or (step < 0).all()))
-
-
 def _header_line(
-    lines: Sequence[str], first: int, separator: str | None, number: re.Pattern[str]
+    lines: Sequence[str], kinds: Sequence[str], first: int, separator: str | None, decimal: str
 ) -> int | None:
     """The nearest line that names a wavelength, a reflectance or an identifier.
 
@@ -171,46 +145,33 @@ def _header_line(
     own = _split(lines[first], separator)
     if any(role(field).kind in ("id", "wavelength", "reflectance") for field in own):
         return first
-    above = [i for i in range(first) if lines[i].strip()]
-    if above and _is_dashes(_split(lines[above[-1]], separator)):
-        width = len(_split(lines[above[-1]], separator))
-        table = [i for i in above[:-1] if len(_split(lines[i], separator)) == width
-                 and not _COMMENT.match(lines[i])]
-        return table[-2] if len(table) > 1 else table[-1] if table else None
-    named = {i: [role(name).kind for name in _header_fields(lines[i], separator)]
-             for i in reversed(above)}
-    for i, found in named.items():
-        if {"wavelength", "reflectance"} <= set(found) and abs(len(found) - len(own)) <= 3:
+    above = [i for i in reversed(range(first)) if kinds[i] != "blank"]
+    above.sort(key=lambda i: kinds[i] == "units")
+    found = {i: [role(name).kind for name in _header_fields(lines[i], separator)] for i in above}
+    for i, roles in found.items():
+        if {"wavelength", "reflectance"} <= set(roles) and abs(len(roles) - len(own)) <= 3:
             return i
-    for i, found in named.items():
-        if len(found) == len(own) and (found.count("wide") >= LEAST_WIDE
-                                       or {"wavelength", "reflectance"} & set(found)):
+    for i, roles in found.items():
+        if len(roles) == len(own) and (roles.count("wide") >= LEAST_WIDE
+                                       or {"wavelength", "reflectance"} & set(roles)):
             return i
-    if _names_a_grid(own, number):
-        return first
-    last = above[-1] if above else -1
-    plain = last >= 0 and separator is not None and not _COMMENT.match(lines[last])
-    words = [f for f in _split(lines[last], separator) if not NUMBER[".,"].fullmatch(f)]
-    return last if plain and words and len(_split(lines[last], separator)) >= 2 else None
-
-
-def _is_dashes(fields: Sequence[str]) -> bool:
-    return any(fields) and all(re.fullmatch("-+", field) for field in fields if field)
+    nm = [float(re.sub("[dD]", "e", f.replace(",", "."))) for f in own
+          if NUMBER[decimal].fullmatch(f)]
+    way = np.sign(np.diff(nm))
+    if len(nm) >= max(LEAST_WIDE, len(own) - 3) and usual_unit(nm) and abs(way.sum()) == len(way):
+        return first  # name,374,418 ...
+    plain = above and separator is not None and not COMMENT.match(lines[above[0]])
+    last = _split(lines[above[0]], separator) if plain else []
+    return above[0] if len(last) >= 2 and not all(map(NUMBER[".,"].fullmatch, last)) else None
 
 
 def _header_fields(line: str, separator: str | None) -> list[str]:
-    line = _COMMENT.sub("", line, count=1).strip(" ")
-    if separator is not None:
-        return _split(line, separator)
-    wide = re.split(r"\s{2,}|\t", line.strip())
-    if len(wide) > 1:
-        return wide
+    sign = COMMENT.match(line)
+    line = line[sign.end() if sign else 0:].strip(" ")
+    names = re.split(r"  +|\t", line) if separator is None else _split(line, separator)
+    if separator is not None or len(names) > 1:
+        return [name.strip() for name in names]
+    if "," in line or ";" in line:
+        return _split(line, "," if "," in line else ";")
     # a unit in brackets belongs to the word before it
-    for other in (",", ";"):
-        if other in line:
-            return _split(line, other)
-    return re.findall(r"[^\s(\[]+(?:\s*[(\[][^)\]]*[)\]])?", line)
-
-
-def _names(line: str, separator: str | None, width: int) -> list[str]:
-    return _header_fields(line, separator)[:width]
+    return re.findall(r"[^\s(\[]+(?:\s*[(\[][^()\[\]]*[)\]])?", line)

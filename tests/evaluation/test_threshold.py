@@ -10,7 +10,6 @@ from asteroid_taxonomy.evaluation.threshold import (
     accuracy_of,
     lowest_threshold,
     threshold_curve,
-    visible_threshold,
 )
 
 EVERY = np.ones((1, 4), bool)
@@ -90,11 +89,3 @@ def test_what_is_above_the_threshold_is_described_in_all_and_by_complex(labelled
     assert found["by_complex"]["S"] == {
         "asteroids": 0, "share": 0.0, "accuracy_weighted": None, "accuracy_weighted_se": None,
         "accuracy_degraded": None, "accuracy_degraded_se": None}
-
-
-@pytest.mark.parametrize(("wanted", "threshold"), [(0.9, 0.51), (0.79, 0.3), (1.01, 1.0)])
-def test_the_visible_threshold_is_that_of_the_spectra_as_they_are(wanted, threshold):
-    confidence = np.repeat([0.5, 0.95], [40, 60])
-    found = visible_threshold(np.stack([confidence, 1 - confidence], axis=1),
-                              np.repeat([0, 1, 0], [20, 20, 60]), wanted)
-    assert found == threshold

@@ -1,0 +1,49 @@
+"""Plots of spectra over the mean spectrum of their complex."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from asteroid_taxonomy.files import missing, shipped
+
+if TYPE_CHECKING:
+    from asteroid_taxonomy.spectra.predict import Prediction
+
+MEANS_PATH = Path("reports/mean_spectra.csv")  # of the labelled asteroids, written by `report`
+MARGIN_NM, DRAWN = 60, (0.3, 2.5)  # beyond the bands; reflectances beyond are noise
+
+
+def plot_spectrum(prediction: "Prediction", row: int = 0, title: str = "") -> Figure:
+    """Plot a spectrum, the bands used, and the mean of its complex with the middle two thirds.
+
+    Raises
+    ------
+    PipelineError
+        reports/mean_spectra.csv is missing.
+    """
+    path, complex_ = shipped(MEANS_PATH), prediction.complex[row]
+    if not path.exists():
+        raise missing(MEANS_PATH)
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    axes = figure.add_subplot(xlabel="wavelength (nm)", ylabel="normalised reflectance")
+    means = pd.read_csv(path)
+    mean = means[means["complex"] == complex_]
+    if len(mean):
+        axes.fill_between(mean["nm"], mean["low"], mean["high"], color="0.88")
+        axes.plot(mean["nm"], mean["median"], color="0.5", label=f"{complex_}-complex, mean")
+    nm, bands, used = np.array(prediction.wavelengths_nm), prediction.bands[row], prediction.used[row]
+    if prediction.spectra:
+        axes.plot(*prediction.spectra[row], lw=0.8, color="tab:blue", label="spectrum")
+    axes.plot(nm[used], bands[used], "o", color="tab:blue", label="bands used")
+    axes.plot(nm[~used], bands[~used], "o", mfc="none", color="tab:blue", label="bands not used")
+    shown = np.concatenate([bands[np.isfinite(bands)], mean["low"], mean["high"]])
+    low, high = np.clip([shown.min(), shown.max()], *DRAWN) if len(shown) else DRAWN
+    axes.set(xlim=(nm[0] - MARGIN_NM, nm[-1] + MARGIN_NM), ylim=(low - 0.1, high + 0.1))
+    doubt = ", abstained" if prediction.abstained[row] else ""
+    answer = f"{complex_} at {prediction.confidence[row]:.2f}{doubt}" if complex_ else "no class"
+    axes.set_title(f"{title}: {answer}" if title else answer)
+    axes.legend(frameon=False)
+    return figure

@@ -1,0 +1,161 @@
+"""Opening a user's file: its content, not its ending, says what it is.
+
+astropy reads FITS, VOTable, ECSV, the journals' machine-readable tables (MRT, CDS), IPAC and fixed
+width; pyarrow reads Parquet; text.py reads plain text.
+"""
+
+import io
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from astropy import table as astropy_table
+from astropy.io import fits, votable
+
+from asteroid_taxonomy.console import PipelineError, one_line, plain
+from asteroid_taxonomy.spectra.columns import NotSpectra, Spectra, Table, find_spectra
+from asteroid_taxonomy.spectra.text import read_text
+
+PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
+REFUSED = {  # how files begin, and what is wrong with them
+    rb"PDS_VERSION_ID|CCSD3ZF|(?s:.{,4000})http://pds\.nasa\.gov/pds4":
+        "is a PDS label; give the table it describes{}, instead",
+    rb"PK\x03\x04": "is a spreadsheet or a zip archive; save it as CSV, or unpack it",
+    rb"[\[{]": "is JSON, which is not read; save the table as CSV, ECSV or Parquet",
+    rb"(?i)<(!doctype\s+html|html|\?xml)": "is a page or XML that is no VOTable; save it as CSV",
+    rb"(?s).{,4000}\0": "is neither text, Parquet, VOTable nor FITS; save it as CSV in UTF-8",
+}
+TABLE_OF_LABEL = re.compile(rb"<file_name>\s*([^<\s]+)|\^\w*(?:TABLE|SERIES|SPREADSHEET)\s*=\s*"
+                            rb"\(?\s*\"([^\"]+)\"")
+WAVELENGTHS = ("", "LINEAR", "WAVE", "AWAV", "WAVELENGTH", "LAMBDA")  # CTYPE1
+
+
+def read_spectra(path: Path, unit: str | None = None) -> list[Spectra]:
+    """Read the spectra of a file, one element per table that has any.
+
+    Parameters
+    ----------
+    path : Path
+        May be packed by gzip, bzip2 or zstd.
+    unit : {"nm", "um", "angstrom", "m"}, optional
+        Of the wavelengths; by default that of the file, or the one that the numbers suggest.
+
+    Raises
+    ------
+    PipelineError
+        The file is damaged, or has no spectra that can be identified without doubt.
+    """
+    found, problems = [], []
+    try:
+        with warnings.catch_warnings():  # about files that are not quite to the standard
+            warnings.simplefilter("ignore")
+            for table in _tables(path.read_bytes()):
+                try:
+                    found.append(find_spectra(table, unit))
+                except NotSpectra as problem:
+                    problems.append(problem)
+        if not found:
+            raise problems[0] if problems else NotSpectra("has no table of spectra; save it as CSV")
+    except NotSpectra as problem:
+        raise PipelineError(plain(f"{path} {problem}")) from None
+    except FileNotFoundError:
+        raise PipelineError(plain(f"{path} does not exist; check the path")) from None
+    except Exception as error:  # parsers raise what they like where a file is damaged
+        raise PipelineError(plain(f"{path} cannot be read ({one_line(repr(error), 80)}); save it "
+                                  "anew")) from None
+    return found
+
+
+def _tables(data: bytes) -> list[Table]:
+    for magic, packing in PACKED.items():
+        if data.startswith(magic):
+            data = pa.CompressedInputStream(pa.BufferReader(data), packing).read()
+    if not data.strip():
+        raise NotSpectra("is empty; save it anew")
+    if data.startswith(b"PAR1"):
+        return [_parquet(data)]
+    if data.startswith(b"SIMPLE  ="):
+        return _fits(data)
+    if re.search(rb"<(\w+:)?VOTABLE[\s>]", data[:65536]):
+        if re.search(rb"<(\w+:)?STREAM\s[^>]*\bhref", data):
+            raise NotSpectra("keeps its rows in another file; give that file instead")
+        return [_of_astropy(each.to_table(use_names_over_ids=True))
+                for each in votable.parse(io.BytesIO(data)).iter_tables() if len(each.array)]
+    for beginning, problem in REFUSED.items():
+        if re.match(beginning, data.lstrip(b"\xef\xbb\xbf \r\n\t")):
+            table = TABLE_OF_LABEL.search(data)
+            name = (table[1] or table[2]).decode(errors="replace") if table else ""
+            raise NotSpectra(problem.format(f", {name}" if name else ""))
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")
+    form, start = None, text.lstrip()[:4]
+    if text.startswith("# %ECSV"):
+        if re.search(r"(?m)^#.*unit: *\*", text):
+            raise NotSpectra("has a YAML alias for a unit; write the unit out")
+        form = "ascii.ecsv"  # ESA writes null, which astropy does not read (#13331)
+        text = re.sub(r"(?m)(?<=[,\s])null(?=[,\s]|$)|^null(?=[,\s])", '""', text)
+    elif "Byte-by-byte Description of file" in text[:65536]:
+        form = "ascii.mrt" if start == "Titl" else "ascii.cds"
+    elif start.startswith(("\\", "|")):
+        ipac = re.match(r"\\|\|[^|\n]*\|.*\n\|[ \w|]*\|\n", text.lstrip())
+        form = "ascii.ipac" if ipac else "ascii.fixed_width"
+    if form is None:
+        return [read_text(text)]
+    return [_of_astropy(astropy_table.Table.read(text, format=form))]
+
+
+def _parquet(data: bytes) -> Table:
+    table = pq.read_table(pa.BufferReader(data))
+    units = {f.name: (f.metadata or {}).get(b"unit", b"").decode(errors="replace")
+             for f in table.schema}
+    for i, column in enumerate(table.schema):
+        if pa.types.is_string_view(column.type):  # which pandas does not know
+            table = table.set_column(i, column.name, table[i].cast(pa.string()))
+    return Table(table.to_pandas(ignore_metadata=True), units)
+
+
+def _fits(data: bytes) -> list[Table]:
+    out = []
+    with fits.open(io.BytesIO(data)) as hdus:
+        for hdu in hdus:
+            if isinstance(hdu, fits.BinTableHDU | fits.TableHDU):
+                out.append(_of_astropy(astropy_table.Table.read(hdu)))
+            elif hdu.data is not None and hdu.data.size == max(hdu.data.shape) > 1:
+                out.append(_one_dimension(hdu))
+    if not out:
+        raise NotSpectra("has neither a table nor a one-dimensional spectrum; save it as text")
+    return out
+
+
+def _one_dimension(hdu: Any) -> Table:
+    """A spectrum in an image: wavelengths by CRVAL1, CDELT1 or CD1_1, CRPIX1 (FITS standard, 8)."""
+    header, values = hdu.header, np.ravel(hdu.data).astype(float)
+    kind = str(header.get("CTYPE1", "")).strip().upper()
+    if "CRVAL1" not in header or kind not in WAVELENGTHS:
+        raise NotSpectra(f"is a one-dimensional spectrum over {kind or 'pixels'}, not over "
+                         "wavelengths (CTYPE1, CRVAL1); save it as text, with its wavelengths")
+    pixels = np.arange(1, len(values) + 1) - header.get("CRPIX1", 1.0)
+    nm = header["CRVAL1"] + pixels * header.get("CDELT1", header.get("CD1_1"))
+    frame = pd.DataFrame({"wavelength": 10.0 ** nm if header.get("DC-FLAG") == 1 else nm,  # IRAF
+                          "reflectance": values})
+    return Table(frame, {"wavelength": str(header.get("CUNIT1", "")),
+                         "reflectance": str(header.get("BUNIT", ""))})
+
+
+def _of_astropy(table: Any) -> Table:
+    flat = [name for name in table.colnames if table[name].ndim == 1 and table[name].dtype != object]
+    frame = table[flat].to_pandas()
+    frame = frame.astype({n: float for n, kind in frame.dtypes.items()
+                          if str(kind).lstrip("U").startswith("Int")})  # with masked values
+    for name in set(table.colnames) - set(flat):
+        frame[name] = pd.Series(
+            [np.ma.masked_array(cell, dtype=float).filled(np.nan) if np.ndim(cell) else cell
+             for cell in table[name]], dtype=object)
+    return Table(frame, {name: str(table[name].unit or "") for name in table.colnames})

@@ -1,0 +1,194 @@
+"""From any wavelength grid to the bands of the classifier, without marks and spikes.
+
+Gaia's bands are 44 nm wide. Where a spectrum has two or more points inside a band (within 22 nm of
+its centre), the band's reflectance is the mean over the band of the straight lines through the
+points; where it has one or none, the value of those lines at the centre: Gaia's own grid is not
+changed. A band is covered if its centre lies on a point, between two points that are at most 66 nm
+apart, or at most 5 nm beyond the end of a spectrum that has points inside the band.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from asteroid_taxonomy.spectra.columns import Spectra
+
+WIDTH_NM = 44.0  # of a band: the step of Gaia's grid (Galluccio et al. 2022)
+MAX_GAP_NM = 66.0  # one and a half steps: a spectrum that lacks a band is not bridged
+BEYOND_NM = 5.0  # PRIMASS ends at 0.900 um, a band is at 902 nm
+SAME_NM = 0.01  # points closer than this are one wavelength, whatever unit they were written in
+CONTRADICTION = 1.5  # two values at one wavelength that differ by this factor are neither
+# marks for "not measured" are at or below 0, or beyond these times the median of the spectrum: of
+# Gaia DR3's 60,518 spectra none is beyond 0.4 ... 2.7 of it in a band that the classifier uses
+LOW, HIGH = 0.05, 5.0
+USUAL_MARKS = np.array([9, 9.9, 9.99, 9.999, 99, 99.9, 99.99, 99.999, 999, 999.9, 999.99, 999.999,
+                        9999, 9999.9, 9999.99, 99999, 999999, 1e20, 1e30], np.float32)
+# spikes differ from the running median by this share of it, with fewer points in the window by the
+# second one, and by so many times the scatter of the spectrum around its running median
+SPIKE_NM, SPIKE_SHARE, COARSE_SHARE, FINE_POINTS, SIGMAS = 80.0, 0.25, 0.5, 9, 6.0
+MARK, SPIKE, FAR = 1, 2, 4  # bits of Bands.touched; FAR: see predict.answer
+Floats = npt.NDArray[np.float64]
+
+
+class Bands(NamedTuple):
+    """Spectra on the bands.
+
+    reflectance : float64 [n, bands], NaN where not covered; touched : uint8 [n, bands], bits MARK
+    and SPIKE of what was left out of a band; covered_nm : [n, 2], first and last wavelength that
+    was measured, NaN without any; notes : object [n], text or "".
+    """
+
+    reflectance: Floats
+    touched: npt.NDArray[np.uint8]
+    covered_nm: Floats
+    notes: npt.NDArray[np.object_]
+
+
+def to_bands(spectra: Spectra, bands_nm: Sequence[int], width_nm: float = WIDTH_NM) -> Bands:
+    """Resample spectra to bands with these centres (ascending) and this width."""
+    spectrum, nm, reflectance, n = *spectra[1:4], len(spectra.notes)
+    out = Bands(np.full((n, len(bands_nm)), np.nan), np.zeros((n, len(bands_nm)), np.uint8),
+                np.full((n, 2), np.nan), np.array(spectra.notes, object))
+    there = np.isfinite(nm) & (nm > 0)
+    _note(out.notes, np.unique(spectrum[~there]), "rows without a wavelength were left out")
+    order = np.flatnonzero(there)[np.lexsort((nm[there], spectrum[there]))]
+    nm, reflectance, spectrum = nm[order], reflectance[order].astype(float), spectrum[order]
+    again = np.zeros(len(nm), bool)
+    again[1:] = (np.diff(nm) < SAME_NM) & (np.diff(spectrum) == 0)
+    twice = 3 * np.bincount(spectrum[again], minlength=n) > np.bincount(spectrum, minlength=n)
+    if again.any():
+        _note(out.notes, np.unique(spectrum[again]), "values at one wavelength were averaged")
+        _note(out.notes, np.flatnonzero(twice),
+              "two values at most wavelengths: several spectra under one name")
+        nm, reflectance, spectrum = _averaged(nm, reflectance, spectrum, again)
+    first = np.searchsorted(spectrum, np.arange(n))
+    length = np.diff(np.append(first, len(nm)))
+    for points in np.unique(length[length > 0]):  # spectra on the same grid together
+        rows = np.flatnonzero(length == points)
+        at = first[rows, None] + np.arange(points)
+        grids, same = np.unique(nm[at], axis=0, return_inverse=True)
+        for i, grid in enumerate(grids):
+            here = same.ravel() == i
+            with np.errstate(all="ignore"):  # no class comes of numbers that overflow
+                _on_one_grid(grid, reflectance[at[here]], bands_nm, width_nm, rows[here], out)
+    out.reflectance[twice] = np.nan
+    return out
+
+
+def _note(notes: npt.NDArray[np.object_], rows: npt.NDArray[np.intp], text: str) -> None:
+    notes[rows] = [f"{note}; {text}" if note else text for note in notes[rows]]
+
+
+def _averaged(
+    nm: Floats, reflectance: Floats, spectrum: npt.NDArray[np.int64], again: npt.NDArray[np.bool_]
+) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
+    """Put the mean where one wavelength has several values; a mark where they contradict."""
+    heads = np.flatnonzero(~again)
+    values = np.where(reflectance > 0, reflectance, np.nan)  # a mark beside a value is no value
+    known = np.isfinite(values)
+    total = np.add.reduceat(np.where(known, values, 0.0), heads)
+    count = np.add.reduceat(known.astype(float), heads)
+    mean = np.where(count > 0, total / np.maximum(count, 1), reflectance[heads])
+    low, high = np.fmin.reduceat(values, heads), np.fmax.reduceat(values, heads)
+    mean[high > CONTRADICTION * low] = -1.0
+    return nm[heads], mean, spectrum[heads]
+
+
+def _on_one_grid(
+    grid: Floats, reflectance: Floats, bands_nm: Sequence[int], width_nm: float,
+    rows: npt.NDArray[np.intp], out: Bands,
+) -> None:
+    """Resample spectra [k, points] of one grid into the `rows` of `out`."""
+    marked = _marks(reflectance)
+    reflectance = np.where(marked | ~np.isfinite(reflectance), np.nan, reflectance)
+    measured = np.where(np.isnan(reflectance), np.nan, grid)
+    out.covered_nm[rows] = np.column_stack([np.fmin.reduce(measured, 1), np.fmax.reduce(measured, 1)])
+    near = (grid > bands_nm[0] - MAX_GAP_NM) & (grid < bands_nm[-1] + MAX_GAP_NM)
+    grid, reflectance, marked = grid[near], reflectance[:, near], marked[:, near]
+    spiky = _spikes(grid, reflectance)
+    of_all = np.nan_to_num(weights(grid, bands_nm, width_nm))
+    for bit, left_out in ((MARK, marked), (SPIKE, spiky)):
+        some = np.flatnonzero(left_out.any(axis=1))
+        out.touched[rows[some]] |= ((left_out[some] @ of_all) > 0).astype(np.uint8) * np.uint8(bit)
+    whole = ~(np.isnan(reflectance) | spiky)
+    patterns, which = np.unique(whole, axis=0, return_inverse=True)
+    for i, pattern in enumerate(patterns):
+        own = weights(grid[pattern], bands_nm, width_nm)
+        covered = np.isfinite(own).all(axis=0) & bool(pattern.any())
+        these = np.flatnonzero(which.ravel() == i)
+        values = reflectance[np.ix_(these, pattern)] @ own[:, covered]
+        out.reflectance[np.ix_(rows[these], covered)] = values
+
+
+def _marks(reflectance: Floats) -> npt.NDArray[np.bool_]:
+    """Where spectra [k, points] have a mark for "not measured"."""
+    there = np.isfinite(reflectance)
+    low = there & ~(reflectance > 0)
+    usual = there & np.isin(reflectance.astype(np.float32), USUAL_MARKS)
+    ordered = np.sort(np.where(there & ~low & ~usual, reflectance, np.nan), axis=1)
+    count = np.isfinite(ordered).sum(axis=1)
+    median = ordered[np.arange(len(ordered)), np.maximum(count - 1, 0) // 2][:, None]
+    far = (reflectance > HIGH * median) | (reflectance < LOW * median)
+    return low | (there & far) | (usual & (count == 0)[:, None])
+
+
+def _spikes(grid: Floats, reflectance: Floats) -> npt.NDArray[np.bool_]:
+    """Where spectra [k, points] are far from their running median."""
+    out = np.zeros(reflectance.shape, bool)
+    if len(grid) < 3:
+        return out
+    window = max(round(SPIKE_NM / float(np.median(np.diff(grid)))), 4) // 2 * 2 + 1
+    least = SPIKE_SHARE if window >= FINE_POINTS else COARSE_SHARE
+    filled = pd.DataFrame(reflectance.T).ffill().bfill().to_numpy().T
+    jump = np.abs(np.diff(filled, axis=1)) > least / 2 * filled[:, 1:]
+    rows = np.flatnonzero(jump.any(axis=1))  # a spike begins or ends with a jump
+    if len(rows):
+        spectra = pd.DataFrame(reflectance[rows].T)
+        running = spectra.rolling(window, center=True, min_periods=1).median()
+        off = (spectra / running - 1).abs()
+        out[rows] = (off > np.maximum(least, SIGMAS * 1.4826 * off.median())).to_numpy().T
+    return out
+
+
+def weights(grid_nm: Floats, bands_nm: Sequence[int], width_nm: float = WIDTH_NM) -> Floats:
+    """Weights [points, bands] that turn reflectances on `grid_nm` into those of the bands.
+
+    `grid_nm` ascends, and no two points are the same. A column sums to 1; it is NaN where the grid
+    does not cover the band.
+    """
+    out, half = np.zeros((len(grid_nm), len(bands_nm))), width_nm / 2
+    for j, centre in enumerate(bands_nm):
+        inside = np.abs(grid_nm - centre) < half
+        if len(grid_nm) < 2 or not _covered(grid_nm, centre) and not (
+                inside.sum() > 1 and np.abs(grid_nm - centre).min() <= BEYOND_NM):
+            out[:, j] = np.nan
+        elif inside.sum() <= 1:
+            _add_lines(out[:, j], grid_nm, np.array([float(centre)]), np.ones(1))
+        else:
+            low, high = (np.clip(centre + side * half, grid_nm[0], grid_nm[-1])
+                         for side in (-1, 1))
+            nodes = np.unique(np.concatenate([[low], grid_nm[inside], [high]]))
+            step = np.diff(nodes)
+            share = (np.append(step, 0) + np.insert(step, 0, 0)) / (2 * (high - low))
+            _add_lines(out[:, j], grid_nm, nodes, share)
+    return out
+
+
+def _covered(grid_nm: Floats, centre: float) -> bool:
+    right = int(np.searchsorted(grid_nm, centre - SAME_NM))
+    if right == len(grid_nm):
+        return False
+    if abs(grid_nm[right] - centre) <= SAME_NM:
+        return True
+    return right > 0 and bool(grid_nm[right] - grid_nm[right - 1] <= MAX_GAP_NM)
+
+
+def _add_lines(column: Floats, grid_nm: Floats, nodes: Floats, share: Floats) -> None:
+    """Add to `column` the weights of the straight lines through the points, at `nodes`."""
+    left = np.clip(np.searchsorted(grid_nm, nodes, side="right") - 1, 0, len(grid_nm) - 2)
+    along = (nodes - grid_nm[left]) / (grid_nm[left + 1] - grid_nm[left])
+    np.add.at(column, left, share * (1 - along))
+    np.add.at(column, left + 1, share * along)

@@ -1,0 +1,96 @@
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from asteroid_taxonomy.spectra.columns import Spectra
+from asteroid_taxonomy.spectra.resample import MARK, SPIKE, USUAL_MARKS, to_bands
+from tests.project_fixtures import TOP
+from tests.spectra.made_up import C_LIKE, D_LIKE, GRID, S_LIKE, finer
+
+
+def bands(nm, reflectance):
+    nm, reflectance = np.asarray(nm, float), np.asarray(reflectance, float)
+    names = pd.DataFrame(index=range(1))
+    return to_bands(Spectra(names, np.zeros(len(nm), int), nm, reflectance, [""]), GRID)
+
+
+def marked(values):
+    return (bands(GRID, values).touched[0] & MARK > 0).tolist()
+
+
+@pytest.mark.parametrize("mark", [-1, -9.99, 0, -0.9999, -1e30, *USUAL_MARKS[::3].tolist(), 7.0,
+                                  0.01])
+@pytest.mark.parametrize("curve", [S_LIKE, C_LIKE])
+def test_a_mark_for_missing_data_is_found_however_many_there_are(mark, curve):
+    for many in (1, 5, 12):
+        if mark in (7.0, 0.01) and many > 7:  # no usual mark: the rest has to outvote it
+            continue
+        values = [mark] * many + curve[many:]
+        assert marked(values) == [True] * many + [False] * (16 - many)
+
+
+@pytest.mark.parametrize("scale", [0.04, 1, 30, 100])
+def test_a_reflectance_of_any_scale_is_no_mark(scale):
+    assert not any(marked([scale * v for v in S_LIKE]))
+
+
+def test_missing_values_are_no_marks_and_marks_alone_are():
+    assert not any(marked([np.nan, np.inf, *S_LIKE[2:]]))
+    assert all(marked([999.0] * 16)) and all(marked([-1.0] * 16))
+
+
+def test_gaias_own_grid_comes_back_as_it_is():
+    np.testing.assert_array_equal(bands(GRID, S_LIKE).reflectance[0], S_LIKE)
+
+
+def test_a_finer_grid_is_averaged_over_the_band():
+    nm = np.arange(340, 1070, 2.0)
+    np.testing.assert_allclose(bands(nm, 0.5 + nm / 1100).reflectance[0],
+                               0.5 + np.array(GRID) / 1100, atol=1e-12)
+
+
+@pytest.mark.parametrize(("low", "high", "first", "last"), [
+    (400, 900, 418, 902), (418, 858, 418, 858), (440, 925, 462, 902)])
+def test_nothing_is_extrapolated(low, high, first, last):
+    found = bands(*finer(S_LIKE, 2.5, low, high))
+    covered = np.array(GRID)[np.isfinite(found.reflectance[0])]
+    assert (covered[0], covered[-1]) == (first, last)
+    assert found.covered_nm[0].tolist() == [low, high]
+
+
+@pytest.mark.parametrize(("step", "at", "factor"), [
+    (2.5, range(144, 149), 2.0), (2.5, [60], 5.0), (2.5, [60], 0.4), (5.0, [40, 41], 1.5),
+    (20.0, [15], 3.0)])
+@pytest.mark.parametrize("curve", [S_LIKE, C_LIKE, D_LIKE])
+def test_spikes_are_left_out_and_reported(curve, step, at, factor):
+    nm, values = finer(curve, step)
+    spoilt = values.copy()
+    spoilt[list(at)] *= factor
+    before, after = bands(nm, values), bands(nm, spoilt)
+    assert after.touched.any() and not before.touched.any()
+    np.testing.assert_allclose(after.reflectance, before.reflectance, atol=0.02)
+
+
+@pytest.mark.parametrize("noise", [0.005, 0.03, 0.08])
+@pytest.mark.parametrize("curve", [S_LIKE, C_LIKE, D_LIKE])
+def test_noise_and_absorption_bands_are_no_spikes(curve, noise):
+    nm, values = finer(curve, 2.5)
+    values = values * np.random.default_rng(3).normal(1, noise, len(nm))
+    values *= 1 - 0.3 * np.exp(-((nm - 920) / 60) ** 2)  # as deep as a V type's
+    assert not (bands(nm, values).touched & SPIKE).any()
+
+
+def test_two_values_at_most_wavelengths_are_several_spectra():
+    found = bands(np.repeat(GRID, 2), np.ravel([S_LIKE, C_LIKE], "F"))
+    assert np.isnan(found.reflectance).all() and "several spectra" in found.notes[0]
+
+
+def test_gaias_spectra_have_neither_marks_nor_spikes_in_the_bands_that_are_used():
+    rows = pq.read_table(TOP / "data/sample/spectra.parquet").to_pandas()
+    n = rows["source_id"].nunique()
+    points = Spectra(pd.DataFrame(index=range(n)), rows["source_id"].factorize()[0],
+                     rows["wavelength"].to_numpy(float),
+                     rows["reflectance"].to_numpy(float), [""] * n)
+    touched = to_bands(points, GRID).touched[:, 1:15]
+    assert not (touched & MARK).any() and (touched & SPIKE).any(axis=1).mean() < 0.005
