@@ -81,12 +81,11 @@ def held_out(
 def main() -> None:
     """Run the stage."""
     params = load_params()
-    nm, used = params.bands.wavelengths_nm, dict(params.train.used_bands_nm)
-    asteroids = read_asteroids(nm)
+    nm, asteroids = params.bands.wavelengths_nm, read_asteroids(params.bands.wavelengths_nm)
     labelled = asteroids.filter(pc.is_valid(asteroids["class"])).sort_by("source_id")
     target = targets(labelled, params.split)
     learned = labelled.append_column("target", target).filter(pc.is_valid(target))
-    used_nm = sorted({band for bands in used.values() for band in bands})
+    used_nm = sorted({band for _, bands in params.train.used_bands_nm for band in bands})
     complete, usable = has_bands(learned, used_nm), has_bands(learned, used_nm, with_errors=True)
     out, place = held_out(learned["target"], usable, params.split)
     learned = learned.append_column("held_out", out).append_column("place", place)
