@@ -60,7 +60,7 @@ def verify(
         It is too large, or a spectrum with a missing band or a batch size is treated wrongly.
     """
     levels = [checks.at_level(file.path, level) for level in checks.LEVELS]
-    found = [checks.in_batches(level, spectra) for level in levels]
+    found = [level(spectra) for level in levels]
     allowed, largest = max_difference, float(np.abs(np.stack(found) - reference).max())
     if largest > allowed:
         allowed = max(allowed, checks.NOISE * checks.rounding_noise(levels[-1], spectra))
@@ -86,9 +86,8 @@ def main() -> None:
             if not path.exists():  # the package's own would be loaded
                 raise missing(path)
             file = load_classifier(path)
-            checks.check_contract(file, sha256(model_path(name)), {
-                "classes": classes, "wavelengths_nm": wavelengths_nm, "used_bands_nm": used_nm},
-                params.verify.max_bytes if plain else None)
+            checks.check_contract(file, sha256(model_path(name)), classes,
+                                  params.verify.max_bytes if plain else None)
             largest = verify(file, reference, spectra, params.verify.max_difference)
             # as a power of ten: the digits belong to the processor
             report[path.stem] = {

@@ -146,10 +146,12 @@ def fit(model: Pipeline, labelled: Labelled, copies: Augmentation) -> Pipeline:
     """
     spectra, _, target, class_name = augmented(labelled, copies)
     label = np.column_stack([target, class_name]) if learns_classes(model) else target
-    # max_iter is the length of the training, not a limit it failed to meet
-    warnings.simplefilter("ignore", ConvergenceWarning)
     try:
-        model.fit(spectra, label)
+        # max_iter is the length of the training, not a limit it failed to meet; in threads the
+        # filter of `in_parallel` holds, since catch_warnings changes those of all threads
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(spectra, label)
     except (ValueError, MemoryError) as error:
         raise PipelineError("scikit-learn refuses a hyperparameter of block train in params.yaml: "
                             f"{one_line(error, 100)}; correct it") from None

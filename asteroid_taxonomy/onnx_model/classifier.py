@@ -5,7 +5,6 @@ reads params.yaml or imports onnx or scikit-learn.
 """
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,15 +15,10 @@ import numpy.typing as npt
 
 from asteroid_taxonomy.console import PipelineError, one_line
 from asteroid_taxonomy.files import rounded, shipped
-from asteroid_taxonomy.onnx_model.metadata import (
-    INPUT_NAME,
-    ONNX_PATH,
-    OUTPUT_NAME,
-    SNR_BELOW,
-    Metadata,
-)
+from asteroid_taxonomy.onnx_model.metadata import INPUT_NAME, ONNX_PATH, OUTPUT_NAME, Metadata
 
 BATCH = 4096  # spectra at a time; more do not fit the processor's cache and are slower
+SNR_BELOW = "snr_below"  # the key of least_probability beside the classes
 
 Spectra = npt.NDArray[np.float32]  # [n, bands]
 Floats = npt.NDArray[np.float64]
@@ -95,12 +89,10 @@ def decide(
 
 @dataclass(frozen=True)
 class Classifier:
-    """An ONNX file that is loaded, and what its metadata say.
+    """An ONNX file that is loaded, and what a program needs of its metadata.
 
-    name : of the file, without its ending; classes : the columns of the probabilities;
-    wavelengths_nm : the columns of a spectrum; used : column numbers of the bands that must be
-    present; normalised_at_nm : where a spectrum is 1; width_nm : of a band; threshold : confidence
-    below which to abstain, None for no threshold.
+    name : of the file, without its ending; used : column numbers of the bands that must be
+    present; threshold : confidence below which to abstain, None for no threshold.
     """
 
     path: Path
@@ -143,8 +135,7 @@ def load_classifier(path: Path = ONNX_PATH) -> Classifier:
     Raises
     ------
     PipelineError
-        No such file, not an ONNX file, other tensors or metadata than this project's, or metadata
-        that do not fit the tensors.
+        No such file, not an ONNX file, or other metadata than this project's.
     """
     path = shipped(path)
     if not path.is_file():
@@ -161,13 +152,6 @@ def load_classifier(path: Path = ONNX_PATH) -> Classifier:
         raise PipelineError(f"{path} is not an ONNX file that onnxruntime can load "
                             f"({one_line(error, 80)}); run dvc repro export") from None
     about = Metadata.from_text(session.get_modelmeta().custom_metadata_map, path)
-    for name, tensors, width in ((INPUT_NAME, session.get_inputs(), len(about.wavelengths_nm)),
-                                 (OUTPUT_NAME, session.get_outputs(), len(about.classes))):
-        found = "; ".join(f"{t.name} {t.type} {t.shape}" for t in tensors)
-        if not re.fullmatch(rf"{name} tensor\(float\) \[('[^']*'|None), {width}\]", found):
-            raise PipelineError(f"{path} is not a classifier of this project: it has "
-                                f"{one_line(found, 60)}, expected {name} [batch, {width}]; "
-                                "run dvc repro export")
     return Classifier(
         path, about, session, path.stem, about.classes, about.wavelengths_nm,
         [about.wavelengths_nm.index(nm) for nm in about.used_bands_nm], about.normalised_at_nm,

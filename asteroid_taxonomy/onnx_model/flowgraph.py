@@ -5,7 +5,6 @@ that a block does not have, and 1.9 has no rangeMin, rangeMax, xLabel and yLabel
 that does not exist ends in `[ERROR]`. Places and sizes are in pixels.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,6 @@ RETRY_S = 30  # after an error of the archive
 TOP, RIGHT, PLOTS = 110, 1880, 570  # of a window of 1,900 x 1,000; PLOTS: top of the plots
 GAP, ROW = 20, 600  # between two blocks; from one row of plots to the next
 IN_A_ROW = 6  # plots; more classes take two rows
-AUTHOR = "asteroid-taxonomy contributors"
 Block = dict[str, Any]
 Span = tuple[int, int]  # from one x to another
 _templates = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -56,17 +54,16 @@ def class_plots(classes: Sequence[str], slices: Span, plots: Span) -> list[Block
     out = []
     for i, each in enumerate(classes):
         row, column = divmod(i, columns)
-        name = re.sub(r"\W", "_", each)
         top = PLOTS + row * ROW
         out += [
             # a plot refuses a slice that is not contiguous
-            block(f"take_{name}", "slice", _share(plots if many else slices, column, columns),
+            block(f"take_{each}", "slice", _share(plots if many else slices, column, columns),
                   {"slice": f"[:, {i}]", "contiguous": True},
                   {"buffer": link("onnx_inference", "output_0")}, top if many else top - 230),
-            block(name, "lineplot", _share(plots, column, columns),
+            block(each, "lineplot", _share(plots, column, columns),
                   {"rangeMin": 0, "rangeMax": 1, "xLabel": "asteroid of the batch",
                    "yLabel": f"probability of {each}"},
-                  {"signal": link(f"take_{name}", "buffer")}, top + 180 if many else top, 410)]
+                  {"signal": link(f"take_{each}", "buffer")}, top + 180 if many else top, 410)]
     return out
 
 
@@ -162,10 +159,10 @@ _Dumper.add_representer(str, lambda dumper, text: dumper.represent_scalar(
 
 def as_yaml(about: Metadata, title: str, description: str, blocks: Sequence[Block]) -> str:
     """The text of a flowgraph's file, in the form of CyberEther's own examples."""
+    target = about.taxonomy[:1].upper() + about.taxonomy[1:]
     return yaml.dump({
-        "version": 2, "title": title, "summary": f"{about.taxonomy[:1].upper()}"
-        f"{about.taxonomy[1:]}, from reflectance spectra.", "author": AUTHOR,
-        "license": about.licence, "description": f"Classifies asteroids with an ONNX model: "
-        f"{description}. Plots the probability of {', '.join(about.classes)}.",
-        "graph": list(blocks)}, Dumper=_Dumper, sort_keys=False, width=95, explicit_start=True,
-        allow_unicode=True)
+        "version": 2, "title": title, "summary": f"{target}, from reflectance spectra.",
+        "author": "asteroid-taxonomy contributors", "license": about.licence,
+        "description": f"Classifies asteroids with an ONNX model: {description}. Plots the "
+                       f"probability of {', '.join(about.classes)}.", "graph": list(blocks),
+        }, Dumper=_Dumper, sort_keys=False, width=95, explicit_start=True, allow_unicode=True)

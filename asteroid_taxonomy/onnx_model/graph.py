@@ -8,11 +8,10 @@ measurable time and triples the difference to scikit-learn.
 """
 
 import warnings
-from collections.abc import Sequence
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper, shape_inference
+from onnx import TensorProto, helper, numpy_helper
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -22,10 +21,7 @@ from asteroid_taxonomy import __version__
 from asteroid_taxonomy.learning.sum_of_classes import SumOfClasses
 from asteroid_taxonomy.onnx_model.metadata import INPUT_NAME, OUTPUT_NAME
 
-CONTRACT_VERSION = 1  # of docs/model_file.md; raised with any change of it
 ML_DOMAIN = "ai.onnx.ml"  # operators that few runtimes have; models that are not plain need them
-SCALER = {"Sub": "subtract_mean", "Div": "divide_by_scale", "Sum": "add_networks"}
-LAYER = {"MatMul": "weights", "Add": "bias", "Relu": "relu", "Softmax": "softmax", "Mul": "share"}
 USED, RAW, SUMS = "used_bands", "network_probabilities", "sums_of_classes"
 
 
@@ -68,61 +64,26 @@ def to_onnx(
                                     options=options, target_opset=opsets)
     # what leads to the probabilities: the label output needs operators of ai.onnx.ml
     network = simplified(onnx.utils.Extractor(converted).extract_model([USED], [OUTPUT_NAME]))
-    name_nodes(network.node)
     classes = len(model.classes_ if summed else classifier.classes_)
     picking, numbers = pick_bands(used)
-    carrying, zeros = carry_nan(probabilities, len(used), classes)
+    # NaN where a used band is NaN, else 0: a network carries NaN only where its Relu does, and on
+    # many GPUs max(NaN, 0) is 0
+    zeros = numpy_helper.from_array(np.zeros((len(used), classes), np.float32), "zeros")
+    carrying = [helper.make_node("MatMul", [USED, "zeros"], ["nan_or_zero"], name="find_nan"),
+                helper.make_node("Add", [probabilities, "nan_or_zero"], [OUTPUT_NAME],
+                                 name="carry_nan")]
     graph = helper.make_graph(
         [*picking, *network.node, *summing, *carrying], "asteroid_taxonomy",
-        [helper.make_tensor_value_info(INPUT_NAME, TensorProto.FLOAT, ["batch", bands],
-                                       doc_string="reflectance of each band; NaN: not measured")],
-        [helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, ["batch", classes],
-                                       doc_string="probability of each class; NaN where a band "
-                                                  "that the model uses is NaN")],
-        [*numbers, *map(without_denormals, network.initializer), *members, zeros])
+        [helper.make_tensor_value_info(INPUT_NAME, TensorProto.FLOAT, ["batch", bands])],
+        [helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, ["batch", classes])],
+        [*numbers, *network.initializer, *members, zeros])
     needed = {"", *(node.domain for node in network.node)}
     return helper.make_model(
         graph, opset_imports=[helper.make_opsetid(domain, number)
                               for domain, number in opsets.items() if domain in needed],
         ir_version=ir_version, producer_name="asteroid-taxonomy", producer_version=__version__,
-        domain="asteroid-taxonomy", model_version=CONTRACT_VERSION,
+        domain="asteroid-taxonomy", model_version=1,
         doc_string="Probabilities of taxonomic complexes from an asteroid's reflectance spectrum")
-
-
-def name_nodes(nodes: Sequence[onnx.NodeProto]) -> None:
-    """Name the nodes of scaler and networks after what they do: network_2_layer_1_weights.
-
-    Nodes of other models keep skl2onnx's names.
-    """
-    if any(node.domain for node in nodes):
-        return
-    place: dict[str, tuple[int, int]] = {}  # network and layer of each tensor
-    networks, scaler = 0, dict(SCALER)
-    for node in nodes:
-        if node.op_type in scaler:  # the first: a network of two classes subtracts too
-            node.name = scaler.pop(node.op_type)
-            continue
-        network, layer = next((place[name] for name in node.input if name in place), (0, 0))
-        if node.op_type == "MatMul" and not network:
-            networks += 1
-            network = networks
-        if node.op_type in LAYER and network:
-            layer += node.op_type == "MatMul"
-            node.name = f"network_{network}_layer_{layer}_{LAYER[node.op_type]}"
-            place[node.output[0]] = (network, layer)
-
-
-def without_denormals(weights: onnx.TensorProto) -> onnx.TensorProto:
-    """The same weights, with zero for those below float32's normal range (1.2e-38).
-
-    The L2 penalty drives unused weights there, and processors take a hundred times as long for
-    them: three quarters of the time, and no bit of any probability.
-    """
-    values = numpy_helper.to_array(weights)
-    if values.dtype != np.float32:
-        return weights
-    tiny = np.abs(values) < np.finfo(np.float32).smallest_normal
-    return numpy_helper.from_array(np.where(tiny, np.float32(0), values), weights.name)
 
 
 def pick_bands(used: list[int]) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
@@ -150,46 +111,26 @@ def pick_bands(used: list[int]) -> tuple[list[onnx.NodeProto], list[onnx.TensorP
     return nodes, constants
 
 
-def carry_nan(
-    probabilities: str, used: int, classes: int
-) -> tuple[list[onnx.NodeProto], onnx.TensorProto]:
-    """Nodes and a constant that add NaN to `probabilities` where a used band is NaN, else 0.
-
-    A network carries NaN only where its Relu does: on many GPUs max(NaN, 0) is 0, and a spectrum
-    with a missing band would get a class.
-    """
-    zeros = helper.make_tensor("zeros", TensorProto.FLOAT, [used, classes],
-                               [0.0] * (used * classes))
-    return [helper.make_node("MatMul", [USED, "zeros"], ["nan_or_zero"], name="find_nan"),
-            helper.make_node("Add", [probabilities, "nan_or_zero"], [OUTPUT_NAME],
-                             name="carry_nan")], zeros
-
-
 def simplified(model: onnx.ModelProto) -> onnx.GraphProto:
-    """The graph without nodes that compute nothing: Identity, Cast of float32 to float32.
+    """The graph with its probabilities as RAW; a network without nodes that compute nothing.
 
-    The probabilities become RAW. Biases of shape [1, n] become [n], which OpenCV 4.6 can add.
+    All tensors of a network are float32, so that a Cast to it is one of them. Biases of shape
+    [1, n] become [n], which OpenCV 4.6 can add.
     """
-    graph, inferred = model.graph, shape_inference.infer_shapes(model).graph
-    floats = {tensor.name for tensor in (*inferred.input, *inferred.value_info)
-              if tensor.type.tensor_type.elem_type == TensorProto.FLOAT}
+    graph = model.graph
+    plain = not any(node.domain for node in graph.node)
     equal: dict[str, str] = {}  # output of a node left out: its input
-    left = []
-    for node in graph.node:
+    for node in list(graph.node):
         node.input[:] = [equal.get(name, name) for name in node.input]
         to_float = node.op_type == "Cast" and node.attribute[0].i == TensorProto.FLOAT
-        if node.op_type == "Identity" or (to_float and node.input[0] in floats):
+        if plain and (node.op_type == "Identity" or to_float):
             equal[node.output[0]] = node.input[0]
-        else:
-            left.append(node)
+            graph.node.remove(node)
     last = equal.get(OUTPUT_NAME, OUTPUT_NAME)
-    for node in left:
-        for names in (node.input, node.output):
-            names[:] = [RAW if name == last else name for name in names]
-    biases = {name for node in left if node.op_type == "Add" for name in node.input}
+    for node in graph.node:
+        node.output[:] = [RAW if name == last else name for name in node.output]
+    biases = {name for node in graph.node if node.op_type == "Add" for name in node.input}
     for tensor in graph.initializer:
         if tensor.name in biases and len(tensor.dims) == 2 and tensor.dims[0] == 1:
             del tensor.dims[0]
-    del graph.node[:]
-    graph.node.extend(left)
     return graph

@@ -6,17 +6,9 @@ In the file they are text by name: lists joined by commas, mappings as JSON, `no
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from asteroid_taxonomy.console import PipelineError
 
@@ -25,7 +17,6 @@ MAIN, VISIBLE = "asteroid_taxonomy", "asteroid_taxonomy_visible"  # in train.use
 ONNX_PATH, CLASSES_PATH = FOLDER / f"{MAIN}.onnx", FOLDER / f"{MAIN}_classes.onnx"
 JSON_PATH = FOLDER / f"{MAIN}.json"  # onnxruntime-web does not give a file's metadata
 INPUT_NAME, OUTPUT_NAME = "float_input", "probabilities"
-SNR_BELOW = "snr_below"  # the key of least_probability beside the classes
 
 
 def onnx_path(name: str) -> Path:
@@ -33,18 +24,10 @@ def onnx_path(name: str) -> Path:
     return FOLDER / f"{name}.onnx"
 
 
-def _rising(values: list[int]) -> list[int]:
-    if values != sorted(set(values)):
-        raise ValueError("expected wavelengths in ascending order")
-    return values
-
-
 _split = BeforeValidator(lambda v: (v.split(",") if v else []) if isinstance(v, str) else v)
 _json = BeforeValidator(lambda v: json.loads(v) if isinstance(v, str) else v)
 _none = BeforeValidator(lambda v: None if v == "none" else v)
-Nm = Annotated[int, Field(gt=0)]
-Name = Annotated[str, Field(pattern=r"^[^\s,]+$")]
-Bands = Annotated[list[Nm], _split, Field(min_length=1), AfterValidator(_rising)]
+Bands = Annotated[list[int], _split, Field(min_length=1)]
 Numbers = Annotated[dict[str, int], _json]
 Texts = Annotated[dict[str, str], _json]
 Columns = Annotated[dict[str, str | None], _json]
@@ -61,12 +44,12 @@ class Metadata(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    classes: Annotated[list[Name], _split, Field(min_length=2)]
+    classes: Annotated[list[str], _split, Field(min_length=2)]
     wavelengths_nm: Bands
     used_bands_nm: Bands
-    normalised_at_nm: Nm
-    width_nm: Annotated[float, Field(gt=0)]
-    abstention_threshold: Annotated[Annotated[float, Field(ge=0, le=1)] | None, _none]
+    normalised_at_nm: int
+    width_nm: float
+    abstention_threshold: Annotated[float | None, _none]
     least_probability: Annotated[dict[str, list[float | None]], _json]
     survey: str
     input: str = "reflectance of each wavelength of wavelengths_nm, 1 at normalised_at_nm"
@@ -93,20 +76,6 @@ class Metadata(BaseModel):
     licence: str = ""
     citation: str = ""
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        groups = len(self.least_probability.get(SNR_BELOW, []))
-        for key, fits in (
-            ("classes", len(set(self.classes)) == len(self.classes)),
-            ("used_bands_nm", set(self.used_bands_nm) <= set(self.wavelengths_nm)),
-            ("normalised_at_nm", self.normalised_at_nm in self.wavelengths_nm),
-            ("least_probability", not self.least_probability or all(
-                len(self.least_probability.get(name, [])) == groups for name in self.classes)),
-        ):
-            if not fits:
-                raise ValueError(f"{key} does not fit the rest")
-        return self
-
     def to_text(self) -> dict[str, str]:
         """Text by name, as it is stored in the file."""
         return {key: _text(value) for key, value in self.model_dump().items()}
@@ -118,17 +87,15 @@ class Metadata(BaseModel):
         Raises
         ------
         PipelineError
-            A value is missing, or does not fit the others.
+            A value is missing, or of another type.
         """
         try:
             return cls.model_validate(text)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             key = ".".join(map(str, first["loc"]))
-            what = first["msg"].removeprefix("Value error, ")
-            raise PipelineError(f"{path} is not a classifier of this project: metadata "
-                                f"{key + ': ' if key else ''}{what[:80]}; run dvc repro export"
-                                ) from None
+            raise PipelineError(f"{path} is not a classifier of this project: metadata {key}: "
+                                f"{first['msg'][:80]}; run dvc repro export") from None
 
 
 def _text(value: Any) -> str:

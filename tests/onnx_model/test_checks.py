@@ -17,13 +17,13 @@ from asteroid_taxonomy.learning.predictions import predict
 from asteroid_taxonomy.learning.training_set import read_training_set
 from asteroid_taxonomy.onnx_model import checks
 from asteroid_taxonomy.onnx_model.graph import to_onnx
+from asteroid_taxonomy.onnx_model.metadata import VISIBLE
 from asteroid_taxonomy.params import load_params, validated
 from asteroid_taxonomy.tables import ASTEROIDS_PATH, has_bands, matrix, reflectance_columns
 from stages import verify
 from tests.onnx_files import linear
 from tests.project_fixtures import sample_params
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 RNG = np.random.default_rng(2026)
 SETTINGS = [{"alpha": float(10 ** RNG.uniform(-4, 0.5)),
              "learning_rate_init": float(10 ** RNG.uniform(-3.3, -1.3)),
@@ -42,7 +42,7 @@ def passes(model, changes, path):
     used_nm = params.train.used_bands_nm.asteroid_taxonomy_visible
     data = read_training_set(wavelengths_nm, used_nm)
     fitted = fit(make_model(params.train, wavelengths_nm, used_nm), data.take(data.train),
-                 augmentation(params.train))
+                 augmentation(params, VISIBLE))
     used = [wavelengths_nm.index(nm) for nm in used_nm]
     exported = to_onnx(fitted, len(wavelengths_nm), used, 17, 8)
     path.write_bytes(exported.SerializeToString())
