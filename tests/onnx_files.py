@@ -15,7 +15,6 @@ from asteroid_taxonomy.onnx_model.metadata import CLASSES_PATH, ONNX_PATH
 TOP = Path(__file__).parent.parent
 SHIPPED = TOP / ONNX_PATH
 GRID = [374 + 44 * i for i in range(16)]
-WEIGHTS = np.tile(np.eye(4, dtype=np.float32), (4, 1))
 CONTRACT = {"classes": "C,O,S,X", "wavelengths_nm": ",".join(map(str, GRID)),
             "used_bands_nm": ",".join(map(str, GRID[1:4] + GRID[5:15])), "normalised_at_nm": "550",
             "width_nm": "44", "abstention_threshold": "0.7", "least_probability": "{}",
@@ -23,31 +22,24 @@ CONTRACT = {"classes": "C,O,S,X", "wavelengths_nm": ",".join(map(str, GRID)),
 
 
 def shipped(**metadata):
-    """The shipped model; metadata of these keys are replaced, or left out where None."""
+    """The shipped model; metadata of these keys are replaced."""
     model = onnx.load(SHIPPED)
-    stored = {prop.key: prop.value for prop in model.metadata_props} | metadata
-    helper.set_model_props(model, {k: v for k, v in stored.items() if v is not None})
+    helper.set_model_props(model, {p.key: p.value for p in model.metadata_props} | metadata)
     return model
 
 
-def linear(weights=WEIGHTS, names=("float_input", "probabilities"), batch="batch",
-           kind=TensorProto.FLOAT, **metadata):
+def linear(weights, **metadata):
     """A model of one layer and a softmax, with the metadata that a program needs."""
-    weights = np.asarray(weights)
-    tensors = [helper.make_tensor_value_info(name, kind, [batch, width])
-               for name, width in zip(names, weights.shape, strict=True)]
+    tensors = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", width])
+               for name, width in zip(("float_input", "probabilities"), weights.shape,
+                                      strict=True)]
     graph = helper.make_graph(
-        [helper.make_node("MatMul", [names[0], "weights"], ["sums"]),
-         helper.make_node("Softmax", ["sums"], [names[1]])], "linear", tensors[:1], tensors[1:],
-        [numpy_helper.from_array(weights, "weights")])
+        [helper.make_node("MatMul", ["float_input", "weights"], ["sums"]),
+         helper.make_node("Softmax", ["sums"], ["probabilities"])], "linear", tensors[:1],
+        tensors[1:], [numpy_helper.from_array(weights.astype(np.float32), "weights")])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     helper.set_model_props(model, CONTRACT | metadata)
     return model
-
-
-def of_classes(classes):
-    """A model that gives each of `classes` the same probability."""
-    return linear(np.zeros((16, len(classes)), np.float32), classes=",".join(classes))
 
 
 def write_project(folder, monkeypatch, model, with_classes=None):

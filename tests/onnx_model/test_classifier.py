@@ -3,11 +3,10 @@ import sys
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
 
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.onnx_model.classifier import decide, load_classifier
-from tests.onnx_files import GRID, TOP, WEIGHTS, linear, of_classes, shipped
+from tests.onnx_files import GRID, SHIPPED, TOP, linear, shipped
 
 SETS = {"snr_below": [25, 60, None], "C": [0.05, 0.1, 0.3], "O": [0.05, 0.1, 0.3],
         "S": [0.05, 0.1, 0.3], "X": [0.05, 0.1, None]}
@@ -23,15 +22,6 @@ def saved(tmp_path):
     return save
 
 
-def refusal(path):
-    """The error message with which the file is refused."""
-    with pytest.raises(PipelineError) as error:
-        load_classifier(path)
-    message = str(error.value)
-    assert "\n" not in message and len(message) - len(str(path)) < 200 and str(path) in message
-    return message
-
-
 def test_a_classifier_has_what_its_metadata_say(saved):
     model = load_classifier(saved(shipped(abstention_threshold="0.7")))
     assert model.classes == list("COSX") and model.wavelengths_nm == GRID and model.name == "model"
@@ -40,20 +30,14 @@ def test_a_classifier_has_what_its_metadata_say(saved):
 
 
 @pytest.mark.parametrize("path", sorted(TOP.glob("models/*.onnx")), ids=lambda path: path.stem)
-def test_every_shipped_file_gives_probabilities_that_sum_to_one(path):
-    model = load_classifier(path)
-    found = model.probabilities(np.ones((1, len(model.wavelengths_nm)), np.float32))
+def test_every_shipped_file_gives_rounded_probabilities_that_sum_to_one(path):
+    found = load_classifier(path).probabilities(np.ones((1, 16), np.float32))
     assert found.sum() == pytest.approx(1, abs=1e-4)
-
-
-def test_probabilities_are_rounded_double_precision(saved):
-    model = load_classifier(saved(shipped()))
-    found = model.probabilities(np.random.default_rng(0).normal(1, 0.3, (50, 16)).astype("f4"))
     assert found.dtype == np.float64 and np.array_equal(found, np.round(found, 5))
 
 
-def test_a_missing_used_band_gives_no_class_and_a_missing_other_band_changes_nothing(saved):
-    model, spectra = load_classifier(saved(shipped())), np.ones((4, 16), np.float32)
+def test_a_missing_used_band_gives_no_class_and_a_missing_other_band_changes_nothing():
+    model, spectra = load_classifier(SHIPPED), np.ones((4, 16), np.float32)
     spectra[1, 0], spectra[2, 1], spectra[3, 1] = np.nan, np.inf, np.nan
     found = model.probabilities(spectra)
     assert np.array_equal(found[0], found[1]) and np.isnan(found[2:]).all()
@@ -62,15 +46,15 @@ def test_a_missing_used_band_gives_no_class_and_a_missing_other_band_changes_not
 
 
 def test_values_too_large_for_float32_give_no_class(saved):
-    model = load_classifier(saved(linear(WEIGHTS * 2)))
+    model = load_classifier(saved(linear(np.tile(2 * np.eye(4), (4, 1)))))
     spectra = np.full((2, 16), np.float32(3e38))
     spectra[1] = 1
     names = model.decide(model.probabilities(spectra)).complex
     assert names[0] is None and names[1] is not None
 
 
-def test_many_spectra_go_through_in_batches_with_the_same_result(saved):
-    model = load_classifier(saved(shipped()))
+def test_many_spectra_go_through_in_batches_with_the_same_result():
+    model = load_classifier(SHIPPED)
     spectra = np.random.default_rng(0).normal(1, 0.3, (9000, 16)).astype(np.float32)
     found = model.probabilities(spectra)
     assert np.allclose(found[5000:5003], model.probabilities(spectra[5000:5003]), atol=2e-5)
@@ -78,40 +62,15 @@ def test_many_spectra_go_through_in_batches_with_the_same_result(saved):
     assert model.decide(found[:0]).complex_set.tolist() == []
 
 
-def test_a_model_may_have_many_classes(saved):
-    model = load_classifier(saved(of_classes(list("ABCDEFGHIJKLMNOPQ"))))
-    assert model.probabilities(np.ones((2, 16), np.float32)).shape == (2, 17)
-
-
-@pytest.mark.parametrize("model, message", [
-    (linear(names=("X", "probabilities")), "expected float_input"),
-    (linear(names=("float_input", "label")), "expected probabilities"),
-    (linear(WEIGHTS.astype(np.float64), kind=TensorProto.DOUBLE), "tensor(double)"),
-    (linear(batch=32), "[32, 16]"), (linear(WEIGHTS[:15]), "['batch', 15]"),
-    (linear(WEIGHTS[:, :3]), "['batch', 3]"),
-    (linear(classes="C,O,S,X,V"), "expected probabilities [batch, 5]"),
-    (linear(abstention_threshold="high"), "metadata abstention_threshold"),
-], ids=lambda value: value if isinstance(value, str) else "")
-def test_a_model_with_other_tensors_or_metadata_is_refused(saved, model, message):
-    assert message in refusal(saved(model))
-
-
-def test_a_model_with_two_outputs_is_refused(saved):
-    model = linear()
-    model.graph.output.append(
-        helper.make_tensor_value_info("sums", TensorProto.FLOAT, ["batch", 4]))
-    assert "; sums" in refusal(saved(model))
-
-
-@pytest.mark.parametrize("content", [b"", b"\x00" * 100, b"not ONNX",
-                                     shipped().SerializeToString()[:20_000]])
+@pytest.mark.parametrize("content", [b"not ONNX", shipped().SerializeToString()[:20_000]])
 def test_a_file_that_is_not_a_whole_onnx_file_is_refused(saved, content):
-    assert "onnxruntime can load" in refusal(saved(content))
+    with pytest.raises(PipelineError, match="is not an ONNX file that onnxruntime can load"):
+        load_classifier(saved(content))
 
 
 def test_a_missing_file_is_named(tmp_path):
-    assert "not found" in refusal(tmp_path / "model.onnx")
-    assert "not found" in refusal(tmp_path)
+    with pytest.raises(PipelineError, match="model.onnx not found"):
+        load_classifier(tmp_path / "model.onnx")
 
 
 def test_importing_the_classifier_loads_neither_onnx_nor_onnxruntime_nor_scikit_learn():
@@ -137,8 +96,7 @@ def test_equal_probabilities_go_to_the_first_class_whatever_their_last_bit():
     assert decide(np.array([[0.5 - 1e-9, 0.5 + 1e-9]]), "CS", None, {}).complex[0] == "C"
 
 
-@pytest.mark.parametrize("snr, expected", [
-    (10, "C S X"), (25, "C S X"), (59.9, "C S X"), (60, "S X"), (np.nan, "C S X")])
+@pytest.mark.parametrize("snr, expected", [(25, "C S X"), (60, "S X"), (np.nan, "C S X")])
 def test_the_set_has_the_complexes_that_cannot_be_excluded_at_that_signal_to_noise(snr, expected):
     probabilities = np.array([[0.2, 0.0, 0.7, 0.1]])
     assert decide(probabilities, "COSX", 0.9, SETS, np.array([snr])).complex_set[0] == expected

@@ -4,10 +4,11 @@ import numpy as np
 import onnx
 import pytest
 from onnx import helper, numpy_helper
-from sklearn.base import clone
 
 from asteroid_taxonomy.console import PipelineError
+from asteroid_taxonomy.learning.augmentation import Augmentation
 from asteroid_taxonomy.learning.model_file import load_model, model_path, save_model
+from asteroid_taxonomy.learning.models import fit
 from asteroid_taxonomy.learning.training_set import read_training_set
 from asteroid_taxonomy.onnx_model.metadata import MAIN, ONNX_PATH, VISIBLE, onnx_path
 from stages import verify
@@ -15,12 +16,11 @@ from tests.onnx_files import GRID
 from tests.project_fixtures import sample_params
 
 
-def constant(model, start):
-    return next(t for t in model.graph.initializer if t.name.startswith(start))
-
-
-def replace(tensor, value):
-    tensor.CopyFrom(numpy_helper.from_array(value.astype(np.float32), tensor.name))
+def replace(model, start, value):
+    """Replace the first constant whose name has that start by `value`, or `value(constant)`."""
+    tensor = next(t for t in model.graph.initializer if t.name.startswith(start))
+    new = value(numpy_helper.to_array(tensor).copy()) if callable(value) else value
+    tensor.CopyFrom(numpy_helper.from_array(new.astype(np.float32), tensor.name))
 
 
 def metadatum(key, value):
@@ -30,10 +30,8 @@ def metadatum(key, value):
 
 
 def permute_classes(model):
-    for tensor in model.graph.initializer:
-        value = numpy_helper.to_array(tensor)
-        if value.dtype == np.float32 and value.shape[-1] == 4:
-            replace(tensor, value[..., [1, 0, 2, 3]])
+    for name in ("members", "zeros"):
+        replace(model, name, lambda value: value[:, [1, 0, 2, 3]])
 
 
 def permute_bands(model):
@@ -43,8 +41,8 @@ def permute_bands(model):
 
 
 def forget_the_scaler(model):
-    replace(constant(model, "Su_"), np.zeros(13))
-    replace(constant(model, "Di_"), np.ones(13))
+    replace(model, "Su_", np.zeros(13))
+    replace(model, "Di_", np.ones(13))
 
 
 def take_the_other_model(model):
@@ -52,9 +50,7 @@ def take_the_other_model(model):
 
 
 def lose_a_weight(model):
-    value = numpy_helper.to_array(constant(model, "coefficient")).copy()
-    value[3, 5] = np.nan
-    replace(constant(model, "coefficient"), value)
+    replace(model, "coefficient", lambda value: np.where(np.arange(64) == 5, np.nan, value))
 
 
 def swallow_nan(model):
@@ -68,11 +64,6 @@ def swallow_nan(model):
     del model.graph.node[:]
     model.graph.node.extend(nodes)
     model.graph.initializer.append(helper.make_tensor("low", onnx.TensorProto.FLOAT, [1], [-99.0]))
-
-
-def use_another_domain(model):
-    model.graph.node[0].domain = "ai.onnx.ml"
-    model.opset_import.append(helper.make_opsetid("ai.onnx.ml", 3))
 
 
 def test_the_exported_files_are_verified(sample_project, capsys):
@@ -91,7 +82,7 @@ def test_the_exported_files_are_verified(sample_project, capsys):
     (lose_a_weight, "gives NaN for spectra with all used bands"),
     (swallow_nan, "gives probabilities where band 1, which it uses, is NaN"),
     (metadatum("classes", "O,C,S,X"), "has classes O,C,S,X .* expected C,O,S,X; run dvc repro"),
-    (metadatum("used_bands_nm", "418,462"), "has used_bands_nm 418,462 .*; run dvc repro export"),
+    (metadatum("used_bands_nm", "418,462"), "gives other probabilities with NaN in unused bands"),
     (metadatum("licence", "MIT" * 40_000), "more than the 100,000 of verify.max_bytes"),
     (take_the_other_model, "was exported from another model than the .skops file; run dvc repro"),
 ])
@@ -104,29 +95,19 @@ def test_a_wrong_file_fails_with_advice_that_fits(sample_project, spoil, message
     assert len(str(error.value)) <= 200 and not verify.VERIFY_PATH.exists()
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_a_file_that_is_older_than_its_model_is_stale(sample_project):
-    model = clone(load_model(model_path(MAIN)))
     data = read_training_set(GRID, sample_params()["train"]["used_bands_nm"][MAIN])
-    rows = data.train[:1000]
-    save_model(model.fit(data.reflectance[rows], np.column_stack(
-        [data.target[rows], data.class_name[rows]])), model_path(MAIN))
+    save_model(fit(load_model(model_path(MAIN)), data.take(data.train[:1000]), Augmentation(0, 1)),
+               model_path(MAIN))
     with pytest.raises(PipelineError, match="was exported from another model .* run dvc"):
         verify.main()
 
 
 def test_a_graph_with_operators_that_few_runtimes_have_is_named(sample_project, monkeypatch):
     loaded = onnx.load(ONNX_PATH)
-    use_another_domain(loaded)
+    loaded.graph.node[0].domain = "ai.onnx.ml"
     monkeypatch.setattr(onnx, "load", lambda path: loaded)
-    with pytest.raises(PipelineError, match="uses ai.onnx.ml.Slice, .* plain_onnx to False"):
-        verify.main()
-
-
-@pytest.mark.parametrize("length", [0, 2000, -1])
-def test_a_truncated_file_fails(sample_project, length):
-    ONNX_PATH.write_bytes(ONNX_PATH.read_bytes()[:length])
-    with pytest.raises(PipelineError, match="is not an ONNX file that onnxruntime can load"):
+    with pytest.raises(PipelineError, match="has operators of ai.onnx.ml, .* plain_onnx to False"):
         verify.main()
 
 
