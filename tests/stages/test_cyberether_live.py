@@ -19,95 +19,90 @@ pytestmark = pytest.mark.loopback
 SKIP = object()
 
 
-class Archive:
-    """Answers queries with CSV of `rows` (number, name, nm, value), or with `answer`, if any."""
-
-    def __init__(self):
-        self.rows, self.answer, self.forms = [], None, []
-        archive = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-                archive.forms.append((self.path, form))
-                status, body = archive.answer or (200, archive.table(form["QUERY"][0]))
-                self.send_response(status)
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *args):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/tap"
-
-    def table(self, query):
-        top, columns, after = re.match(
-            r"SELECT TOP (\d+) (.+) FROM .+ > (\d+) ORDER", query).groups()
-        rows = [",".join(map(str, row)) for row in sorted(self.rows, key=lambda row: row[0])
-                if row[0] > int(after)]
-        return "\n".join([columns.replace(" ", ""), *rows[:int(top)], ""]).encode()
-
-
-def spectrum(number, values=None):
-    """The sixteen rows of an asteroid, which has its number in each band."""
-    values = [number] * 16 if values is None else values
-    return [(number, f"name {number}", float(nm), value)
-            for nm, value in zip(GRID, values, strict=True)]
+def spectra(*numbers, values=None):
+    """The sixteen rows of each asteroid, which has its number in each band, or `values`."""
+    return [(number, f"name {number}", float(nm), value) for number in numbers
+            for nm, value in zip(GRID, values or [number] * 16, strict=True)]
 
 
 @pytest.fixture
 def archive(monkeypatch):
-    """An archive on loopback, which GAIA_TAP_URL names."""
-    running = Archive()
-    thread = threading.Thread(target=running.server.serve_forever, args=(0.01,))
-    thread.start()
-    monkeypatch.setenv("GAIA_TAP_URL", f" {running.url}/ ")
-    monkeypatch.setenv("no_proxy", "*")
-    monkeypatch.setattr(flowgraph, "RETRY_S", 0.05)
-    yield running
-    running.server.shutdown()
-    running.server.server_close()
-    thread.join()
+    """An archive with `rows` that GAIA_TAP_URL names; it sends `answer` in their place, if any."""
+    state = SimpleNamespace(rows=[], answer=None, forms=[])
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            state.forms.append((self.path, form))
+            top, columns, after = re.match(
+                r"SELECT TOP (\d+) (.+) FROM .+ > (\d+) ORDER", form["QUERY"][0]).groups()
+            rows = [row for row in sorted(state.rows, key=lambda row: row[0])
+                    if row[0] > int(after)][:int(top)]
+            table = "\n".join([columns, *(",".join(map(str, row)) for row in rows), ""])
+            status, body = state.answer or (200, table.encode())
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        state.url = f"http://127.0.0.1:{server.server_port}/tap"
+        monkeypatch.setenv("GAIA_TAP_URL", f" {state.url}/ ")
+        monkeypatch.setenv("no_proxy", "*")
+        monkeypatch.setattr(flowgraph, "RETRY_S", 0.05)
+        yield state
+        server.shutdown()
+        thread.join()
 
 
 @pytest.fixture
 def opened(archive, tmp_path, request):
-    """Open the live flowgraph, with a batch of 4: call it to run its two Python blocks."""
+    """Open the live flowgraph, with a batch of 4: the names of its two blocks, and a context."""
     path = tmp_path / "model.onnx"
     path.write_bytes(shipped(abstention_threshold="0.7").SerializeToString())
 
     def opened(**variables):
         blocks = by_name(yaml.safe_load(flowgraph.live(load_classifier(path), path, 4)))
-        spaces = []
-        for name in ("archive", "names"):
-            space = dict(variables)
-            exec(compile(blocks[name]["config"]["code"], name, "exec"), space)
-            spaces.append(space)
-        request.addfinalizer(spaces[0]["cleanup"])
-        return spaces[0], spaces[1], SimpleNamespace(
-            outputs=[np.zeros((4, 16), np.float32)], env={})
+        sender, names = dict(variables), dict(variables)
+        exec(blocks["archive"]["config"]["code"], sender)
+        exec(blocks["names"]["config"]["code"], names)
+        request.addfinalizer(lambda: close(sender))
+        return sender, names, SimpleNamespace(outputs=[np.zeros((4, 16), np.float32)], env={})
     return opened
+
+
+def close(sender):
+    """Close the block; its thread ends."""
+    sender["cleanup"]()
+    for thread in threading.enumerate():
+        if thread.name.endswith("(work)"):
+            thread.join(60)
+            assert not thread.is_alive()
+
+
+def wait_for(condition):
+    ends = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < ends
+        time.sleep(0.01)
 
 
 def next_batch(blocks, number):
     """Run the block until it has sent batch `number`; give that batch's spectra."""
-    archive, _, ctx = blocks
-    ends = time.monotonic() + 60
-    while ctx.env.get("batch", {}).get("number") != number:
-        assert time.monotonic() < ends, "no batch came"
-        archive["compute"](ctx)
+    sender, _, ctx = blocks
+    wait_for(lambda: sender["compute"](ctx) or ctx.env.get("batch", {}).get("number") == number)
     return ctx.outputs[0]
 
 
 def printed(capfd, expected):
     """Wait until the blocks have printed `expected`."""
-    text, ends = "", time.monotonic() + 60
-    while expected not in text:
-        assert time.monotonic() < ends, text
-        time.sleep(0.01)
-        text += "".join(capfd.readouterr())
-    return text
+    text = []
+    wait_for(lambda: text.extend(capfd.readouterr()) or expected in "".join(text))
+    return "".join(text)
 
 
 @pytest.mark.parametrize("variables, returned", [({"SKIP": SKIP}, SKIP), ({}, None)],
@@ -115,8 +110,8 @@ def printed(capfd, expected):
 def test_before_the_archive_has_answered_nothing_is_classified(
         archive, opened, variables, returned):
     archive.answer = (503, b"later")
-    archive_block, names, ctx = opened(**variables)
-    assert archive_block["compute"](ctx) is returned
+    sender, names, ctx = opened(**variables)
+    assert sender["compute"](ctx) is returned
     assert np.isnan(ctx.outputs[0]).all() and "batch" not in ctx.env
     names["compute"](SimpleNamespace(inputs=[ctx.outputs[0][:, :4]], env=ctx.env))
     assert "classes" not in ctx.env
@@ -126,36 +121,32 @@ def test_a_service_that_is_down_is_named_and_queried_again(archive, opened, capf
     archive.answer = (503, b"later")
     blocks = opened()
     assert f"{archive.url}/sync: 503 " in printed(capfd, "trying again in 0.05 s")
-    archive.rows = [row for n in range(1, 5) for row in spectrum(n)]
-    archive.answer = None
+    archive.rows, archive.answer = spectra(1, 2, 3, 4), None
     assert next_batch(blocks, 1)[:, 0].tolist() == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("body, message", [
-    (b"", "not a table"), (b"a,b,c,d\n1,x\n", "not enough values"),
+    (b"", "not a table"), (b"a,b,c,d\n1,x,374,bright\n", "bright"),
     (b"<VOTABLE><INFO value='ERROR'>no\x1b[31m such table</INFO></VOTABLE>", "no [31m such table"),
-    (b"a,b,c,d\n" + b"".join(b"1,x,%d,1\n" % nm for nm in range(16)), "374"),
-    (b"a,b,c,d\n1,x,374,bright\n", "bright"),
 ])
 def test_an_answer_that_is_no_table_is_printed_and_nothing_is_sent(
         archive, opened, capfd, body, message):
     archive.answer = (200, body)
-    blocks = opened()
+    sender, _, ctx = opened()
     assert "\x1b" not in printed(capfd, message)
-    blocks[0]["compute"](blocks[2])
-    assert np.isnan(blocks[2].outputs[0]).all()
+    sender["compute"](ctx)
+    assert np.isnan(ctx.outputs[0]).all()
 
 
 def test_asteroids_come_once_by_number_and_the_last_batch_is_padded_with_nan(
         archive, opened, capfd):
-    archive.rows = [row for n in (3, 1, 470, 512, 5130, 9) for row in spectrum(n)]
-    blocks = opened(SKIP=SKIP)
+    archive.rows = spectra(3, 1, 470, 512, 5130, 9)
+    blocks = opened()
     assert next_batch(blocks, 1)[:, 5].tolist() == [1, 3, 9, 470]
     last = next_batch(blocks, 2)
     assert last[:2, 5].tolist() == [512, 5130] and np.isnan(last[2:]).all()
     printed(capfd, "that was the last asteroid")
-    queries = len(archive.forms)
-    assert blocks[0]["compute"](blocks[2]) is SKIP and len(archive.forms) == queries == 2
+    assert len(archive.forms) == 2
     path, form = archive.forms[0]
     assert path == "/tap/sync" and form["FORMAT"] == ["csv"] and form["MAXREC"] == ["1600"]
     assert form["QUERY"] == [
@@ -164,41 +155,38 @@ def test_asteroids_come_once_by_number_and_the_last_batch_is_padded_with_nan(
 
 
 def test_an_asteroid_that_a_query_cuts_off_comes_with_the_next_one(archive, opened):
-    archive.rows = [row for n in range(1, 105) for row in spectrum(n)]
-    archive.rows[:8] = []  # the first is never whole; so a query ends within an asteroid
+    archive.rows = spectra(*range(1, 105))[8:]  # the first is never whole: a query ends within one
     blocks = opened()
     for batch in range(1, 26):
         found = next_batch(blocks, batch)[:, 0].tolist()
     assert found == [98, 99, 100, 101]
 
 
-@pytest.mark.parametrize("null", ["", "null", "NaN", '""'])
+@pytest.mark.parametrize("null", ["", "null"])
 def test_a_null_in_a_used_band_leaves_the_asteroid_out_and_in_another_one_does_not(
         archive, opened, null):
-    unused, used = [2] * 16, [3] * 16
-    unused[0], used[1] = null, null
-    archive.rows = [*spectrum(1), *spectrum(2, unused), *spectrum(3, used), *spectrum(4)[:9],
-                    *spectrum(5), *spectrum(6)]
+    archive.rows = [*spectra(1), *spectra(2, values=[null] + [2] * 15),
+                    *spectra(3, values=[3, null] + [3] * 14), *spectra(4)[:9], *spectra(5, 6)]
     batch = next_batch(opened(), 1)
     assert batch[:, 5].tolist() == [1, 2, 5, 6] and np.isnan(batch[1, 0])
 
 
 def test_names_reach_console_and_terminal_with_their_place_in_the_plots(archive, opened, capfd):
-    archive.rows = [row for n in range(1, 4) for row in spectrum(n)]
+    archive.rows = spectra(1, 2, 3)
     blocks = opened()
     next_batch(blocks, 1)
+    printed(capfd, "that was the last asteroid")
     capfd.readouterr()
     _, names, ctx = blocks
     given = np.array([[.1, .1, .699996, .1], [.4, .3, .2, .1], [0, 1, 0, 0], [np.nan] * 4], "f4")
-    names["compute"](SimpleNamespace(inputs=[given], env=ctx.env))
+    for _ in range(2):  # the second time nothing is new
+        names["compute"](SimpleNamespace(inputs=[given], env=ctx.env))
     console, terminal = capfd.readouterr()
     assert [line.split() for line in console.splitlines()] == [
         ["batch", "1"], ["1", "(1)", "name", "1", "S", "0.70"],
         ["2", "(2)", "name", "2", "C", "0.40", "below", "the", "threshold"],
         ["3", "(3)", "name", "3", "O", "1.00"]]
     assert terminal == console and ctx.env["classes"]["(3) name 3"] == "O 1.00"
-    names["compute"](SimpleNamespace(inputs=[given], env=ctx.env))
-    assert not "".join(capfd.readouterr())
 
 
 def test_names_that_only_the_source_mapping_has_are_joined():
@@ -211,12 +199,8 @@ def test_names_that_only_the_source_mapping_has_are_joined():
         ["m.number_mp", "m.denomination", "s.wavelength", "s.reflectance"])
 
 
-def test_closing_the_flowgraph_ends_its_thread(archive, opened):
-    archive.rows = [row for n in range(1, 50) for row in spectrum(n)]
-    before = set(threading.enumerate())
+def test_closing_the_flowgraph_ends_its_thread_though_batches_wait(archive, opened):
+    archive.rows = spectra(*range(1, 50))
     blocks = opened()
-    thread, = [t for t in set(threading.enumerate()) - before if t.name.endswith("(work)")]
     next_batch(blocks, 1)
-    blocks[0]["cleanup"]()
-    thread.join(60)
-    assert not thread.is_alive()
+    close(blocks[0])
