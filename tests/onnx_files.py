@@ -1,16 +1,11 @@
-"""ONNX files like the shipped one, and a project folder in which the stage cyberether runs."""
+"""The shipped ONNX file, and what its metadata must have."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
-import onnx
-import pyarrow as pa
-from onnx import TensorProto, helper, numpy_helper
+import pyarrow.parquet as pq
 
-from asteroid_taxonomy import tables
-from asteroid_taxonomy.files import write_parquet
-from asteroid_taxonomy.onnx_model.metadata import CLASSES_PATH, ONNX_PATH
+from asteroid_taxonomy.onnx_model.metadata import ONNX_PATH
 
 TOP = Path(__file__).parent.parent
 SHIPPED = TOP / ONNX_PATH
@@ -21,42 +16,11 @@ CONTRACT = {"classes": "C,O,S,X", "wavelengths_nm": ",".join(map(str, GRID)),
             "survey": "a survey"}
 
 
-def shipped(**metadata):
-    """The shipped model; metadata of these keys are replaced."""
-    model = onnx.load(SHIPPED)
-    helper.set_model_props(model, {p.key: p.value for p in model.metadata_props} | metadata)
-    return model
-
-
-def linear(weights, **metadata):
-    """A model of one layer and a softmax, with the metadata that a program needs."""
-    tensors = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", width])
-               for name, width in zip(("float_input", "probabilities"), weights.shape,
-                                      strict=True)]
-    graph = helper.make_graph(
-        [helper.make_node("MatMul", ["float_input", "weights"], ["sums"]),
-         helper.make_node("Softmax", ["sums"], ["probabilities"])], "linear", tensors[:1],
-        tensors[1:], [numpy_helper.from_array(weights.astype(np.float32), "weights")])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    helper.set_model_props(model, CONTRACT | metadata)
-    return model
-
-
-def write_project(folder, monkeypatch, model, with_classes=None):
-    """A project folder with these models and 300 complete spectra, numbers in no order."""
-    (folder / "models").mkdir()
-    onnx.save(model, folder / ONNX_PATH)
-    onnx.save(with_classes or model, folder / CLASSES_PATH)
-    shutil.copy(TOP / "params.yaml", folder)
-    monkeypatch.chdir(folder)
-    numbers = np.random.default_rng(0).permutation(300) + 1
-    schema = tables.asteroid_schema(GRID)
-    spectra = np.random.default_rng(1).normal(1, 0.2, (300, 16)).astype(np.float32)
-    columns = {field.name: pa.nulls(300, field.type) for field in schema}
-    columns |= {"source_id": numbers, "number": numbers, "complete": [True] * 300,
-                "name": [f"name {n}" for n in numbers],
-                **dict(zip(tables.reflectance_columns(GRID), spectra.T, strict=True))}
-    write_parquet(pa.table(columns, schema), tables.ASTEROIDS_PATH, {})
+def complete_spectra():
+    """The complete spectra of the sample, float32 [n, 16]."""
+    stored = pq.read_table(TOP / "data/sample/spectra.parquet")["reflectance"].to_numpy()
+    spectra = stored.reshape(-1, 16).astype(np.float32)
+    return spectra[np.isfinite(spectra).all(axis=1)]
 
 
 def by_name(flowgraph):

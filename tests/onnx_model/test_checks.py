@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from scipy.special import softmax
 
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.learning.augmentation import augmentation
@@ -21,7 +22,6 @@ from asteroid_taxonomy.onnx_model.metadata import VISIBLE
 from asteroid_taxonomy.params import validated
 from asteroid_taxonomy.tables import ASTEROIDS_PATH, has_bands, matrix, reflectance_columns
 from stages import verify
-from tests.onnx_files import linear
 from tests.project_fixtures import sample_params
 
 RNG = np.random.default_rng(2026)
@@ -64,27 +64,29 @@ def test_every_model_passes_and_so_do_those_with_large_logits(
     difference(model, changes, tmp_path / "model.onnx")
 
 
-def test_rounding_noise_grows_with_the_logits(tmp_path):
-    noise, spectra = [], np.random.default_rng(0).normal(1, 0.2, (500, 16)).astype(np.float32)
-    for scale in (1, 1000):
-        path = tmp_path / "model.onnx"
-        path.write_bytes(linear(np.tile(scale * np.eye(4), (4, 1))).SerializeToString())
-        noise.append(checks.rounding_noise(checks.at_level(path, checks.LEVELS[-1]), spectra))
-    assert noise[0] < 1e-6 and noise[1] > 50 * noise[0]
+def test_rounding_noise_grows_with_the_logits():
+    spectra = np.random.default_rng(0).normal(1, 0.2, (500, 4)).astype(np.float32)
+    small, large = (checks.rounding_noise(lambda x, k=k: softmax(np.float32(k) * x, axis=1), spectra)
+                    for k in (1, 1000))
+    assert small < 1e-6 and large > 50 * small
 
 
-def test_probabilities_that_depend_on_the_batch_fail(tmp_path):
-    def unsteady(batch):
-        out = np.full((len(batch), 2), 0.5 + 0.1 * (len(batch) == 2), np.float32)
-        return np.where(np.isnan(batch).any(axis=1, keepdims=True), np.nan, out)
+@pytest.mark.parametrize("nan, second, message", [
+    (0.5, 0.5, "gives probabilities where band 0, which it uses, is NaN"),
+    (np.nan, 0.6, "in a batch of 2")])
+def test_classes_of_spectra_with_gaps_or_by_batch_fail(tmp_path, nan, second, message):
+    def predict(batch):
+        gap = np.isnan(batch).any(axis=1, keepdims=True)
+        return np.repeat(np.where(gap, nan, second if len(batch) == 2 else 0.5), 2, axis=1)
 
-    with pytest.raises(PipelineError, match="in a batch of 2"):
-        checks.check_edges(tmp_path, unsteady, np.ones((40, 3), "f4"), [0, 1, 2], 1e-5)
+    with pytest.raises(PipelineError, match=message):
+        checks.check_edges(tmp_path, predict, np.ones((40, 3), "f4"), [0, 1, 2], 1e-5)
 
 
 @pytest.mark.parametrize("found, message", [
     ([[0.7, 0.3], [0.2, 0.8]], "differs from its model by up to 1.0e-01 .* in 1 of 2 spectra"),
     ([[0.4, 0.6], [0.8, 0.2]], "has its classes in the order S, C, its metadata C, S"),
+    ([[np.nan, 0.5], [0.2, 0.8]], "gives NaN for spectra with all used bands"),
 ])
 def test_wrong_probabilities_fail_with_a_message_of_their_own(tmp_path, found, message):
     reference = np.array([[0.6, 0.4], [0.2, 0.8]])

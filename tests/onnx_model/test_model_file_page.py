@@ -5,14 +5,13 @@ import subprocess
 import sys
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 import yaml
 
 from asteroid_taxonomy.onnx_model.classifier import load_classifier
 from asteroid_taxonomy.onnx_model.metadata import Metadata
 from asteroid_taxonomy.spectra.predict import load_model
-from tests.onnx_files import SHIPPED, TOP
+from tests.onnx_files import SHIPPED, TOP, by_name, complete_spectra
 
 PAGE = (TOP / "docs/model_file.md").read_text(encoding="utf-8")
 PROGRAM, RESAMPLING, PADDING = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
@@ -32,13 +31,11 @@ def test_the_program_prints_classes():
 def test_the_lines_that_resample_a_spectrum_do_what_classify_does(grid):
     space = {"np": np}
     exec(RESAMPLING, space)
-    model = load_classifier(SHIPPED)
-    table = pq.read_table(TOP / "data/sample/spectra.parquet")["reflectance"].to_numpy()
-    spectra = table.reshape(-1, 16)
-    for spectrum in spectra[np.isfinite(spectra).all(axis=1)][:20]:
-        reflectance = np.interp(grid, model.wavelengths_nm, spectrum)
-        expected = load_model().predict(grid, reflectance, "nm").bands[0]
-        found = space["to_bands"](np.asarray(grid, float), reflectance, model.wavelengths_nm)
+    model, bands_nm = load_model(), load_classifier(SHIPPED).wavelengths_nm
+    for spectrum in complete_spectra()[:20]:
+        reflectance = np.interp(grid, bands_nm, spectrum)
+        expected = model.predict(grid, reflectance, "nm").bands[0]
+        found = space["to_bands"](np.asarray(grid, float), reflectance, bands_nm)
         assert np.allclose(found, expected, atol=1e-6, equal_nan=True)
 
 
@@ -55,11 +52,9 @@ def test_every_key_of_the_metadata_is_in_the_table():
 
 
 def test_the_edits_name_settings_and_values_of_the_flowgraph():
-    blocks = {block["name"]: block.get("config") for block in yaml.safe_load(
-        (TOP / "models/flowgraph.yml").read_text(encoding="utf-8"))["graph"]}
+    blocks = by_name(yaml.safe_load((TOP / "models/flowgraph.yml").read_text(encoding="utf-8")))
     for name, setting in (("file_reader", "filepath"), ("file_reader", "batchSize"),
                           ("reshape", "shape")):
-        assert setting in blocks[name] and f"`{setting}`" in PAGE and f"`{name}`" in PAGE
-    bands = len(load_classifier(SHIPPED).wavelengths_nm)
-    count = (TOP / "models/sample_spectra.raw").stat().st_size // (4 * bands)
-    assert f"`batchSize` to {bands} n" in PAGE and f"file of {count} asteroids" in PAGE
+        assert setting in blocks[name]["config"] and f"`{setting}`" in PAGE and f"`{name}`" in PAGE
+    count = (TOP / "models/sample_spectra.raw").stat().st_size // (4 * 16)
+    assert "`batchSize` to 16 n" in PAGE and f"file of {count} asteroids" in PAGE

@@ -1,5 +1,6 @@
 """The Python of the live flowgraph's two blocks, run against a stand-in for the archive."""
 
+import dataclasses
 import re
 import sys
 import threading
@@ -13,7 +14,7 @@ import yaml
 
 from asteroid_taxonomy.onnx_model import flowgraph
 from asteroid_taxonomy.onnx_model.classifier import load_classifier
-from tests.onnx_files import GRID, by_name, shipped
+from tests.onnx_files import GRID, SHIPPED, by_name
 
 
 def spectra(*numbers, values=None):
@@ -45,13 +46,12 @@ def archive(monkeypatch):
 
 
 @pytest.fixture
-def opened(archive, tmp_path, request):
+def opened(archive, request):
     """Open the live flowgraph, with a batch of 4: the names of its two blocks, and a context."""
-    path = tmp_path / "model.onnx"
-    path.write_bytes(shipped(abstention_threshold="0.7").SerializeToString())
+    model = dataclasses.replace(load_classifier(SHIPPED), threshold=0.7)
 
     def opened(skip=None):
-        blocks = by_name(yaml.safe_load(flowgraph.live(load_classifier(path), path, 4)))
+        blocks = by_name(yaml.safe_load(flowgraph.live(model, SHIPPED, 4)))
         ctx = SimpleNamespace(outputs=[np.zeros((4, 16), np.float32)], env={}, printed=[])
         sender, names = ({"SKIP": skip, "print": lambda text, file=None, flush=False:
                           ctx.printed.append((file, text))} for _ in range(2))
@@ -136,11 +136,10 @@ def test_an_asteroid_that_a_query_cuts_off_comes_with_the_next_one(archive, open
     assert found == [98, 99, 100, 101]
 
 
-@pytest.mark.parametrize("null", ["", "null"])
 def test_a_null_in_a_used_band_leaves_the_asteroid_out_and_in_another_one_does_not(
-        archive, opened, null):
-    archive.rows = [*spectra(1), *spectra(2, values=[null] + [2] * 15),
-                    *spectra(3, values=[3, null] + [3] * 14), *spectra(4)[:9], *spectra(5, 6)]
+        archive, opened):
+    archive.rows = [*spectra(1), *spectra(2, values=["null"] + [2] * 15),
+                    *spectra(3, values=[3, ""] + [3] * 14), *spectra(4)[:9], *spectra(5, 6)]
     batch = next_batch(opened(), 1)
     assert batch[:, 5].tolist() == [1, 2, 5, 6] and np.isnan(batch[1, 0])
 
@@ -171,10 +170,3 @@ def test_names_that_only_the_source_mapping_has_are_joined():
         "gaiadr3.sso_reflectance_spectrum AS s JOIN gaiadr3.sso_source AS m "
         "ON s.source_id = m.source_id",
         ["m.number_mp", "m.denomination", "s.wavelength", "s.reflectance"])
-
-
-def test_closing_the_flowgraph_ends_its_thread_though_batches_wait(archive, opened):
-    archive.rows = spectra(*range(1, 50))
-    blocks = opened()
-    next_batch(blocks, 1)
-    close(blocks[0])
