@@ -1,7 +1,4 @@
-"""verify's checks: models of any hyperparameters pass, wrong probabilities fail.
-
-SETTINGS in the environment is the number of random settings (2).
-"""
+"""verify's checks; SETTINGS in the environment is the number of random settings, 2 without."""
 
 import os
 from types import SimpleNamespace
@@ -66,8 +63,8 @@ def test_every_model_passes_and_so_do_those_with_large_logits(
 
 def test_rounding_noise_grows_with_the_logits():
     spectra = np.random.default_rng(0).normal(1, 0.2, (500, 4)).astype(np.float32)
-    small, large = (checks.rounding_noise(lambda x, k=k: softmax(np.float32(k) * x, axis=1), spectra)
-                    for k in (1, 1000))
+    small, large = (checks.rounding_noise(lambda x, k=k: softmax(k * x, axis=1), spectra)
+                    for k in np.float32([1, 1000]))
     assert small < 1e-6 and large > 50 * small
 
 

@@ -57,7 +57,6 @@ def ports(block):
 @pytest.mark.parametrize("file", FILES)
 def test_every_link_leads_from_a_port_that_exists_to_one_that_exists(written, file):
     blocks, used, before = by_name(read(file)), set(), set()
-    assert len(blocks) == len(read(file)["graph"])
     for block in blocks.values():
         assert re.fullmatch(r"\w+", block["name"]) and block["provider"] == "generic"
         runtime = "python" if block["module"] == "python" else "native"
@@ -107,18 +106,16 @@ def test_shapes_and_paths_agree_with_the_model_and_with_the_sample(written):
     assert blocks["reshape"]["shape"] == "[32, 16]" and blocks["file_reader"]["batchSize"] == 512
     assert blocks["file_reader"]["filepath"] == cyberether.SAMPLE_PATH.as_posix()
     assert len(np.fromfile(cyberether.SAMPLE_PATH, "<f4")) == 256 * 16
-    live = by_name(read(LIVE))
-    assert live["archive"]["config"]["outputTensorSpecs"][0]["shape"] == "[32, 16]"
-    assert live["throttle"]["config"]["intervalMs"] == 1000 == blocks["throttle"]["intervalMs"]
+    sender = by_name(read(LIVE))["archive"]["config"]
+    assert sender["outputTensorSpecs"][0]["shape"] == "[32, 16]"
 
 
 @pytest.mark.parametrize("file", FILES)
 def test_a_file_has_the_form_of_cyberethers_examples_and_explains_itself(written, file):
-    text = (written / "models" / file).read_text(encoding="utf-8")
     assert list(read(file)) == ["version", "title", "summary", "author", "license", "description",
                                 "graph"]
     assert read(file)["version"] == 2 and read(file)["license"] == "MIT"
-    assert "slice: '[:, 0]'" in text and "content: |" in text
+    assert "slice: '[:, 0]'" in (written / "models" / file).read_text(encoding="utf-8")
     assert re.search("# Try it\n[^#]*## If the block is not running", note(file, "experiment"))
     model = load_classifier(FILES[file])
     assert (f"reaches {model.threshold}," in note(file)) == (model.threshold is not None)
@@ -129,8 +126,7 @@ def test_a_file_has_the_form_of_cyberethers_examples_and_explains_itself(written
 
 def test_the_live_flowgraph_says_that_it_runs_python_where_it_queries_and_where_names_are(written):
     assert "runs Python, queries gea.esac.esa.int" in read(LIVE)["title"]
-    for part in ("`GAIA_TAP_URL`", "**Console [+]**", "in the terminal"):
-        assert part in note(LIVE)
+    assert re.search(r"`GAIA_TAP_URL`(.|\n)*in the terminal.*\*\*Console \[\+\]\*\*", note(LIVE))
     # nothing is below the console of the names
     places = {name: block["meta"]["node"] for name, block in by_name(read(LIVE)).items()}
     left = places.pop("names")["x"]
