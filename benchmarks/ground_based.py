@@ -73,7 +73,8 @@ def evaluated(
             ground = train.ground_based.model_copy(update={"ratio": median})
             block = train.model_copy(update={"ground_based": ground if corrected else None})
             model = make_model(train, bands.wavelengths_nm, dict(train.used_bands_nm)[VISIBLE])
-            fit(model, data.take(learn), augmentation(block, bands, visible=True))
+            fit(model, data.take(learn),
+                augmentation(params.model_copy(update={"train": block}), VISIBLE))
             found = rounded(model.predict_proba(spectra[unseen]))
             tables.append(files[unseen].assign(predicted=model.classes_[found.argmax(axis=1)],
                                                confidence=found.max(axis=1)))

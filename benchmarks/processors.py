@@ -24,7 +24,8 @@ import stages
 from asteroid_taxonomy.learning import MAIN, VISIBLE, model_file, predictions as p
 from asteroid_taxonomy.tables import matrix, read_asteroids, reflectance_columns
 from asteroid_taxonomy.files import read_metadata
-nm = [374 + 44 * i for i in range(16)]
+from asteroid_taxonomy.params import load_params
+nm = load_params().bands.wavelengths_nm
 for name in (MAIN, VISIBLE):
     path, asteroids = p.predictions_path(name), read_asteroids(nm)
     source_id = p.read_predictions(name)["source_id"]

@@ -3,8 +3,8 @@
     python -m benchmarks.surveys FOLDER
 
 FOLDER holds a folder per survey and classes.csv with the columns survey, file, number, class
-(Mahlke 2022; empty: none). Prints a table by survey and by predicted complex, and writes the counts
-to benchmarks/results/surveys.json and the table between the marks of docs/own_spectra.md.
+(Mahlke 2022; empty: none). Prints a table by survey and by predicted complex, and writes the
+counts to benchmarks/results/surveys.json and the table between the marks of docs/own_spectra.md.
 Literature classes come partly from these very spectra: agreement is no independent accuracy.
 """
 
@@ -45,7 +45,8 @@ def counts(found: pd.DataFrame) -> dict[str, int]:
     return {"files": len(found), "open": int(found["open"].sum()),
             "with_class": int((found["complex"] != "").sum()),
             "above_threshold": int((~found["abstained"]).sum()),
-            "labelled": len(known), "correct": int((known["complex"] == known["literature"]).sum()),
+            "labelled": len(known),
+            "correct": int((known["complex"] == known["literature"]).sum()),
             "labelled_above_threshold": len(above),
             "correct_above_threshold": int((above["complex"] == above["literature"]).sum())}
 
@@ -59,8 +60,8 @@ def main() -> None:
     labelled = files["class"].notna()
     files.loc[labelled, "literature"] = complexes(
         list(files.loc[labelled, "class"]), load_params().taxonomy)
-    found = pd.concat([files, pd.DataFrame([
-        classified(folder / file.survey / file.file, model) for file in files.itertuples()])], axis=1)
+    answers = [classified(folder / file.survey / file.file, model) for file in files.itertuples()]
+    found = pd.concat([files, pd.DataFrame(answers)], axis=1)
     table = {name: counts(part) for name, part in found.groupby("survey", sort=False)}
     table |= {f"predicted {name}": counts(part)
               for name, part in found[found["complex"] != ""].groupby("complex")}

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,7 @@ class NotSpectra(Exception):
 
 @dataclass(frozen=True)
 class Table:
-    """A table of a user's file; `header`: the file names its columns; `note`: what was left out."""
+    """A table of a file; `header`: the file names its columns; `note`: what was left out."""
 
     frame: pd.DataFrame
     units: dict[str, str] = field(default_factory=dict)
@@ -115,15 +115,16 @@ def role(name: str) -> Role:
     return Role("other" if any(w in OTHER for w in words) else "unknown")
 
 
-def usual_unit(wavelengths: npt.ArrayLike) -> str | None:
+def usual_unit(wavelengths: Any) -> str | None:
     """The unit in which these would be the wavelengths of a spectrum; None where in doubt."""
     middle = float(np.median(wavelengths)) if np.size(wavelengths) else 0.0
     return next((unit for unit, (low, high) in USUAL.items() if low <= middle <= high), None)
 
 
-def factor_to_nm(wavelengths: npt.ArrayLike, found: Iterable[str], unit: str | None) -> float:
-    """Nanometres per unit of `wavelengths`: `unit`, the one found in the file, or the usual one."""
-    known = {unit} if unit else {SPELLINGS.get(t.strip().lower(), t.strip()) for t in found} - {""}
+def factor_to_nm(wavelengths: Any, found: Iterable[str], unit: str | None) -> float:
+    """Nanometres per unit of `wavelengths`: `unit`, the one found in a file, or the usual one."""
+    texts = [unit] if unit else [text.strip() for text in found if text.strip()]
+    known = {SPELLINGS.get(text.lower(), text) for text in texts}
     values = np.asarray(wavelengths, float)
     values = values[np.isfinite(values) & (values > 0)]
     if not known and (guess := usual_unit(values)):
@@ -164,8 +165,8 @@ def _by_name(table: Table, unit: str | None) -> Spectra:
     wide = {n: r for n, r in roles.items() if r.kind == "wide"}
     wavelengths = [n for n, r in roles.items() if r.kind == "wavelength" and _numeric(frame[n])]
     if len(wavelengths) > 1:
-        raise NotSpectra(f"has the columns {' and '.join(wavelengths[:3])}, each of which could be "
-                         "the wavelength; leave one")
+        raise NotSpectra(f"has the columns {_listed(wavelengths)}, each of which could be the "
+                         "wavelength; leave one")
     if wavelengths and (len(wide) <= LEAST_POINTS or usual_unit(_positive(frame[wavelengths[0]]))):
         return _long(table, roles, wavelengths[0], unit)
     if len(wide) >= 2:
@@ -259,7 +260,9 @@ def _by_position(table: Table, unit: str | None) -> Spectra:
     if len(numbers) < 2:
         raise NotSpectra(f"has no header and fewer than two columns of numbers; {EXPECTED}")
     wavelength, *others = numbers
-    others = [n for n in others if n == others[0] or not _is_counter(frame[n])]
+    kinds = {n: np.unique(_positive(frame[n])) for n in others[1:]}
+    others = others[:1] + [n for n, values in kinds.items() if len(values) > 20 or (
+        len(values) > 1 and (values % 1 > 0).any())]  # else flags, or numbers of images
     middle = [float(np.median(_positive(frame[n]))) for n in others]
     around_1 = [_around_1(frame[n]) and _varies(frame[n]) for n in others]
     at = 0
@@ -280,12 +283,6 @@ def _by_position(table: Table, unit: str | None) -> Spectra:
     to_nm = factor_to_nm(_positive(frame[wavelength]), (), unit)
     return _points(frame, texts, wavelength, value, to_nm,
                    f"no header: {value} was taken for the reflectance")
-
-
-def _is_counter(column: pd.Series) -> bool:
-    """Whether a column holds flags or numbers of images: few whole numbers, or one value."""
-    values = np.unique(_positive(column))
-    return len(values) <= 1 or (len(values) <= 20 and bool((values == np.round(values)).all()))
 
 
 def _points(
@@ -314,11 +311,11 @@ def _passes(nm: Floats) -> npt.NDArray[np.int64]:
     way = np.sign(np.diff(nm[there]))
     turns = np.flatnonzero(way == (-1 if way.sum() > 0 else 1)) + 1
     for one, other in pairwise(np.split(nm[there], turns)):
-        if min(len(one), len(other)) < LEAST_POINTS:
-            return turns[:0]
-        both = min(one.max(), other.max()) - max(one.min(), other.min())
-        if both < 0.5 * min(np.ptp(one), np.ptp(other)):  # they only meet at their ends
-            return turns[:0]
+        low, high = (max(one.min(initial=np.inf), other.min(initial=np.inf)),
+                     min(one.max(initial=0), other.max(initial=0)))
+        inside = [((part >= low) & (part <= high)).sum() for part in (one, other)]
+        if min(inside) < LEAST_POINTS or high - low < 0.5 * min(np.ptp(one), np.ptp(other)):
+            return turns[:0]  # they only meet at their ends
     return there[turns]
 
 
@@ -371,4 +368,4 @@ def _joined(*notes: str) -> str:
 
 def _listed(names: Iterable[str]) -> str:
     listed = [str(name)[:40] for name in names]
-    return ", ".join(listed[:8]) + (" ..." if len(listed) > 8 else "")
+    return ", ".join(listed[:8] + ["..."] * (len(listed) > 8))

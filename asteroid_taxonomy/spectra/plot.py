@@ -28,7 +28,8 @@ def plot_spectrum(prediction: "Prediction", row: int = 0, title: str = "") -> Fi
     if len(mean):
         axes.fill_between(mean["nm"], mean["low"], mean["high"], color="0.88")
         axes.plot(mean["nm"], mean["median"], color="0.5", label=f"{complex_}-complex, mean")
-    nm, bands, used = np.array(prediction.wavelengths_nm), prediction.bands[row], prediction.used[row]
+    nm = np.array(prediction.wavelengths_nm)
+    bands, used = prediction.bands[row], prediction.used[row]
     if prediction.spectra:
         axes.plot(*prediction.spectra[row], lw=0.8, color="tab:blue", label="spectrum")
     axes.plot(nm[used], bands[used], "o", color="tab:blue", label="bands used")

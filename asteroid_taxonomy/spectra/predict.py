@@ -183,16 +183,10 @@ class Model:
     def predict(
         self, wavelength: Any, reflectance: Any = None, unit: str | None = None
     ) -> Prediction:
-        """Classify one spectrum or several.
+        """Classify one spectrum or several, arrays or Quantities [points] or [n, points].
 
-        Parameters
-        ----------
-        wavelength : array_like, Quantity or Column, [points] or [n, points]
-            In any order. A `specutils.Spectrum` brings its own fluxes.
-        reflectance : array_like, Quantity or Column, [points] or [n, points]
-            Dimensionless, in any normalisation; NaN or masked where not measured.
-        unit : str, optional
-            Of the wavelengths: nm, um, angstrom; by default their own or the likely one.
+        A `specutils.Spectrum` is enough. The wavelengths may have any order; `unit` is theirs (nm,
+        um, angstrom), by default their own or the likely one. NaN and masked were not measured.
 
         Raises
         ------
@@ -219,8 +213,9 @@ class Model:
         except (NotSpectra, u.UnitsError) as problem:
             raise PipelineError(f"the spectrum {problem}") from None
         n, points = grid.shape
-        return self.of_points(Spectra(pd.DataFrame(index=range(n)), np.repeat(np.arange(n), points),
-                                      nm, spectra.ravel(), [""] * n))
+        return self.of_points(Spectra(
+            pd.DataFrame(index=range(n)), np.repeat(np.arange(n), points), nm, spectra.ravel(),
+            [""] * n))
 
     def of_points(self, spectra: Spectra) -> Prediction:
         """Classify spectra given as points."""
@@ -231,7 +226,8 @@ class Model:
         by = bands.reflectance[:, first.wavelengths_nm.index(first.normalised_at_nm)]
         order = np.lexsort((spectra.nm, spectra.spectrum))
         ends = np.searchsorted(spectra.spectrum[order], np.arange(1, len(by)))
-        own = (spectra.reflectance / by[spectra.spectrum])[order]
+        with np.errstate(all="ignore"):
+            own = (spectra.reflectance / by[spectra.spectrum])[order]
         return replace(found, spectra=list(zip(np.split(spectra.nm[order], ends),
                                                np.split(own, ends), strict=True)))
 

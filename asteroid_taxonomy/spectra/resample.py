@@ -59,7 +59,8 @@ def to_bands(spectra: Spectra, bands_nm: Sequence[int], width_nm: float = WIDTH_
         _note(out.notes, spectrum[again], "values at one wavelength were averaged")
         _note(out.notes, np.flatnonzero(twice),
               "two values at most wavelengths: several spectra under one name")
-        groups = pd.Series(np.where(reflectance > 0, reflectance, np.nan)).groupby((~again).cumsum())
+        values = pd.Series(np.where(reflectance > 0, reflectance, np.nan))
+        groups = values.groupby((~again).cumsum())
         nm, spectrum, mean = nm[~again], spectrum[~again], groups.mean().to_numpy()
         reflectance = np.where(np.isnan(mean), reflectance[~again], mean)  # all are marks
         reflectance[groups.max() > CONTRADICTION * groups.min()] = -1.0  # a mark

@@ -42,7 +42,8 @@ class Archive:
         self.url = f"http://127.0.0.1:{self.server.server_port}/tap"
 
     def table(self, query):
-        top, columns, after = re.match(r"SELECT TOP (\d+) (.+) FROM .+ > (\d+) ORDER", query).groups()
+        top, columns, after = re.match(
+            r"SELECT TOP (\d+) (.+) FROM .+ > (\d+) ORDER", query).groups()
         rows = [",".join(map(str, row)) for row in sorted(self.rows, key=lambda row: row[0])
                 if row[0] > int(after)]
         return "\n".join([columns.replace(" ", ""), *rows[:int(top)], ""]).encode()

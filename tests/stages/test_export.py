@@ -56,8 +56,9 @@ def test_thresholds_sets_and_accuracies_are_those_of_the_calibration(sample_proj
 def test_the_file_of_the_classes_sums_to_the_file_of_the_complexes(sample_project):
     names = reflectance_columns(load_classifier().wavelengths_nm)
     spectra = matrix(read_parquet(ASTEROIDS_PATH, columns=names), names)[:500]
-    of_class, of_complex = (onnxruntime.InferenceSession(path).run(None, {"float_input": spectra})[0]
-                            for path in (CLASSES_PATH, ONNX_PATH))
+    of_class, of_complex = (
+        onnxruntime.InferenceSession(path).run(None, {"float_input": spectra})[0]
+        for path in (CLASSES_PATH, ONNX_PATH))
     classes, complexes = load_classifier(CLASSES_PATH).classes, load_classifier().classes
     assert len(classes) > len(complexes)
     members = sample_params()["taxonomy"]["complexes"]
@@ -71,7 +72,8 @@ def test_the_file_of_the_classes_has_their_precision_and_no_threshold(sample_pro
     about = load_classifier(CLASSES_PATH).metadata
     measured = json.loads(export.CALIBRATION_PATH.read_text())["classes"]
     assert about.abstention_threshold is None and about.least_probability == {}
-    assert about.class_precision == {c: measured.get(c, {}).get("precision") for c in about.classes}
+    assert about.class_precision == {
+        name: measured.get(name, {}).get("precision") for name in about.classes}
     assert about.taxonomy.startswith("classes of the Mahlke 2022")
 
 

@@ -2,6 +2,7 @@
 // (as onnx_model/classifier.py decides).
 
 const rounded = (share) => Math.round(share * 1e5) / 1e5;
+const OF_ASTEROIDS = [0.3, 3]; // normalised reflectances, as in spectra/predict.py
 let models = []; // with compute, in the order of preference: the main one, then the visible one
 
 // complexes that cannot be excluded
@@ -18,10 +19,11 @@ function decide(probabilities, { threshold, least_probability: least }, snr) {
            abstained: threshold !== null && confidence < threshold, set: setOf(p, least, snr) };
 }
 
-// null where no model has its bands; that with most bands among those without marks and spikes
+// null where no model has its bands; that with most bands of those without marks, spikes and values unlike an asteroid's
 function classify({ values, touched, snr }) {
   const whole = models.filter(({ used }) => used.every((j) => Number.isFinite(values[j])));
-  const leftOut = ({ used }) => [...used, L.wavelengths_nm.indexOf(L.normalised_at_nm)].filter((j) => touched?.[j]);
+  const leftOut = ({ used }) => [...used, L.wavelengths_nm.indexOf(L.normalised_at_nm)]
+    .filter((j) => touched?.[j] || !within(values[j], OF_ASTEROIDS));
   const model = whole.find((each) => !leftOut(each).length) ?? whole[0];
   if (!model) return null;
   const [p] = model.compute([values]);

@@ -38,8 +38,8 @@ function verdict(answer, { values, flags }) {
     return missing.length ? `No class: there is no reflectance at ${nmOf(missing)}.` : "No class.";
   }
   out.push(`Most probable complex: ${answer.complex}.`);
-  if (answer.marks.length) out.push(`Treat it as unknown: at ${listed(answer.marks)} nm, in a band that the model uses, a `
-    + "negative value or a mark for “not measured” was left out.");
+  if (answer.marks.length) out.push(`Treat it as unknown: at ${listed(answer.marks)} nm, in a band that is used, a mark for `
+    + "missing data or a spike was left out, or the value is unlike an asteroid's.");
   else if (answer.abstained) out.push(`Below the confidence threshold of ${answer.model.threshold}: treat it as unknown.`);
   out.push(answer.set.length > 1 ? `At ${percent(L.coverage)} coverage ${listed(answer.set, "and")} cannot be excluded.`
     : `At ${percent(L.coverage)} coverage only ${answer.set[0]} remains.`);

@@ -80,11 +80,11 @@ function columnsOf({ separator, width, above, rows }, columns) {
   const [wavelength, first, ...more] = [...columns.keys()].filter((i) => positive(columns[i]).length);
   if (first === undefined) throw new Error("Fewer than two columns have numbers above 0.");
   const others = [first, ...more.filter((i) => !counts(columns[i]))];
-  const middle = others.map((i) => median(positive(columns[i]))), [second, third] = others.map((i) => columns[i]);
-  const isWidth = third && varies(third) && around1(third) && !(around1(second) && varies(second))
-    && (new Set(positive(second)).size <= Math.max(2, second.length / 2) || middle[2] < middle[1] / 2);
+  const middle = others.map((i) => median(positive(columns[i]))), second = columns[others[0]];
+  const likely = others.map((i) => around1(columns[i]) && varies(columns[i]));
+  const isWidth = likely[1] && !likely[0] && (new Set(positive(second)).size <= Math.max(2, second.length / 2) || middle[2] < middle[1] / 2);
   const at = isWidth ? 1 : 0, rest = middle.slice(at + 1).map((m) => m / middle[at]);
-  if (rest.length > 2 || rest.some((share) => share >= 0.5 && share < 20))
+  if (rest.length > 2 || rest.some((share) => share >= 0.5 && share < 20) || (!likely[at] && likely.includes(true)))
     throw new Error("Several columns could be the reflectance; write “wavelength reflectance error” above.");
   const pairs = columns[wavelength].map((nm, i) => [nm, columns[others[at]][i]]).filter(([nm]) => Number.isFinite(nm));
   refuseSeveral(pairs);
@@ -116,23 +116,15 @@ function pointsIn(text) {
 // rows that go through the same wavelengths more than once, and do not only overlap
 function refuseSeveral(points) {
   const nm = points.filter(([, value]) => value > 0).map(([x]) => x), way = nm.slice(1).map((x, i) => Math.sign(x - nm[i]));
-  if (!way.includes(1) || !way.includes(-1)) return;
-  const usual = way.reduce((a, b) => a + b) > 0 ? 1 : -1;
-  const back = way.flatMap((w, i) => (w === -usual ? [i + 1] : []));
-  const thereAndBack = way.flatMap((w, i) => (i && w * way[i - 1] < 0 ? [i + 1] : []));
-  for (const turns of [back, thereAndBack]) {
-    const parts = [0, ...turns].map((from, i) => nm.slice(from, turns[i] ?? nm.length));
-    if (parts.slice(1).every((part, i) => beside(parts[i], part)))
-      throw new Error(`The wavelengths begin again, as of several spectra one below the other; ${COMMAND}.`);
-  }
-}
-
-function beside(one, other) {
-  if (Math.min(one.length, other.length) < LEAST_POINTS) return false;
-  const ends = [one, other].map((nm) => [Math.min(...nm), Math.max(...nm)]);
-  const low = Math.max(...ends.map(([from]) => from)), high = Math.min(...ends.map(([, to]) => to));
-  return high - low > 0.5 * Math.min(...ends.map(([from, to]) => to - from))
-    && [one, other].every((nm) => nm.filter((x) => within(x, [low, high])).length >= LEAST_POINTS);
+  const back = way.reduce((a, b) => a + b, 0) > 0 ? -1 : 1, turns = way.flatMap((w, i) => (w === back ? [i + 1] : []));
+  const parts = [0, ...turns].map((from, i) => nm.slice(from, turns[i] ?? nm.length));
+  const again = parts.slice(1).every((other, i) => {
+    const one = parts[i], [low, high] = [one, other].map((part) => [Math.min(...part), Math.max(...part)]);
+    return Math.min(one.length, other.length) >= LEAST_POINTS && Math.min(low[1], high[1]) - Math.max(low[0], high[0])
+      >= 0.5 * Math.min(low[1] - low[0], high[1] - high[0]);
+  });
+  if (turns.length && again)
+    throw new Error(`The wavelengths begin again, as of several spectra one below the other; ${COMMAND}.`);
 }
 
 // nm per unit: the median tells micron, nm and Ångström apart
@@ -179,29 +171,25 @@ function spikes(grid, values) {
   return off.map((away) => away > limit);
 }
 
-// weights of the points that give a band's reflectance, as spectra/resampling.py has them; null
+// weights of the points that give a band's reflectance, as spectra/resample.py has them; null
 // where the points do not cover it
 function weights(grid, centre) {
-  const half = L.width_nm / 2, out = new Float64Array(grid.length);
-  if (!grid.length) return null;
-  const away = grid.map((nm) => Math.abs(nm - centre)), nearest = away.indexOf(Math.min(...away));
-  const inside = grid.filter((_, i) => away[i] < half);
-  const addLine = (nm, share) => {
-    const right = grid.findIndex((x) => x > nm);
-    const left = Math.max(0, Math.min(grid.length - 2, (right < 0 ? grid.length : right) - 1));
+  const half = L.width_nm / 2, away = grid.map((nm) => Math.abs(nm - centre));
+  const inside = grid.filter((_, i) => away[i] < half), right = grid.findIndex((x) => x >= centre - SAME_NM);
+  const covered = right >= 0 && (grid[right] - centre <= SAME_NM
+    || (right > 0 && grid[right] - grid[right - 1] <= 1.5 * L.width_nm));
+  if (grid.length < 2 || (!covered && !(inside.length > 1 && Math.min(...away) <= BEYOND_NM))) return null;
+  const out = new Float64Array(grid.length), addLine = (nm, share) => {
+    const next = grid.findIndex((x) => x > nm);
+    const left = Math.max(0, Math.min(grid.length - 2, (next < 0 ? grid.length : next) - 1));
     const along = (nm - grid[left]) / (grid[left + 1] - grid[left]);
     out[left] += share * (1 - along);
     out[left + 1] += share * along;
   };
-  if (inside.length <= 1 && away[nearest] < SAME_NM) { out[nearest] = 1; return out; }
-  const right = grid.findIndex((x) => x >= centre - SAME_NM);
-  const covered = right >= 0 && (Math.abs(grid[right] - centre) <= SAME_NM
-    || (right > 0 && grid[right] - grid[right - 1] <= 1.5 * L.width_nm));
-  if (!covered && !(inside.length > 1 && away[nearest] <= BEYOND_NM)) return null;
   if (inside.length <= 1) { addLine(centre, 1); return out; }
   const clip = (nm) => Math.max(grid[0], Math.min(grid.at(-1), nm));
   const low = clip(centre - half), high = clip(centre + half);
-  const nodes = [...new Set([low, ...inside, high])].sort((a, b) => a - b);
+  const nodes = sorted(new Set([low, ...inside, high]));
   nodes.forEach((nm, i) => addLine(nm, ((nodes[i + 1] ?? nm) - (nodes[i - 1] ?? nm)) / (2 * (high - low))));
   return out;
 }
