@@ -1,98 +1,141 @@
-"""The catalogue: one row per asteroid with a Gaia spectrum, and what each column means.
+"""The catalogue: its columns, and reading and writing it as Parquet, VOTable and FITS.
 
-UCDs are of the IVOA's UCD1+ list (version 1.5). classify writes the table as Parquet and publish
-as VOTable and FITS.
+catalogue_columns.csv describes the columns, with UCDs of the IVOA's UCD1+ list (version 1.5). A
+text that is missing is empty in all three formats, because astropy's Parquet reader makes the text
+"None" of a null; numbers stay null.
 """
 
+import csv
 import json
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from astropy.io import fits
+from astropy.io.votable import from_table, writeto
+from astropy.io.votable.tree import Info
+from astropy.table import Column, MaskedColumn, Table, meta
 
-from asteroid_taxonomy.console import PipelineError
-from asteroid_taxonomy.files import read_parquet
+from asteroid_taxonomy.console import PipelineError, plain
+from asteroid_taxonomy.files import PACKAGE, read_metadata, read_parquet, write_parquet
+from asteroid_taxonomy.signal_to_noise import mean_signal_to_noise
+from asteroid_taxonomy.tables import BAD_FLAG, band_lists
 
 FOLDER = Path("data/catalogue")
+COLUMNS_PATH = PACKAGE / "catalogue_columns.csv"
+FAINT_SNR = 25  # below it Gaia's spectra are biased, not only noisy (docs/catalogue.md)
+LEAST, MOSTLY = 30, 0.5  # predictions, or labelled asteroids; precision of a class that is named
+Floats = npt.NDArray[np.floating]
+TITLE = "Taxonomic complexes of asteroids from their reflectance spectra"
 
 
 def catalogue_path(name: str) -> Path:
-    """Where the catalogue lies whose `catalogue.name` in params.yaml is `name`."""
+    """Path of the catalogue that `catalogue.name` in params.yaml calls `name`."""
     return FOLDER / f"{name}.parquet"
 
 
-class Column(NamedTuple):
-    """Name, type, unit ("" is dimensionless), UCD and meaning of a column."""
-
-    name: str
-    type: pa.DataType
-    unit: str
-    ucd: str
-    description: str
-
-
-def columns(classes: Sequence[str], labels: str) -> list[Column]:
-    """Columns of the catalogue for these complexes; `labels` is the label table's name."""
-    text, real, yes_no = pa.string(), pa.float32(), pa.bool_()
-    return [
-        Column("source_id", pa.int64(), "", "meta.id", "Source identifier of the survey"),
-        Column("number", pa.int64(), "", "meta.id;meta.main",
-               "Minor-planet number; null for unnumbered"),
-        Column("name", text, "", "meta.id", "Name or provisional designation"),
-        Column("survey_name", text, "", "meta.id", "The same as the survey writes it"),
-        *(Column(f"probability_{name}", real, "", "stat.probability",
-                 f"Probability of complex {name}; for asteroids with in_training the one given by "
-                 "models that did not see the asteroid (out of fold)") for name in classes),
-        *(Column(f"spread_{name}", real, "", "stat.stdev;stat.probability",
-                 f"Standard deviation of the probability of complex {name} over the networks of "
-                 "the ensemble; null where the model is none") for name in classes),
-        Column("complex", text, "", "src.class",
-               "Most probable complex; null where a band that the classifier needs is missing"),
-        Column("confidence", real, "", "stat.probability;stat.max",
-               "Probability of that complex"),
-        Column("expected_accuracy", real, "", "stat.probability",
-               "How often cross-validation found a complex of this confidence and S/N right"),
-        Column("abstained", yes_no, "", "meta.code.qual",
-               "Take the complex as unknown: the confidence is below the classifier's threshold, "
-               "or there is none at all"),
-        Column("reason", text, "", "meta.note", "Why there is no class; null where there is one"),
-        Column("class", text, "", "src.class",
-               "Most probable class of the label table, of those that cross-validation can answer "
-               "for (reports/crossvalidation/classes.csv); null where that is another"),
-        Column("class_probability", real, "", "stat.probability", "Probability of that class"),
-        Column("snr", real, "", "stat.snr",
-               "Signal to noise: median over the bands of reflectance / error"),
-        Column("snr_bin", text, "", "meta.code", "Bin of snr, upper edge excluded"),
-        Column("snr_bin_accuracy", real, "", "stat.probability",
-               "Accuracy that cross-validation measured on the labelled asteroids of that bin; "
-               "null in a bin with too few to tell"),
-        Column("num_of_spectra", pa.int32(), "", "meta.number",
-               "Number of epoch spectra that were averaged"),
-        Column("bands_missing", text, "", "meta.note",
-               "Wavelengths in nm without a reflectance, separated by commas; empty: none"),
-        Column("flags", text, "", "meta.code.qual",
-               "Flag of each band in ascending wavelength: 0 good, 1 suspect, 2 bad"),
-        Column("flagged_bands_used", text, "", "meta.code.qual",
-               "Wavelengths in nm of the bands that the classifier uses with flag 2; empty: none"),
-        Column("literature_class", text, "", "src.class",
-               f"Class in the {labels}, with feature flags; null without one"),
-        Column("literature_complex", text, "", "src.class", "Complex of the literature class"),
-        Column("in_training", yes_no, "", "meta.code",
-               "The classifier was trained on this asteroid's literature class"),
-    ]
-
-
 def arrow_schema(classes: Sequence[str], labels: str) -> pa.Schema:
-    """Arrow schema with unit, UCD and description in each field's metadata."""
-    return pa.schema([
-        pa.field(c.name, c.type,
-                 metadata={"unit": c.unit, "ucd": c.ucd, "description": c.description})
-        for c in columns(classes, labels)
-    ])
+    """Columns for these complexes, with unit (none), UCD and description in their metadata.
+
+    `labels` is the label table's name. catalogue_columns.csv lists the columns; one named
+    ..._NAME is there for each complex.
+    """
+    with COLUMNS_PATH.open(encoding="utf-8", newline="") as file:
+        listed = [(column, name) for column in csv.DictReader(file)
+                  for name in (classes if "NAME" in column["name"] else [""])]
+    return pa.schema([pa.field(
+        column["name"].replace("NAME", name), pa.type_for_alias(column["type"]), metadata={
+            "unit": "", "ucd": column["ucd"], "description": column["description"].replace(
+                "NAME", name).replace("LABELS", labels)}) for column, name in listed])
+
+
+def catalogue_table(
+    values: Mapping[str, Any], classes: Sequence[str], labels: str
+) -> pa.Table:
+    """The catalogue from arrays by column; NaN becomes null, a text that is None empty."""
+    schema, out = arrow_schema(classes, labels), []
+    for field in schema:
+        column = values[field.name]
+        if not isinstance(column, pa.ChunkedArray):
+            column = pa.array(column, from_pandas=True)
+        column = column.cast(field.type)
+        out.append(column.fill_null("") if pa.types.is_string(field.type) else column)
+    return pa.table(out, schema=schema)
+
+
+def likeliest(values: Floats, scores: Mapping[str, Mapping[str, Any]]) -> dict[str, pa.Array]:
+    """Columns class and class_probability from probabilities [n, classes].
+
+    Null where the most probable class is not reliable by its `scores` (reports/calibration.json).
+    """
+    reliable = [name for name, score in scores.items()
+                if score["predicted"] >= LEAST and score["precision"] >= MOSTLY]
+    values = np.nan_to_num(np.column_stack([np.zeros(len(values)), values]))
+    best = np.array(["", *scores])[values.argmax(axis=1)]
+    unknown = ~np.isin(best, reliable)
+    return {"class": pa.array(best, mask=unknown),
+            "class_probability": pa.array(values.max(axis=1), mask=unknown)}
+
+
+def band_columns(
+    reflectance: Floats, error: Floats, flags: Floats, wavelengths_nm: Sequence[int],
+    used: Sequence[int],
+) -> dict[str, Any]:
+    """Columns that say what the spectra [n, bands] have; `used` are the model's band numbers."""
+    needed, missing = np.isin(np.arange(len(wavelengths_nm)), used), np.isnan(reflectance)
+    lacking = band_lists(missing & needed, wavelengths_nm)
+    return {"snr_mean": mean_signal_to_noise(reflectance, error),
+            "bands_missing": band_lists(missing, wavelengths_nm),
+            "flags": (flags.astype(np.uint8) + ord("0")).view(f"S{len(wavelengths_nm)}").ravel(),
+            "flagged_bands_used": band_lists((flags == BAD_FLAG) & needed, wavelengths_nm),
+            "reason": [f"no reflectance at {nm} nm" if nm else "" for nm in lacking]}
+
+
+def counts(table: pa.Table, labelled: pd.DataFrame) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Asteroids by complex, by set of complexes, and by bin of S/N and complex.
+
+    `labelled` has a row for each labelled asteroid: snr_bin, complex (predicted), correct (bool).
+    """
+    names = ["snr_bin", "complex", "complex_set", "abstained", "flagged_bands_used"]
+    frame = table.select(names).filter(pc.not_equal(table["complex"], "")).to_pandas()
+    frame = frame.astype({"snr_bin": labelled["snr_bin"].dtype}).assign(above=~frame["abstained"])
+    of_complex, by_snr = (
+        frame.groupby(by, observed=True)["above"].agg(asteroids="size", above_threshold="sum")
+        for by in ("complex", names[:2]))
+    correct = labelled.groupby(names[:2], observed=True)["correct"]
+    by_snr = by_snr.join(correct.agg(labelled="size", correct="sum")).fillna(0).astype(int)
+    return {
+        "asteroids": len(table), "classified": len(frame),
+        "above_threshold": int(frame["above"].sum()),
+        "above_threshold_flagged": int((frame["above"] & (frame[names[-1]] != "")).sum()),
+        "by_complex": of_complex.to_dict("index"),
+        "complex_set": frame["complex_set"].value_counts().sort_index().to_dict(),
+    }, by_snr.reset_index()
+
+
+def write_catalogue(table: pa.Table, facts: Mapping[str, str], path: Path) -> None:
+    """Write the catalogue as Parquet, with what astropy reads: descriptions, lengths of text.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        Columns of `arrow_schema`, no null in those of text.
+    facts : mapping
+        What the table is made from, by name.
+    path : Path
+    """
+    lengths = {f"table::len::{field.name}": pc.max(pc.utf8_length(table[field.name])).as_py() or 1
+               for field in table.schema if pa.types.is_string(field.type)}
+    head = _to_astropy(table.slice(0, 0), plain)
+    head.meta = dict(facts)
+    write_parquet(table, path, {**facts, **lengths,
+                                "table_meta_yaml": "\n".join(meta.get_yaml_from_table(head))})
 
 
 def read_catalogue(name: str) -> tuple[pa.Table, dict[str, str]]:
@@ -104,47 +147,93 @@ def read_catalogue(name: str) -> tuple[pa.Table, dict[str, str]]:
         No such file, a damaged one, or one that another version of the pipeline wrote.
     """
     path = catalogue_path(name)
-    table = read_parquet(path, pa.schema([("source_id", pa.int64())]))
-    metadata = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
-    classes = json.loads(metadata.get("classes", "[]"))
-    if not classes or table.schema.names != [c.name for c in columns(classes, "")]:
-        raise PipelineError(f"{path} has other columns than this version writes; run "
-                            "`dvc repro classify` to make it anew")
+    metadata = read_metadata(path)
+    table = read_parquet(path)
+    if table.schema.names != arrow_schema(
+            json.loads(metadata.get("classes", "[]")), "").names:
+        raise PipelineError(f"{path} has other columns than this version writes; run dvc repro")
     return table, metadata
 
 
-def nullable(values: npt.NDArray[np.floating]) -> pa.Array:
-    """A float32 column, null for NaN."""
-    return pa.array(values.astype(np.float32), mask=np.isnan(values))
+def write_votable(table: pa.Table, facts: Mapping[str, str], name: str, path: Path) -> None:
+    """Write a VOTable 1.4 (BINARY2); the same table gives the same bytes.
 
-
-def by_snr(table: pa.Table, names: Sequence[str]) -> list[list[Any]]:
-    """Rows of bin of S/N, complex, asteroids, and how many of these are kept."""
-    frame = table.select(["snr_bin", "complex", "abstained"]).to_pandas()
-    kept = (~frame["abstained"]).groupby([frame["snr_bin"], frame["complex"]])
-    found = {key: (len(group), int(group.sum())) for key, group in kept}
-    return [[*key, *found[key]] for key in sorted(found, key=lambda k: (names.index(k[0]), k[1]))]
-
-
-def counts(
-    table: pa.Table, target: npt.NDArray[np.object_], classes: Sequence[str]
-) -> dict[str, Any]:
-    """Asteroids by complex, with abstention (_kept) and without.
-
-    Also the share on which the catalogue and `target`, the label, agree: of asteroids trained on,
-    out of fold, and of those held out.
+    Parameters
+    ----------
+    table : pyarrow.Table
+        Columns of text, bool, int or float, with unit, ucd and description in their metadata.
+    facts : mapping
+        What the table is made from, by name, for the header.
+    name : str
+        Of the table.
+    path : Path
     """
-    frame = table.select(["complex", "abstained", "in_training", "flagged_bands_used"]).to_pandas()
-    kept = frame[~frame["abstained"]]
-    out: dict[str, Any] = {
-        "asteroids": len(frame), "classified": int(frame["complex"].count()), "kept": len(kept),
-        "kept_flagged": int((kept["flagged_bands_used"] != "").sum()),
-        **{f"complex_{name}{end}": int((rows["complex"] == name).sum())
-           for name in classes for end, rows in (("", frame), ("_kept", kept))}}
-    known = pa.array(target, pa.string()).is_valid().to_numpy(zero_copy_only=False)
-    agrees = (frame["complex"] == target)[known & frame["complex"].notna()]
-    for name, part in (("out_of_fold", agrees[frame["in_training"]]),
-                       ("held_out", agrees[~frame["in_training"]])):
-        out |= {f"{name}_asteroids": len(part),
-                f"{name}_agreement": float(part.mean()) if len(part) else None}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a name that is no XML ID: astropy makes one of it
+        votable = from_table(_to_astropy(table, plain))
+    votable.description = TITLE
+    votable.resources[0].infos.extend(Info(name=k, value=plain(v)) for k, v in facts.items())
+    only = votable.get_first_table()
+    only.ID, only.description, only.format = name, TITLE, "binary2"
+    for field in only.fields:
+        if field.datatype == "bit":  # which STILTS 3.4 cannot read in BINARY2
+            field.datatype = "boolean"
+        elif field.datatype in ("char", "unicodeChar"):
+            field.arraysize = "*"  # of any length: a length of 1 is deprecated
+    writeto(votable, str(path))
+
+
+def write_fits(table: pa.Table, facts: Mapping[str, str], name: str, path: Path) -> None:
+    r"""Write a binary table as the first extension; the same table gives the same bytes.
+
+    Parameters are those of `write_votable`. FITS text is ASCII: other letters are written as in
+    Python, \xe9.
+    """
+    exported = _to_astropy(table, _ascii)
+    for column in [c for c in exported.columns.values() if c.dtype.kind == "U"]:
+        exported[column.name] = Column(np.char.encode(column, "ascii", "backslashreplace"),
+                                       description=column.description, meta=column.meta)
+    extension = fits.table_to_hdu(exported)
+    extension.name = _ascii(name).upper()
+    for i, column in enumerate(exported.columns.values(), 1):
+        extension.header[f"TCOMM{i}"] = column.description
+        extension.header[f"TUCD{i}"] = column.meta["ucd"]
+    extension.header.add_comment(TITLE)
+    for key, value in facts.items():
+        extension.header.add_comment(_ascii(f"{key}: {value}"))
+    fits.HDUList([fits.PrimaryHDU(), extension]).writeto(path, overwrite=True)
+
+
+WRITERS = {".vot": write_votable, ".fits": write_fits}
+
+
+def _to_astropy(table: pa.Table, named: Callable[[str], str]) -> Table:
+    """The Arrow table as an astropy one, nulls masked, with units and descriptions.
+
+    `named` makes a name that the format can write; no two become the same.
+    """
+    out = Table()
+    for field, column in zip(table.schema, table.columns, strict=True):
+        name = named(field.name)
+        while name.lower() in map(str.lower, out.colnames):  # tools ignore case
+            name += "_"
+        about = {key.decode(): value.decode() for key, value in field.metadata.items()}
+        if pa.types.is_string(field.type):
+            values = column.fill_null("").to_numpy().astype(str)
+            if pc.all(pc.string_is_ascii(column)).as_py() is not False:
+                # bytes, because VOTable gives other text two bytes a letter
+                values = np.char.encode(values, "ascii")
+            out[name] = Column(values)
+        elif pa.types.is_boolean(field.type):
+            out[name] = Column(column.fill_null(False).to_numpy())
+        else:
+            values = column.fill_null(pa.scalar(0).cast(field.type)).to_numpy()
+            null: Any = np.iinfo(values.dtype).min if values.dtype.kind == "i" else np.nan
+            out[name] = MaskedColumn(values, mask=column.is_null().to_numpy(), fill_value=null)
+        out[name].description, out[name].unit = about["description"], about["unit"] or None
+        out[name].meta = {"ucd": about["ucd"]}
     return out
+
+
+def _ascii(text: str) -> str:
+    return plain(text).encode("ascii", "backslashreplace").decode()

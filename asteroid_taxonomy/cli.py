@@ -1,7 +1,7 @@
 """`asteroid-taxonomy COMMAND ...`: find the command and run it.
 
-Each command is a module of asteroid_taxonomy/commands/ with a `main(arguments)`. Only the one
-requested is imported: the optional dependencies of the others need not be installed.
+Each command is a module of asteroid_taxonomy/commands/ with a `main(arguments)`. Only the one that
+is run is imported, so that the dependencies of the others need not be installed.
 """
 
 import argparse

@@ -76,7 +76,7 @@ def parse(typed: str) -> Identity:
 
 
 def nearest(name: str, names: Iterable[str]) -> list[str]:
-    """The `names` most like `name`, best first; none for a designation, whose neighbours differ."""
+    """The `names` most like `name`, best first; none for a designation: its neighbours differ."""
     if re.search(r"\d", name):
         return []
     written = {normalised(other): other for other in names if not re.search(r"\d", other)}

@@ -173,6 +173,12 @@ class UsedBands(Block):
     asteroid_taxonomy_visible: Bands
 
 
+class GroundBased(Block):
+    ratio: dict[Count, Positive]
+    max_power: Annotated[float, Field(ge=0, le=10)]
+    slope: Annotated[float, Field(ge=0, le=1)]
+
+
 class Model(Block):
     """What every model has."""
 
@@ -230,6 +236,7 @@ class Train(Block):
                    "svc"]
     used_bands_nm: UsedBands
     augmentation_seed: Seed
+    ground_based: GroundBased | None
     mlp_ensemble: MlpEnsemble
     mlp: Mlp
     logistic_regression: LogisticRegression
@@ -252,6 +259,7 @@ class Calibration(Block):
     folds: Folds
     seed: Seed
     accuracy: Annotated[float, Field(gt=0, le=1)]
+    visible_threshold: Annotated[float, Field(ge=0, le=1)]
     coverage: Share
     snr_edges: Edges
     snr_groups: Edges
@@ -316,12 +324,14 @@ class Params(Block):
                     raise ValueError(f"taxonomy.complexes has {each} in {of[each]} and in {name}")
         match, spectra = self.crossmatch.expected, self.fetch_spectra.expected
         by_nm = (match and match.complex_reflectance) or {}
-        used = self.train.used_bands_nm
+        used, ground = self.train.used_bands_nm, self.train.ground_based
         for key, given, known, where in (
             ("bands.normalised_at_nm", [self.bands.normalised_at_nm], grid,
              "bands.wavelengths_nm"),
             ("train.used_bands_nm", [*used.asteroid_taxonomy, *used.asteroid_taxonomy_visible],
              grid, "bands.wavelengths_nm"),
+            ("train.ground_based.ratio", ground.ratio if ground else (), grid,
+             "bands.wavelengths_nm"),
             ("fetch_spectra.expected", (spectra and spectra.median_reflectance) or (), grid,
              "bands.wavelengths_nm"),
             ("crossmatch.expected", by_nm, grid, "bands.wavelengths_nm"),

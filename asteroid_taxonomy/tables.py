@@ -4,8 +4,9 @@ Types and units are those of the Gaia DR3 data model (sso_reflectance_spectrum a
 the Gaia DR3 documentation). What a release calls its columns is in params.yaml.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,17 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.files import read_parquet
+from asteroid_taxonomy.params import Block
+from asteroid_taxonomy.signal_to_noise import signal_to_noise
 
 SPECTRA_PATH = Path("data/raw/spectra.parquet")
 SOURCE_MAPPING_PATH = Path("data/raw/source_mapping.parquet")
 LABELS_PATH = Path("data/raw/labels.parquet")
+SAMPLE = Path("data/sample")  # the raw tables of 4,024 asteroids, in Git
 ASTEROIDS_PATH = Path("data/asteroids.parquet")
 TRAINING_SET_PATH = Path("data/training_set.parquet")
 OUT_OF_FOLD_PATH = Path("data/out_of_fold.parquet")
@@ -31,7 +36,7 @@ EXAMPLES = 3  # keys of rows that an error names
 class Column:
     """A column of a raw table: role, Arrow type, unit ("" is dimensionless), whether null is fine.
 
-    An optional column is left out where params.yaml has null for its name.
+    An optional column is left out where its name is null, or where a table does not have it.
     """
 
     role: str
@@ -55,11 +60,16 @@ class RawTable:
         """Roles and types, in order."""
         return pa.schema([(c.role, c.type) for c in self.columns])
 
+    def only(self, roles: Collection[str]) -> "RawTable":
+        """The table with these columns, none of them optional."""
+        return replace(self, sort_by=tuple(role for role in self.sort_by if role in roles),
+                       columns=tuple(replace(column, optional=False) for column in self.columns
+                                     if column.role in roles))
+
     def named(self, names: Mapping[str, Any]) -> tuple["RawTable", dict[str, str]]:
         """The table without the optional columns that `names` lacks; and its names by role."""
-        raw = replace(self, columns=tuple(c for c in self.columns
-                                          if not c.optional or names.get(c.role)))
-        return raw, {c.role: names[c.role] for c in raw.columns}
+        raw = self.only([c.role for c in self.columns if not c.optional or names.get(c.role)])
+        return raw, {role: names[role] for role in raw.schema.names}
 
 
 SPECTRA = RawTable("reflectance spectra", (
@@ -87,31 +97,34 @@ LABELS = RawTable("taxonomy labels", (
 
 
 def labels_with(classes: Sequence[str]) -> RawTable:
-    """LABELS with a nullable float32 column probability_<class> for each of `classes`."""
+    """LABELS with an optional float32 column probability_<class> for each of `classes`."""
     roles = tuple(f"probability_{name}" for name in classes)
-    extra = tuple(Column(role, pa.float32(), unit="", nullable=True) for role in roles)
+    extra = tuple(Column(role, pa.float32(), "", nullable=True, optional=True) for role in roles)
     return replace(LABELS, columns=LABELS.columns + extra, sort_by=(*LABELS.sort_by, *roles))
 
 
-def in_order(raw: RawTable, rows: pa.Table) -> pa.Table:
+def in_order(
+    raw: RawTable, rows: pa.Table, bounds: Mapping[str, Any] | Block | None = None
+) -> pa.Table:
     """Rows in the order of `raw`, checked: a service's own order would change the bytes.
 
     Raises
     ------
     PipelineError
-        A null where none may be, an infinite number, or a key that comes twice.
+        No rows, a null where none may be, an infinite number, a key that comes twice, or a value
+        outside the `bounds` of its role.
     """
+    if not rows.num_rows:
+        raise PipelineError(f"{raw.title}: no rows; check the table's name in params.yaml")
     rows = rows.select(raw.schema.names).cast(raw.schema)
     order = pc.sort_indices(rows, sort_keys=[(role, "ascending") for role in raw.sort_by])
-    if pc.all(pc.greater(order[1:], order[:-1])).as_py() is not False:
-        order = None  # in order as they came
+    order = order.cast(pa.uint32())
     for i, column in enumerate(raw.columns):
         # one column at a time, so that memory never holds the table twice; in one chunk, because
         # the chunks that came would show in the file
-        values = rows.column(i)
+        values = rows.column(i).combine_chunks()
         rows = rows.set_column(i, column.role, pa.nulls(len(rows)))
-        values = pa.chunked_array([values.combine_chunks() if order is None
-                                   else values.take(order).combine_chunks()], column.type)
+        values = pa.chunked_array([values.take(order)])
         rows = rows.set_column(i, column.role, values)
         pa.default_memory_pool().release_unused()
         if not column.nullable:
@@ -119,11 +132,10 @@ def in_order(raw: RawTable, rows: pa.Table) -> pa.Table:
         if pa.types.is_floating(column.type):
             refuse(rows, pc.is_inf(values), raw.title, f"{column.role} is infinite")
     keys = [rows[role] for role in raw.key]
-    twice = pa.chunked_array([pa.array(np.ones(max(len(rows) - 1, 0), bool))])
-    for key in keys:  # null is no key: unnumbered asteroids have none
-        same = pc.equal(key.slice(1), key.slice(0, len(key) - 1))
-        twice = pc.and_(twice, pc.fill_null(same, False))
-    refuse(rows.slice(1), twice, raw.title, f"{' and '.join(raw.key)} not unique")
+    # null is no key: unnumbered asteroids have none
+    same = [pc.fill_null(pc.equal(key[1:], key[:-1]), False) for key in keys]
+    refuse(rows.slice(1), reduce(pc.and_, same), raw.title, f"{' and '.join(raw.key)} not unique")
+    check_bounds(rows, raw.title, bounds or {})
     return rows
 
 
@@ -158,7 +170,7 @@ def refuse(rows: pa.Table, bad: pa.ChunkedArray | pa.Array, title: str, what: st
                             f"{', '.join(map(str, keys))}; check the table and its source")
 
 
-def check_bounds(rows: pa.Table, title: str, bounds: Mapping[str, Any]) -> None:
+def check_bounds(rows: pa.Table, title: str, bounds: Mapping[str, Any] | Block) -> None:
     """Check that each column named by its role lies within its bounds; null is allowed.
 
     Raises
@@ -166,7 +178,7 @@ def check_bounds(rows: pa.Table, title: str, bounds: Mapping[str, Any]) -> None:
     PipelineError
         Names the column, how many rows, and up to three keys.
     """
-    for role, span in bounds.items():
+    for role, span in dict(bounds).items():
         if span is None or role not in rows.column_names:
             continue
         found = pc.min_max(rows[role]).as_py()
@@ -180,9 +192,8 @@ def check_spectra(
 ) -> npt.NDArray[np.float32]:
     """Check that rows are whole spectra on the grid; return the reflectances, float32 [n, bands].
 
-    Each source has each wavelength once and one number and name; each reflectance has an error,
-    and no other band has one; each spectrum is 1 at `normalised_at_nm` (true of all 60,518 of Gaia
-    DR3).
+    Each source has each wavelength once and one number and name; each error has a reflectance;
+    each spectrum is 1 at `normalised_at_nm` (true of all 60,518 of Gaia DR3).
 
     Parameters
     ----------
@@ -205,25 +216,72 @@ def check_spectra(
     bands = pa.Table.from_arrays(pc.value_counts(rows["source_id"]).flatten(),
                                  ["source_id", "bands"])
     refuse(bands, pc.not_equal(bands["bands"], n), title, f"source lacks one of {n} wavelengths")
-    first = np.arange(0, rows.num_rows, n)
-    for name in ("number", "name", "num_of_spectra"):
-        if name in rows.column_names:
-            column = rows[name].combine_chunks()
-            of_first = column.take(pa.array(np.repeat(first, n)))
-            differs = pc.or_kleene(pc.not_equal(column, of_first),
-                                   pc.xor(pc.is_null(column), pc.is_null(of_first)))
-            refuse(rows, differs, title, f"{name} differs between the bands of a source")
-    refuse(rows, pc.xor(pc.is_null(rows["reflectance"]), pc.is_null(rows["error"])), title,
-           "only one of reflectance and error is null")
+    for name in (n for n in ("number", "name", "num_of_spectra") if n in rows.column_names):
+        above, below = rows[name][:-1], rows[name][1:]
+        differs = pc.or_kleene(pc.not_equal(above, below),
+                               pc.xor(pc.is_null(above), pc.is_null(below)))
+        of_next = pc.not_equal(rows["source_id"][:-1], rows["source_id"][1:])
+        refuse(rows.slice(1), pc.and_not(pc.fill_null(differs, False), of_next), title,
+               f"{name} differs between the bands of a source")
+    # an error without reflectance is a reflectance that was lost
+    refuse(rows, pc.and_(pc.is_null(rows["reflectance"]), pc.is_valid(rows["error"])), title,
+           "reflectance is null where its error is not")
     reflectance = rows["reflectance"].to_numpy().reshape(-1, n)
-    at = list(wavelengths_nm).index(normalised_at_nm)
-    refuse(rows.select(["source_id"]).take(pa.array(first)),
-           pa.array(reflectance[:, at] != 1), title,
+    off = reflectance[:, list(wavelengths_nm).index(normalised_at_nm)] != 1
+    refuse(rows.select(["source_id"])[::n], pa.array(off), title,
            f"reflectance is not 1 at {normalised_at_nm} nm")
-    return reflectance
+    return np.asarray(reflectance)
 
 
-def compare(block: str, measured: Mapping[Any, Any], expected: Mapping[Any, Any] | None) -> None:
+def one_row_per_asteroid(wavelengths_nm: Sequence[int]) -> pa.Table:
+    """Read the stored spectra as one row per asteroid, a column at a time.
+
+    Parameters
+    ----------
+    wavelengths_nm : sequence of int
+        The grid, nm.
+
+    Returns
+    -------
+    pyarrow.Table
+        source_id; number, name and num_of_spectra where the spectra have them; the bands' columns,
+        snr and complete of `asteroid_schema`.
+
+    Raises
+    ------
+    PipelineError
+        The rows are not that grid once per asteroid.
+    """
+    n, needed = len(wavelengths_nm), pa.schema([(c.role, c.type) for c in SPECTRA.columns
+                                                if not c.optional])
+
+    def read(role: str) -> pa.ChunkedArray:
+        return read_parquet(SPECTRA_PATH, needed, [role])[role]
+
+    nm = read("wavelength").to_numpy()
+    if len(nm) % n or not (nm.reshape(-1, n) == np.asarray(wavelengths_nm)).all():
+        raise PipelineError(f"{SPECTRA_PATH} is not of the {n} bands.wavelengths_nm in "
+                            "params.yaml; run dvc repro fetch_spectra")
+    stored = pq.read_schema(SPECTRA_PATH).names
+    columns = {role: read(role)[::n] for role in ("source_id", "number", "name", "num_of_spectra")
+               if role in stored}
+    measured = {}
+    for role, names in (("reflectance", reflectance_columns), ("error", error_columns),
+                        ("flag", flag_columns)):
+        measured[role] = read(role).to_numpy().reshape(-1, n)
+        columns |= {name: pa.array(np.ascontiguousarray(values), from_pandas=True) for name, values
+                    in zip(names(wavelengths_nm), measured[role].T, strict=True)}
+    blocks = range(0, len(nm) // n, 1 << 16)  # medians take several times the memory of values
+    columns["snr"] = pa.array(np.concatenate([signal_to_noise(
+        *(measured[role][i:i + (1 << 16)] for role in ("reflectance", "error")))
+        for i in blocks]), from_pandas=True)
+    columns["complete"] = pa.array(~np.isnan(measured["reflectance"]).any(axis=1))
+    return pa.table(columns)
+
+
+def compare(
+    block: str, measured: Mapping[Any, Any], expected: Mapping[Any, Any] | Block | None
+) -> None:
     """Compare what was measured with the ranges of `<block>.expected` in params.yaml.
 
     Where nothing is expected, print what was measured: what a new release needs.
@@ -238,7 +296,7 @@ def compare(block: str, measured: Mapping[Any, Any], expected: Mapping[Any, Any]
         print(f"{block}.expected is null; measured: "
               + ", ".join(f"{key} {value}" for key, value in found.items()))
         return
-    for name, span in _flat(expected):
+    for name, span in _flat(dict(expected)):
         if span is not None and not span[0] <= found.get(name, np.nan) <= span[1]:
             raise PipelineError(
                 f"{block}: {name.replace('.', ' ')} is {found.get(name, 'unknown')}, expected "
@@ -263,9 +321,9 @@ def asteroid_schema(wavelengths_nm: Sequence[int]) -> pa.Schema:
     source_id int64 (Gaia), number int64 (minor-planet number, null for unnumbered), name,
     reflectance_<nm> and reflectance_err_<nm> float32 (dimensionless, null where not measured),
     flag_<nm> int8 (0 good, 1 suspect, 2 bad), num_of_spectra int32, snr float32
-    (signal_to_noise.py), class (as in the label table, null without a label),
-    class_without_flags, label_probability float32 (of that class, where the label table has it),
-    complex (null without a label), complete (all bands present).
+    (signal_to_noise.py), class (as in the label table, null without a label), class_without_flags,
+    label_probability float32 (of that class, where the label table has it), complex (null without
+    a label), complete (all bands present).
     """
     return pa.schema([
         ("source_id", pa.int64()), ("number", pa.int64()), ("name", pa.string()),
@@ -328,12 +386,28 @@ def matrix(table: pa.Table, names: Sequence[str]) -> npt.NDArray[np.float32]:
     return out
 
 
+def band_matrices(
+    table: pa.Table, wavelengths_nm: Sequence[int]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Reflectances, errors and flags of the table of asteroids, float32 [rows, bands] each."""
+    reflectance, error, flags = (matrix(table, names(wavelengths_nm)) for names in (
+        reflectance_columns, error_columns, flag_columns))
+    return reflectance, error, flags
+
+
 def has_bands(
     table: pa.Table, used_nm: Sequence[int], with_errors: bool = False
 ) -> npt.NDArray[np.bool_]:
     """Whether each row has a reflectance (and an error) in all bands of `used_nm`, bool [rows]."""
     names = reflectance_columns(used_nm) + (error_columns(used_nm) if with_errors else [])
     return np.asarray(np.isfinite(matrix(table, names)).all(axis=1))
+
+
+def count_without_error(table: pa.Table, wavelengths_nm: Sequence[int]) -> int:
+    """How many rows have a reflectance without an error, and so cannot be trained on."""
+    reflectance, error = (np.isfinite(matrix(table, names(wavelengths_nm)))
+                          for names in (reflectance_columns, error_columns))
+    return int((reflectance & ~error).any(axis=1).sum())
 
 
 def rows_of(

@@ -10,6 +10,7 @@ that of the run: the blocks of FROM_REPORTS in any clone, the others where the d
 import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,7 @@ import pyarrow.parquet as pq
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 from sklearn.model_selection import train_test_split
 
+from asteroid_taxonomy import catalogue
 from asteroid_taxonomy.console import PipelineError, run
 from asteroid_taxonomy.files import atomic, read_json, read_metadata
 from asteroid_taxonomy.learning.model_file import load_model, model_path
@@ -37,7 +39,8 @@ from asteroid_taxonomy.tables import (
 )
 
 PAGES = [Path("README.md"), *sorted(Path("docs").glob("*.md"))]
-VESTA, METIS, EROS = 4, 9, 433
+VESTA, METIS, ANGELINA = 4, 9, 64
+WIDTH = 120  # of text in the pages
 SPLITS = 200
 EXAMPLE = "docs/433_eros.txt"
 Blocks = Mapping[str, Callable[[], str]]
@@ -107,8 +110,8 @@ def results() -> str:
         f"| all Gaia asteroids: estimated accuracy | {range_of(everything)} |",
         f"| above the confidence threshold ({above['asteroids']:,} asteroids): estimated accuracy "
         f"| {range_of(above)} |",
-        f"| largest difference between ONNX and scikit-learn | "
-        f"{report('verify')['max_difference']:.0e} in a probability, no class differs |"])
+        "| ONNX file and scikit-learn | the same class for all "
+        f"{report('verify')['asteroid_taxonomy']['spectra']:,} spectra |"])
 
 
 def classify_example() -> str:
@@ -128,6 +131,75 @@ def python_example() -> str:
                       f"{lines[-1]}  # {done.stdout.strip()}", "```"])
 
 
+def above_threshold() -> str:
+    """Catalogue: purity above the threshold, by complex."""
+    calibration, counts = report("calibration")["above_threshold"], report("catalogue")
+    lines = ["| complex | asteroids | above the threshold | share | purity: weighted | degraded |",
+             "|---|---|---|---|---|---|"]
+    parts = {name: (found["asteroids"], found["above_threshold"], calibration["by_complex"][name])
+             for name, found in counts["by_complex"].items()}
+    parts["all"] = counts["classified"], counts["above_threshold"], calibration
+    for name, (total, above, found) in parts.items():
+        purity = [f"{found[key]:.0%} ± {found[f'{key}_se']:.0%}" if found[key] is not None
+                  else "none" for key in ("accuracy_weighted", "accuracy_degraded")]
+        lines.append(f"| {name} | {total:,} | {above:,} | {above / total:.1%} | "
+                     f"{' | '.join(purity)} |")
+    ratio = [parts["S"][i] / parts["C"][i] for i in (0, 1)]
+    return "\n".join([*lines, "", f"The ratio S:C is {ratio[0]:.1f} in all classifications and "
+                      f"{ratio[1]:.0f} above the threshold."])
+
+
+def by_snr() -> str:
+    """Catalogue: counts and out-of-fold accuracy by S/N."""
+    table = pd.read_csv("reports/catalogue_by_snr.csv")
+    bins = table.groupby("snr_bin", sort=False)[
+        ["asteroids", "above_threshold", "labelled", "correct"]].sum()
+    c = table[table["complex"] == "C"].set_index("snr_bin").reindex(bins.index)
+    lines = ["| S/N | asteroids | above the threshold | labelled | correct | classified C, "
+             "labelled | correct |", "|---|---|---|---|---|---|---|"]
+    lines += [f"| {name} | {row.asteroids:,} | {row.above_threshold:,} | {row.labelled} | "
+              f"{row.correct / row.labelled:.0%} | {c.labelled[name]} | "
+              f"{c.correct[name] / c.labelled[name]:.0%} |" for name, row in bins.iterrows()]
+    calibration = load_params().calibration
+    faint = c.iloc[:calibration.snr_edges.index(calibration.snr_groups[0]) + 1].sum()
+    return "\n".join([*lines, "", textwrap.fill(
+        f"How accurate is a faint C? Of {faint.labelled} labelled asteroids with S/N below "
+        f"{calibration.snr_groups[0]:g} that are classified as C out of fold, at any confidence, "
+        f"{faint.correct} are C ({faint.correct / faint.labelled:.0%}). Of the "
+        f"{faint.asteroids:,} faint C in the catalogue {faint.above_threshold} are above the "
+        "threshold.", WIDTH)])
+
+
+def sets() -> str:
+    """Catalogue: how many asteroids have which set of complexes."""
+    counts, coverage = report("catalogue"), report("calibration")["coverage"]
+    found = sorted(counts["complex_set"].items(), key=lambda item: -item[1])
+    single = sum(n for name, n in found if len(name.split()) == 1)
+    everything, *each = (f"{name} {value:.1%}" for name, value in coverage.items())
+    return "\n".join([
+        f"| set | {' | '.join(name for name, _ in found)} |", "|---" * (len(found) + 1) + "|",
+        f"| asteroids | {' | '.join(f'{n:,}' for _, n in found)} |", "", textwrap.fill(
+            f"One complex is left for {single:,} of {counts['classified']:,}. Coverage on "
+            f"labelled asteroids that did not set the limits: {everything}, {', '.join(each)}.",
+            WIDTH)])
+
+
+def classes() -> str:
+    """Catalogue: the classes that are precise enough to be given."""
+    found = {name: n for name, n in report("calibration")["classes"].items()
+             if n["predicted"] >= catalogue.LEAST and n["precision"] >= catalogue.MOSTLY}
+    return textwrap.fill("Out of fold, with precision and recall: " + ", ".join(
+        f"{name} {n['precision']:.2f} and {n['recall']:.2f} ({n['asteroids']:,} labelled)"
+        for name, n in found.items()) + ".", WIDTH)
+
+
+def columns() -> str:
+    """Catalogue: its columns, as the code describes them."""
+    return "\n".join(["| column | type | meaning |", "|---|---|---|", *(
+        f"| `{c.name}` | {c.type} | {c.metadata[b'description'].decode()} |"
+        for c in catalogue.arrow_schema(["NAME"], "label table"))])
+
+
 # what the data of the run show
 
 
@@ -137,8 +209,8 @@ def queries() -> str:
     for path in (SPECTRA_PATH, SOURCE_MAPPING_PATH, LABELS_PATH):
         about = read_metadata(path)
         adql = re.sub('("class_A").*("class_Z")', r"\1 ... \2", about["adql"])
-        adql = re.sub(" (FROM|WHERE)", r"\n    \1", adql).replace(
-            "num_of_spectra, wavelength", "num_of_spectra,\n      wavelength")
+        for words in (" FROM", " WHERE", " wavelength,"):
+            adql = adql.replace(words, f"\n   {words}", 1)
         lines += [f"{path}: {int(about['rows']):,} rows from {about['archive']}",
                   *f"    {adql}".splitlines()]
     return code(*lines)
@@ -222,11 +294,10 @@ def vesta_in_the_model() -> dict[str, Any]:
 def scaled() -> str:
     """Some of Vesta's bands before and after the scaler."""
     v, scaler = vesta_in_the_model(), vesta_in_the_model()["model"]["scaler"]
-    lines = f"{'nm':>4} reflectance    mean     std  scaled", *(
+    return code("  nm reflectance    mean     std  scaled", *(
         f"{nm:4}{v['picked'][0][i]:12.4f}{scaler.mean_[i]:8.4f}{scaler.scale_[i]:8.4f}"
         f"{v['scaled'][0][i]:8.2f}" for i, nm in enumerate(v["used"])
-        if nm in (418, 638) or nm > 850)
-    return code(lines[0], *lines[1])
+        if nm in (418, 638) or nm > 850))
 
 
 def network() -> str:
@@ -257,7 +328,8 @@ def evaluated() -> str:
     return code(
         f"accuracy {accuracy_score(actual, predicted):.3f}   balanced accuracy "
         f"{balanced_accuracy_score(actual, predicted):.3f}   macro-F1 "
-        f"{f1_score(actual, predicted, average='macro'):.3f}", "",
+        f"{f1_score(actual, predicted, average='macro'):.3f}   log-loss "
+        f"{report('evaluate')['held_out']['log_loss']:.3f}", "",
         "actual \\ predicted" + "".join(f"{name:>6}" for name in matrix) + "   recall",
         *(f"{name:>18}" + "".join(f"{n:6}" for n in row) + f"{row[i] / row.sum():9.2f}"
           for i, (name, row) in enumerate(zip(matrix.index, counts, strict=True))),
@@ -279,19 +351,34 @@ def in_the_file() -> str:
         f"{classifier.threshold:.2f}")
 
 
-def lookup(number: int, lines: int) -> str:
-    """The first lines that `lookup` prints."""
-    return code(*output("lookup", str(number))[:lines + 1])
+def metis() -> str:
+    """What `lookup` prints of Metis, up to the line with its S/N."""
+    lines = output("lookup", str(METIS))
+    end = next(i for i, line in enumerate(lines) if line.startswith("  S/N"))
+    return code(*lines[:end - 1])
 
 
-FROM_REPORTS: Blocks = {"results": results, "classify": classify_example,
-                        "python": python_example}
+def two_answers() -> str:
+    """Catalogue: an asteroid whose class belongs to another complex."""
+    row = asteroid(catalogue.catalogue_path(load_params().catalogue.name), ANGELINA)
+    where = "below" if row["abstained"] else "above"
+    return textwrap.fill(
+        f"({row['number']}) {row['name']}, for instance, has complex {row['complex']} at "
+        f"{row['confidence']:.2f} and class {row['class']} at {row['class_probability']:.2f} "
+        f"({row['literature_class']} in the label table); {where} the threshold.", WIDTH)
+
+
+FROM_REPORTS: Blocks = {
+    "results": results, "classify": classify_example, "python": python_example,
+    "above-threshold": above_threshold, "by-snr": by_snr, "sets": sets, "classes": classes,
+    "columns": columns,
+}
 FROM_DATA: Blocks = {
-    "lookup": lambda: lookup(EROS, 9), "queries": queries, "sixteen-rows": sixteen_rows,
-    "two-more-rows": two_more_rows, "one-row": one_row, "left-out": left_out,
-    "classes-to-complexes": classes_to_complexes, "parts": parts, "scaled": scaled,
-    "network": network, "evaluated": evaluated, "in-the-file": in_the_file,
-    "metis": lambda: lookup(METIS, 9),
+    "queries": queries, "sixteen-rows": sixteen_rows, "two-more-rows": two_more_rows,
+    "one-row": one_row, "left-out": left_out, "classes-to-complexes": classes_to_complexes,
+    "parts": parts, "scaled": scaled, "network": network, "evaluated": evaluated,
+    "in-the-file": in_the_file, "two-answers": two_answers,
+    "metis": metis,
 }
 
 

@@ -1,138 +1,109 @@
 """Cross-match spectra and labels by minor-planet number, through the source mapping.
 
 Reads   data/raw/spectra.parquet, data/raw/source_mapping.parquet, data/raw/labels.parquet
-Writes  data/asteroids.parquet (one row per asteroid with a spectrum; columns in asteroids.py),
+Writes  data/asteroids.parquet (one row per asteroid with a spectrum; columns in tables.py),
         reports/crossmatch.json (every row in, every row left out, by reason)
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from asteroid_taxonomy import raw_tables
-from asteroid_taxonomy.asteroids import ASTEROIDS_PATH, schema
+from asteroid_taxonomy import tables
 from asteroid_taxonomy.console import run
-from asteroid_taxonomy.files import (
-    print_metrics,
-    read_metadata,
-    read_parquet,
-    write_json,
-    write_parquet,
-)
-from asteroid_taxonomy.files.atomic_write import together
-from asteroid_taxonomy.params import load_params
-from asteroid_taxonomy.plausibility import check_crossmatched
+from asteroid_taxonomy.files import read_metadata, read_parquet, write_json, write_parquet
+from asteroid_taxonomy.params import ExpectedMatch, load_params
 from asteroid_taxonomy.taxonomy import classified, usable_labels
-from asteroid_taxonomy.wide_spectra import NULLABLE, one_row_per_asteroid
 
-PARAMS = ("bands.wavelengths_nm", "taxonomy", "crossmatch")
 COUNTS_PATH = Path("reports/crossmatch.json")
+RAW_PATHS = (tables.SPECTRA_PATH, tables.SOURCE_MAPPING_PATH, tables.LABELS_PATH)
 
 
-def number_asteroids(
-    asteroids: pd.DataFrame, mapping: pd.DataFrame
-) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Give each asteroid its minor-planet number by source_id.
+def identify(asteroids: pa.Table, mapping: pa.Table) -> tuple[pa.Table, dict[str, int]]:
+    """Give each asteroid the mapping's number, and its name and num_of_spectra if it has none.
 
-    A source_id that the mapping has twice, a number that is 0 or null, and a number that two
-    sources share give no number that could be matched: each is counted, none is guessed. The
-    number that the spectra carry themselves is compared and not used.
-
-    Returns
-    -------
-    asteroids : pandas.DataFrame
-        With the columns number (null for unnumbered) and matchable (a number of its own).
-    counts : dict
-        How many, by reason.
+    Another column, own, is the number where no other asteroid has it: what labels are matched by.
     """
-    twice = mapping["source_id"].duplicated(keep=False)
-    usable = mapping[~twice]
-    number = usable.set_index("source_id")["number"].reindex(asteroids["source_id"])
-    number = number.reset_index(drop=True)
-    zero = number.eq(0).fillna(False)
-    mapped = asteroids["source_id"].isin(usable["source_id"])
-    null = number.isna() & mapped
-    number = number.mask(zero)
-    shared = number.notna() & number.duplicated(keep=False)
-    disagree = (number != asteroids["number"]).fillna(False)
-    counts = {
+    row = pc.index_in(asteroids["source_id"], mapping["source_id"].combine_chunks())
+    mapped = mapping["number"].take(row)
+    number = pc.if_else(pc.equal(mapped, 0), None, mapped)
+    often = pc.value_counts(number.drop_null())
+    shared = pc.is_in(number, often.field(0).filter(pc.greater(often.field(1), 1)))
+    columns = {name: mapping[name].take(row) for name in mapping.column_names[1:]}
+    columns |= {name: asteroids[name] for name in asteroids.column_names}
+    differs = pc.not_equal(number, columns["number"])
+    # the archive doubles apostrophes, as its SQL quotes them
+    doubled = pc.match_substring(columns["name"], "''")
+    columns |= {"number": number, "name": pc.replace_substring(columns["name"], "''", "'"),
+                "own": pc.if_else(shared, None, number)}
+    return pa.table(columns), {
+        "names_with_doubled_apostrophe": pc.sum(doubled).as_py() or 0,
         "mapping_rows": len(mapping),
-        "mapping_source_id_twice": int(twice.sum()),
-        "mapping_without_spectrum": int((~usable["source_id"].isin(asteroids["source_id"])).sum()),
-        "asteroids_without_mapping": int((~mapped).sum()),
-        "asteroids_number_zero": int(zero.sum()),
-        "asteroids_number_null": int(null.sum()),
-        "asteroids_number_shared": int(shared.sum()),
-        "asteroids_number_disagrees_with_spectra": int(disagree.sum()),
+        "mapping_without_spectrum": len(mapping) - len(row) + row.null_count,
+        "asteroids_without_mapping": row.null_count,
+        "asteroids_number_zero": number.null_count - mapped.null_count,
+        "asteroids_number_null": mapped.null_count - row.null_count,
+        "asteroids_number_shared": pc.sum(shared).as_py(),
+        "asteroids_number_disagrees_with_spectra": pc.sum(differs).as_py() or 0,
     }
-    return asteroids.assign(number=number, matchable=number.notna() & ~shared), counts
 
 
-def attach_labels(asteroids: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
-    """Join the columns of `labels` to the asteroids with its number; null where none is."""
-    # an asteroid without a number of its own must not meet a label
-    key = asteroids["number"].where(asteroids["matchable"])
-    joined = asteroids.assign(key=key).merge(
-        labels.rename(columns={"number": "key"}), on="key", how="left", validate="many_to_one")
-    return joined.drop(columns=["key", "matchable"])
+def measure(labelled: pa.Table, counts: Mapping[str, Any], nm: Sequence[int],
+            expected: ExpectedMatch | None) -> dict[str, Any]:
+    """What crossmatch.expected has ranges of; if null, in the band where complexes differ most."""
+    bands = labelled.select(["complex", *tables.reflectance_columns(nm)]).to_pandas()
+    medians = bands.groupby("complex").median().set_axis(list(nm), axis=1)
+    telling = (expected and expected.complex_reflectance) or medians.std().nlargest(1).index
+    n, labels = counts["asteroids"], counts["labelled"] + counts["labels_without_spectrum"]
+    return {
+        "without_mapping": counts["asteroids_without_mapping"] / n,
+        "numbers_disagree": counts["asteroids_number_disagrees_with_spectra"] / n,
+        "labelled_share": counts["labelled"] / max(labels, 1),
+        "complex_shares": bands["complex"].value_counts(normalize=True).sort_index().to_dict(),
+        "complex_reflectance": {band: medians[band].to_dict() for band in telling},
+    }
 
 
-def by_complex(table: pd.DataFrame, names: list[str], key: str) -> dict[str, int]:
-    """Asteroids of each complex: <key>_C and so on."""
-    return {f"{key}_{name}": int((table["complex"] == name).sum()) for name in names}
-
-
-@together()
 def main() -> None:
     """Run the stage."""
-    params = load_params(PARAMS)
-    wavelengths_nm, taxonomy = params["bands"]["wavelengths_nm"], params["taxonomy"]
-    spectra = read_parquet(raw_tables.SPECTRA_PATH, raw_tables.SPECTRA.schema)
-    mapping = read_parquet(raw_tables.SOURCE_MAPPING_PATH, raw_tables.SOURCE_MAPPING.schema)
-    labels = read_parquet(raw_tables.LABELS_PATH, raw_tables.LABELS.schema)
+    params = load_params()
+    nm, expected = params.bands.wavelengths_nm, params.crossmatch.expected
+    asteroids = tables.one_row_per_asteroid(nm)
+    counts: dict[str, Any] = {
+        "survey": read_metadata(tables.SPECTRA_PATH)["survey"],
+        "spectra_rows": len(asteroids) * len(nm), "asteroids": len(asteroids),
+        **{f"asteroids_without_{band}_nm": n for band in nm
+           if (n := asteroids[f"reflectance_{band}"].null_count)}}
+    asteroids, identified = identify(asteroids, read_parquet(tables.SOURCE_MAPPING_PATH))
+    labels, left_out = usable_labels(
+        read_parquet(tables.LABELS_PATH, tables.LABELS.schema).to_pandas(
+            types_mapper={pa.int64(): pd.Int64Dtype()}.get), params.crossmatch.first_labels)
+    row = pc.index_in(asteroids["own"], pa.array(labels["number"], pa.int64()), skip_nulls=True)
+    for name, values in classified(labels, params.taxonomy).drop(columns="number").items():
+        asteroids = asteroids.append_column(name, pa.chunked_array([values]).take(row))
 
-    asteroids = one_row_per_asteroid(spectra, wavelengths_nm)
-    counts: dict[str, Any] = {"survey": read_metadata(raw_tables.SPECTRA_PATH)["survey"],
-                              "spectra_rows": spectra.num_rows, "asteroids": len(asteroids)}
-    for nm in wavelengths_nm:
-        missing = int(asteroids[f"reflectance_{nm}"].isna().sum())
-        if missing:
-            counts[f"asteroids_without_{nm}_nm"] = missing
-    del spectra
+    labelled = asteroids.filter(pc.is_valid(asteroids["complex"]))
+    complete = labelled.filter(labelled["complete"])
+    counts |= identified | left_out | {
+        "labels_without_spectrum": len(labels) - len(labelled), "labelled": len(labelled),
+        "labelled_without_error": tables.count_without_error(labelled, nm),
+        "complete": pc.sum(asteroids["complete"]).as_py(), "labelled_complete": len(complete)}
+    for key, table in (("labelled", labelled), ("labelled_complete", complete)):
+        counts |= {f"{key}_{name}": pc.sum(pc.equal(table["complex"], name)).as_py() or 0
+                   for name in sorted(params.taxonomy.complexes)}
+    tables.compare("crossmatch", measure(labelled, counts, nm, expected), expected)
 
-    # the archive doubles the apostrophes in names, as its SQL quotes them
-    counts["names_with_doubled_apostrophe"] = int(asteroids["name"].str.contains("''").sum())
-    asteroids["name"] = asteroids["name"].str.replace("''", "'")
-    asteroids, numbered = number_asteroids(asteroids, mapping.to_pandas(types_mapper=NULLABLE))
-    usable, left_out = usable_labels(labels.to_pandas(types_mapper=NULLABLE),
-                                     params["crossmatch"]["first_labels"])
-    table = attach_labels(asteroids, classified(usable, taxonomy))
-
-    labelled, names = table["class"].notna(), sorted(taxonomy["complexes"])
-    counts |= numbered | left_out | {
-        "labels_without_spectrum": len(usable) - int(labelled.sum()),
-        "labelled": int(labelled.sum()),
-        "complete": int(table["complete"].sum()),
-        "labelled_complete": int((table["complete"] & labelled).sum()),
-        **by_complex(table, names, "labelled"),
-        **by_complex(table[table["complete"]], names, "labelled_complete"),
-    }
-    check_crossmatched(table, counts, wavelengths_nm, params["crossmatch"]["expected"])
-    columns = schema(wavelengths_nm)
-    write_parquet(
-        pa.Table.from_pandas(table[columns.names], schema=columns, preserve_index=False),
-        ASTEROIDS_PATH,
-        {"survey": counts["survey"], "rows": str(len(table)),
-         "labels": read_metadata(raw_tables.LABELS_PATH)["survey"],
-         "citation": [read_metadata(path)["citation"] for path in (
-             raw_tables.SPECTRA_PATH, raw_tables.SOURCE_MAPPING_PATH, raw_tables.LABELS_PATH)]},
-    )
+    schema = tables.asteroid_schema(nm)
+    write_parquet(asteroids.select(schema.names).cast(schema), tables.ASTEROIDS_PATH, {
+        "survey": counts["survey"], "rows": str(len(asteroids)),
+        "labels": read_metadata(tables.LABELS_PATH)["survey"],
+        "citation": [read_metadata(path)["citation"] for path in RAW_PATHS]})
     write_json(counts, COUNTS_PATH)
-    print_metrics(counts)
-    print(f"wrote {ASTEROIDS_PATH}: {len(table):,} asteroids, {counts['labelled']:,} labelled; "
-          f"counts in {COUNTS_PATH}")
+    print(f"wrote {tables.ASTEROIDS_PATH}: {len(asteroids):,} rows, {len(labelled):,} labelled")
 
 
 if __name__ == "__main__":

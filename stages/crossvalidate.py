@@ -1,146 +1,97 @@
-"""Judge the models of params.yaml by repeated cross-validation, beside three others.
+"""Evaluate the models by repeated cross-validation, beside the published one and two simpler ones.
 
-Reads   data/training_set.parquet, data/asteroids.parquet, data/predictions/ (the survey's
-        confidences: what the catalogue will keep), experiments/published.yaml
-Writes  reports/metrics.json, data/out_of_fold.parquet (each labelled asteroid's probabilities by
-        models that have not seen it, mean over the repeats), reports/crossvalidation/*.csv
+Reads   data/training_set.parquet, data/asteroids.parquet, data/out_of_fold.parquet (the first
+        repeat of the main model), experiments/published.yaml
+Writes  reports/metrics.json, reports/crossvalidation/*.csv
 
-The main model (`cv_...`), and in the first repeat the one for visible spectra, learn from all
-labelled spectra that have their bands. The others learn from complete ones in the same folds: the
-published script's recipe (with several seeds, whose metrics are averaged), linear discriminant
-analysis, and the majority class. All are judged on complete ones.
+The models of params.yaml learn from all labelled spectra that have their bands; the published
+recipe, linear discriminant analysis and the majority class from complete ones in the same folds.
+All are compared on complete spectra. `--scheduler tcp://host:port` fits on a Dask cluster.
 """
 
 import argparse
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from asteroid_taxonomy.asteroids import (
+from asteroid_taxonomy.console import run
+from asteroid_taxonomy.evaluation import curves, folds
+from asteroid_taxonomy.evaluation.baselines import PUBLISHED_RECIPE, cross_validated
+from asteroid_taxonomy.evaluation.cluster import HELP, cluster
+from asteroid_taxonomy.evaluation.metrics import predicted
+from asteroid_taxonomy.evaluation.out_of_fold import read_out_of_fold
+from asteroid_taxonomy.files import read_metadata, write_json
+from asteroid_taxonomy.learning import MAIN
+from asteroid_taxonomy.learning.training_set import read_training_set
+from asteroid_taxonomy.params import load_params
+from asteroid_taxonomy.tables import (
     ASTEROIDS_PATH,
     BAD_FLAG,
-    error_columns,
+    compare,
     flag_columns,
+    has_bands,
     matrix,
     read_asteroids,
     rows_of,
-    used_band_numbers,
 )
-from asteroid_taxonomy.console import run
-from asteroid_taxonomy.evaluation.abstention import (
-    Survey,
-    abstention_threshold,
-    calibration,
-    judged,
-    kept_metrics,
-)
-from asteroid_taxonomy.evaluation.accuracy_by_bin import numbers
-from asteroid_taxonomy.evaluation.arrays import Floats
-from asteroid_taxonomy.evaluation.baselines import PUBLISHED_RECIPE, SHIPPED, VISIBLE, candidates
-from asteroid_taxonomy.evaluation.cluster import HELP, cluster
-from asteroid_taxonomy.evaluation.curves import write_bins, write_classes, write_plots
-from asteroid_taxonomy.evaluation.degraded import brighter, degraded_spectra
-from asteroid_taxonomy.evaluation.fold_scores import fold_scores, headline
-from asteroid_taxonomy.evaluation.folds import (
-    class_pairs,
-    fold_numbers,
-    of_targets,
-    predict_out_of_fold,
-)
-from asteroid_taxonomy.evaluation.metrics import (
-    coverage_curve,
-    per_class,
-    predicted,
-)
-from asteroid_taxonomy.evaluation.out_of_fold import OUT_OF_FOLD_PATH, write_out_of_fold
-from asteroid_taxonomy.evaluation.plot_data import PLOTS, write_plot
-from asteroid_taxonomy.files import print_metrics, read_metadata, write_json
-from asteroid_taxonomy.files.atomic_write import together
-from asteroid_taxonomy.learning.training_set import has_bands, read_training_set, trained_as
-from asteroid_taxonomy.params import load_params
 
-PARAMS = ("bands.wavelengths_nm", "train.model", "train.used_bands_nm",
-          "train.augmentation_seed", "train.${train.model}", "crossvalidate")
-METRICS_PATH = Path("reports/metrics.json")
-FAINT = 30.0  # S/N below which a spectrum counts as faint
+METRICS_PATH = curves.FOLDER.with_name("metrics.json")
 
 
-@together()
 def main(scheduler: str | None = None) -> None:
     """Run the stage, its fits on the workers of a Dask scheduler if one is named."""
-    params = load_params(PARAMS)
-    wavelengths_nm, settings = params["bands"]["wavelengths_nm"], params["crossvalidate"]
-    (name, used_nm), *_ = params["train"]["used_bands_nm"].items()
-    data, edges = read_training_set(wavelengths_nm, used_nm), settings["snr_edges"]
-    target, classes = data.target, np.unique(data.target).tolist()
-    snr = data.asteroids["snr"].to_numpy()
-
-    asteroids = read_asteroids(wavelengths_nm)
-    asteroids = asteroids.filter(pa.array(has_bands(asteroids, wavelengths_nm, used_nm)))
-    source_id, survey_snr = (asteroids[key].to_numpy() for key in ("source_id", "snr"))
-    survey = Survey.of(name, source_id, numbers(survey_snr, edges))
-    fold = fold_numbers(data, settings["folds"], settings["repeats"], settings["seed"])
-    degraded = degraded_spectra(data, matrix(asteroids, error_columns(wavelengths_nm)),
-                                survey_snr, edges, settings["seed"])
+    params = load_params()
+    nm, settings, calibration = (params.bands.wavelengths_nm, params.crossvalidate,
+                                 params.calibration)
+    used_nm, (faint, *_) = params.train.used_bands_nm.asteroid_taxonomy, calibration.snr_groups
+    data, out_of_fold = read_training_set(nm, used_nm), read_out_of_fold()
+    classes = np.unique(data.target).tolist()
+    fold = np.stack([folds.fold_numbers(data, calibration.folds, calibration.seed + repeat)
+                     for repeat in range(settings.repeats)])
     with cluster(scheduler):
-        by_class, by_share = predict_out_of_fold(
-            data, candidates(params["train"], wavelengths_nm, settings["published_seeds"]), fold,
-            settings["learning_curve"], (SHIPPED, 0), degraded, settings["seed"])
-    pairs = class_pairs(data)
-    probabilities = {key: of_targets(p, pairs) for key, p in by_class.items()}
-    shipped, of_degraded = probabilities[SHIPPED, 0][:, 0], probabilities[SHIPPED, 0][:, 1:]
-    mean = shipped.mean(axis=0)
-    right = predicted(shipped.reshape(-1, len(classes)), classes).reshape(fold.shape) == target
-    classwise = by_class[SHIPPED, 0][:, 0].mean(axis=0)
-    class_names = pairs[:, 1] if classwise.shape[1] == len(pairs) else np.asarray(classes)
-    write_out_of_fold(data.asteroids, predicted(mean, classes), mean, classes, classwise,
-                      class_names.tolist(), read_metadata(ASTEROIDS_PATH)["survey"])
-    write_classes(data.class_name, classwise, class_names)
-
-    write_bins(data.asteroids, target, shipped, classes, survey_snr, settings)
-    number, bins = np.searchsorted(classes, target), np.arange(len(edges) + 1)[:, None]
-    kept, curve = kept_metrics(
-        judged(shipped[:, None], number, numbers(snr, edges) == bins),
-        judged(of_degraded, number, brighter(snr, edges)), survey, classes,
-        settings["abstention_accuracy"])
-    write_plot("kept", [list(row) for row in curve])
+        found, by_share = cross_validated(data, out_of_fold, params, fold)
 
     complete = data.asteroids["complete"].to_numpy()
-    flags = matrix(asteroids, flag_columns(wavelengths_nm))[rows_of(
-        data.asteroids["source_id"].to_numpy(), source_id, ASTEROIDS_PATH, "crossmatch")]
-    flagged = (flags[:, used_band_numbers(wavelengths_nm, used_nm)] == BAD_FLAG).any(axis=1)
-    at_60 = write_plots(target[complete], shipped[:, complete], fold[:, complete], classes,
-                        {k: of_targets(p, pairs)[complete] for k, p in by_share.items()})
-    by_model: dict[str, list[Floats]] = {}
-    for (key, _), p in probabilities.items():
-        if key != VISIBLE:
-            by_model.setdefault(key, []).append(p[:, 0, complete])
-    metrics: dict[str, Any] = {
-        "survey": read_metadata(ASTEROIDS_PATH)["survey"], "model": params["train"]["model"],
-        "trained_as": trained_as(params["train"]),
-        "asteroids": int(complete.sum()), "classified_asteroids": len(source_id),
-        **headline(target[complete], by_model, fold[:, complete], classes, SHIPPED,
-                   PUBLISHED_RECIPE),
-        **{f"cv_{k}": v for k, v in per_class(target[complete], mean[complete], classes).items()},
-        "accuracy_at_60_coverage": at_60,
-    }
-    for key, chosen in (("snr_below_30", complete & (snr < FAINT)), ("incomplete", ~complete),
-                        ("flagged", flagged), ("not_flagged", ~flagged)):
-        # a small survey may have none
-        metrics |= {f"accuracy_{key}": right[:, chosen].mean().item() if chosen.any() else None,
-                    f"asteroids_{key}": int(chosen.sum())}
-    visible = probabilities[VISIBLE, 0][:, 0, complete]
-    metrics |= kept | {f"{VISIBLE}_{key}": float(np.mean(values)) for key, values in fold_scores(
-        target[complete], visible, fold[:1, complete], classes).items()}
-    metrics["visible_abstention_threshold"] = abstention_threshold(
-        *coverage_curve(target[complete], visible[0], classes), settings["abstention_accuracy"])
-    write_json(metrics, METRICS_PATH)
-    print_metrics(metrics)
-    lines = calibration(metrics, classes, [*params["train"]["used_bands_nm"]]).items()
-    print(f"wrote {METRICS_PATH}, {OUT_OF_FOLD_PATH} and {PLOTS}/*.csv; for params.yaml:\n"
-          "calibration:\n" + "\n".join(f"  {key}: {value}" for key, value in lines))
+    target, own = data.target[complete], found[MAIN][0]
+    by_seed = {name: [curves.fold_scores(target, p[:, complete], fold[:len(p), complete], classes)
+                      for p in seeds] for name, seeds in found.items()}
+    means = curves.write_models(by_seed, len(target))
+    gains = curves.write_gains(means[MAIN], by_seed[PUBLISHED_RECIPE], calibration.folds)
+    cv, published = ({key: float(values.mean()) for key, values in means[name].items()}
+                     for name in (MAIN, PUBLISHED_RECIPE))
+    compare("crossvalidate", {"accuracy": cv["accuracy"]}, settings.expected)
+
+    asteroids = read_asteroids(nm)
+    survey = asteroids["snr"].to_numpy()[has_bands(asteroids, used_nm)]
+    mine = asteroids.take(rows_of(data.asteroids["source_id"].to_numpy(),
+                                  asteroids["source_id"].to_numpy(), ASTEROIDS_PATH))
+    snr, label_probability = (data.asteroids[key].to_numpy()
+                              for key in ("snr", "label_probability"))
+    curves.write_curves(target, own[:, complete], classes)
+    curves.write_learning_curve({share: curves.fold_scores(
+        target, p[None, complete], fold[:1, complete], classes)
+        for share, p in {**by_share, 1.0: own[0]}.items()})
+    curves.write_bins("snr", snr, calibration.snr_edges, data.target, own, classes, survey)
+    curves.write_bins("label_probability", label_probability, settings.label_probability_edges,
+                      data.target, own, classes)
+    curves.write_classes_behind(data.class_name, out_of_fold)
+    flagged = (matrix(mine, flag_columns(used_nm)) == BAD_FLAG).any(axis=1)
+    curves.write_groups(
+        np.stack([predicted(p, classes) == data.target for p in own]),
+        {"all labelled": complete | True, "complete": complete, "incomplete": ~complete,
+         f"S/N below {faint:g}": snr < faint,
+         f"complete, S/N below {faint:g}": complete & (snr < faint),
+         "with a flagged band": flagged, "without a flagged band": ~flagged})
+    curves.write_faint_bias(asteroids, calibration.snr_edges[::2], nm)
+    write_json({
+        "survey": read_metadata(ASTEROIDS_PATH)["survey"],
+        "cv": {"accuracy": cv["accuracy"],
+               "accuracy_std": curves.spread(means[MAIN]["accuracy"]), **cv},
+        "published_cv": {key: published[key] for key in ("accuracy", "log_loss")},
+        "gain": {key: gains[key] for key in ("accuracy", "log_loss")},
+    }, METRICS_PATH)
+    print("cross-validation: " + ", ".join(f"{key} {value:.3f}" for key, value in cv.items())
+          + f"; {published['accuracy']:.3f} is the accuracy of the published recipe")
+    print(f"wrote {METRICS_PATH} and {curves.FOLDER}/*.csv: {len(target):,} complete spectra")
 
 
 if __name__ == "__main__":

@@ -59,8 +59,8 @@ def described(name: str, params: Params, classes: list[str], data: TrainingSet) 
         held_out=Counter(sorted(data.target[data.test].tolist())),
         split=f"{split.test_fraction:g} of the labelled asteroids held out, stratified by "
               f"{split.target}, seed {split.seed}",
-        held_out_metrics={key: value for key, value in read_json(SCORES_PATH)[name].items()
-                          if isinstance(value, float)},
+        held_out_metrics={key: value for key, value in read_json(SCORES_PATH)[
+            f"held_out{name.removeprefix(metadata.MAIN)}"].items() if isinstance(value, float)},
         sha256={path.name: sha256(path) for path in (TRAINING_SET_PATH, model_path(name))},
         versions={library: version(library) for library in LIBRARIES},
         licence="MIT", citation="; ".join(json.loads(stored["citation"])))

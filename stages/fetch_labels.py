@@ -1,86 +1,64 @@
 """Fetch the taxonomy labels: the class of each asteroid, and the probabilities of classes.
 
-Reads   the table fetch_labels.table (one row per asteroid, numbered or not) of VizieR, of the
-        mirror in VIZIER_TAP_URL (LABELS_TABLE is its name there), or from the file in LABELS_FILE
-Writes  data/raw/labels.parquet
+Reads   the table fetch_labels.table of VizieR, of the mirror in VIZIER_TAP_URL (LABELS_TABLE is
+        its name there), from the file in LABELS_FILE, or (source: sample) from data/sample
+Writes  data/raw/labels.parquet (one row per asteroid, numbered or not)
 Source  fetch_labels.citation in params.yaml
 """
 
 import os
-from collections.abc import Mapping
-from typing import Any
 
-import pyarrow as pa
-
-from asteroid_taxonomy.archives import files
-from asteroid_taxonomy.archives.archive import VIZIER
+from asteroid_taxonomy.archives import VIZIER
+from asteroid_taxonomy.archives.bulk_files import read_files
+from asteroid_taxonomy.archives.formats import match_columns
 from asteroid_taxonomy.archives.tap import SMALL, Query, TapService
 from asteroid_taxonomy.console import run
-from asteroid_taxonomy.files import write_parquet
+from asteroid_taxonomy.files import read_parquet, write_parquet
 from asteroid_taxonomy.params import load_params
-from asteroid_taxonomy.plausibility import check_label_values
-from asteroid_taxonomy.raw_tables import (
+from asteroid_taxonomy.tables import (
     LABELS,
     LABELS_PATH,
-    column_names,
+    SAMPLE,
+    compare,
     in_order,
-    probability_role,
+    labels_with,
     stored_metadata,
-    with_probabilities,
 )
-
-PARAMS = ("source", "tap", "fetch_labels")
 
 
 def main() -> None:
     """Run the stage."""
-    params = load_params(PARAMS)
-    spec = params["fetch_labels"]
-    classes = list(spec["columns"].get("probabilities") or {})
-    columns = column_names(with_probabilities(classes), spec["columns"])
+    params = load_params()
+    spec = params.fetch_labels
+    probabilities = spec.columns.probabilities or {}
+    raw = labels_with(list(probabilities))
+    names = {"number": spec.columns.number, "class": spec.columns.class_,
+             **{f"probability_{name}": column for name, column in probabilities.items()}}
 
-    # ask and order
-    rows = ask(params, columns)
-    if absent := [name for role, name in columns.items() if role not in rows.column_names]:
-        print(f"going on without {', '.join(absent)}: the probabilities of these classes stay "
-              "unknown, unless columns.probabilities in params.yaml has their names there")
-    raw = with_probabilities([c for c in classes if probability_role(c) in rows.column_names])
-    rows = in_order(raw, rows)
+    if params.source == "sample":
+        rows = read_parquet(SAMPLE / LABELS_PATH.name, LABELS.schema)
+    elif location := os.environ.get(VIZIER.files_variable):
+        rows, = read_files(location, VIZIER, [(raw, names)], params.tap)
+    else:
+        table = os.environ.get("LABELS_TABLE") or spec.table
+        with TapService(VIZIER, spec.service, params.tap, raw.title) as service:
+            listed = match_columns(names, service.list_columns(table)) if probabilities else {}
+            raw = raw.only({"number", "class", *listed})
+            rows = service.fetch(Query({role: quoted(listed.get(role, names[role]))
+                                        for role in raw.schema.names}, table), raw, SMALL)
 
-    check_label_values(rows, spec["bounds"], spec["expected"])
+    if absent := [names[role] for role in names if role not in rows.column_names]:
+        print(f"the label table has no {', '.join(absent)}: these probabilities are unknown, "
+              "unless columns.probabilities in params.yaml has their names")
+    raw = raw.only(rows.column_names)
+    names = {role: names[role] for role in raw.schema.names}
+    bounds = dict.fromkeys(raw.schema.names[2:], spec.bounds.get("probability"))
+    rows = in_order(raw, rows, bounds | {"number": spec.bounds.get("number")})
+    compare("fetch_labels", {"rows": rows.num_rows}, spec.expected)
 
-    adql = None
-    if params["source"] == "archives":
-        adql = str(Query({role: quoted(columns[role]) for role in raw.schema.names},
-                         spec["table"]))
-    write_parquet(rows, LABELS_PATH, stored_metadata(raw, rows, spec, adql))
-    print(f"wrote {LABELS_PATH}: {rows.num_rows:,} rows of {LABELS.title}")
-
-
-def ask(params: dict[str, Any], columns: Mapping[str, str]) -> pa.Table:
-    """The rows, in any order, from where params and the environment say.
-
-    `columns` are the names by role; probabilities are taken where they are found.
-    """
-    spec = params["fetch_labels"]
-    if params["source"] == "simulated":
-        from asteroid_taxonomy.simulated import survey
-
-        return survey.labels()
-    if location := os.environ.get(VIZIER.files_variable):
-        return files.labels(location, spec["columns"])
-    table = os.environ.get("LABELS_TABLE") or spec["table"]
-    with TapService(VIZIER, spec["service"], params["tap"], LABELS.title) as service:
-        rows = service.count(Query(columns, table))
-        listed = {name.lower(): name for name in service.list_columns(table)}
-        found = [c for c in spec["columns"].get("probabilities") or {}
-                 if columns[probability_role(c)].lower() in listed]
-        raw = with_probabilities(found)
-        if listed and len(raw.columns) < len(columns):
-            print(f"{service} lists these columns of {table}: {', '.join(listed.values())}")
-        query = Query({role: quoted(listed.get(columns[role].lower(), columns[role]))
-                       for role in raw.schema.names}, table)
-        return service.fetch(query, raw, rows, SMALL)
+    adql = str(Query({role: quoted(name) for role, name in names.items()}, spec.table))
+    write_parquet(rows, LABELS_PATH, stored_metadata(raw, rows, spec, names, adql))
+    print(f"wrote {LABELS_PATH}: {rows.num_rows:,} rows of {raw.title}")
 
 
 def quoted(name: str) -> str:

@@ -1,67 +1,70 @@
 """Fetch which Gaia source is which minor planet, for the sources that have a spectrum.
 
-Reads   the table fetch_source_mapping.table (one row per source) of the Gaia archive, of the
-        mirror in GAIA_TAP_URL, or from the files in GAIA_FILES
-Writes  data/raw/source_mapping.parquet
+Reads   the table fetch_source_mapping.table of the Gaia archive, of the mirror in GAIA_TAP_URL,
+        from the files in GAIA_FILES, or (source: sample) from data/sample
+Writes  data/raw/source_mapping.parquet (one row per source)
 Source  fetch_source_mapping.citation in params.yaml
 """
 
 import os
-from typing import Any
+from collections.abc import Mapping
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from asteroid_taxonomy.archives import files
-from asteroid_taxonomy.archives.archive import GAIA
-from asteroid_taxonomy.archives.tap import SMALL, Query, TapService
-from asteroid_taxonomy.console import run
-from asteroid_taxonomy.files import write_parquet
-from asteroid_taxonomy.params import load_params
-from asteroid_taxonomy.plausibility import check_bounds
-from asteroid_taxonomy.raw_tables import (
+from asteroid_taxonomy.archives import GAIA
+from asteroid_taxonomy.archives.bulk_files import read_files
+from asteroid_taxonomy.archives.tap import Query, TapService
+from asteroid_taxonomy.console import PipelineError, run
+from asteroid_taxonomy.files import read_parquet, write_parquet
+from asteroid_taxonomy.params import Params, load_params
+from asteroid_taxonomy.tables import (
+    SAMPLE,
     SOURCE_MAPPING,
     SOURCE_MAPPING_PATH,
-    column_names,
+    SPECTRA,
+    RawTable,
     in_order,
     stored_metadata,
 )
 
-PARAMS = ("source", "tap", "fetch_spectra.columns", "fetch_source_mapping")
-
 
 def main() -> None:
     """Run the stage."""
-    params = load_params(PARAMS)
-    spec, of_spectra = params["fetch_source_mapping"], params["fetch_spectra"]["columns"]
-    columns = column_names(SOURCE_MAPPING, spec["columns"])
-    # mirrors hold the whole table or a part of it: these rows are the same in all
-    with_spectrum = (f"{columns['source_id']} IN (SELECT {of_spectra['source_id']} "
-                     f"FROM {spec['spectra_table']})")
-    query = Query(columns, spec["table"], (with_spectrum,))
+    params = load_params()
+    spec, source_id = params.fetch_source_mapping, params.fetch_spectra.columns.source_id
+    raw, names = SOURCE_MAPPING.named(spec.columns.model_dump())
+    # mirrors have the whole table or a part of it: these rows are the same in all
+    query = Query(names, spec.table, (
+        f"{names['source_id']} IN (SELECT {source_id} FROM {spec.spectra_table})",))
 
-    # ask and order
-    rows = in_order(SOURCE_MAPPING, ask(params, query))
+    if params.source == "sample":
+        rows = read_parquet(SAMPLE / SOURCE_MAPPING_PATH.name, raw.schema)
+    elif location := os.environ.get(GAIA.files_variable):
+        rows = from_files(location, raw, names, params)
+    else:
+        with TapService(GAIA, spec.service, params.tap, raw.title) as service:
+            rows = service.fetch(query, raw)
 
-    check_bounds(rows, SOURCE_MAPPING.title, spec["bounds"])
-
-    adql = str(query) if params["source"] == "archives" else None
-    write_parquet(rows, SOURCE_MAPPING_PATH, stored_metadata(SOURCE_MAPPING, rows, spec, adql))
-    print(f"wrote {SOURCE_MAPPING_PATH}: {rows.num_rows:,} rows of {SOURCE_MAPPING.title}")
+    rows = in_order(raw, rows, spec.bounds)
+    write_parquet(rows, SOURCE_MAPPING_PATH, stored_metadata(raw, rows, spec, names, str(query)))
+    print(f"wrote {SOURCE_MAPPING_PATH}: {rows.num_rows:,} rows of {raw.title}")
 
 
-def ask(params: dict[str, Any], query: Query) -> pa.Table:
-    """The rows, in any order, from where params and the environment say."""
-    spec = params["fetch_source_mapping"]
-    if params["source"] == "simulated":
-        from asteroid_taxonomy.simulated import survey
-
-        return survey.source_mapping()
-    if location := os.environ.get(GAIA.files_variable):
-        return files.source_mapping(location, spec["columns"], params["fetch_spectra"]["columns"])
-    with TapService(GAIA, spec["service"], params["tap"], SOURCE_MAPPING.title) as service:
-        rows = service.count(query)
-        service.list_columns(query.table)
-        return service.fetch(query, SOURCE_MAPPING, rows, SMALL)  # some megabytes
+def from_files(location: str, raw: RawTable, names: Mapping[str, str], params: Params) -> pa.Table:
+    """The mapping's rows with a spectrum; where no file has it, from the spectra themselves."""
+    spectra, of_spectra = SPECTRA.named(params.fetch_spectra.columns.model_dump())
+    part = spectra.only({*raw.schema.names, "wavelength"})
+    found, mapping = read_files(location, GAIA, [(part, of_spectra), (raw, names)], params.tap)
+    if mapping.num_rows:
+        return mapping.filter(pc.is_in(mapping["source_id"], found["source_id"].unique()))
+    if absent := [role for role in raw.schema.names if role not in found.column_names]:
+        raise PipelineError(f"{GAIA.files_variable}: no file has the columns of "
+                            f"{params.fetch_source_mapping.table}, and the spectra have no "
+                            f"{', '.join(absent)}; add the files of that table")
+    print(f"no file of {params.fetch_source_mapping.table}: number and name are those that the "
+          "spectra have")
+    return found.group_by(raw.schema.names).aggregate([])
 
 
 if __name__ == "__main__":

@@ -1,121 +1,92 @@
-"""Write the page that shows what was made: one file, no network, for whoever opens it.
+"""Write the page, the model card and the figures: what the run made, for whoever opens it.
 
-Reads   data/asteroids.parquet, data/catalogue/<catalogue.name>.parquet,
-        data/out_of_fold.parquet, models/asteroid_taxonomy.onnx, reports/*.json,
-        reports/mean_spectra.csv, reports/crossvalidation/*.csv
-Writes  reports/index.html (about 6 MB: all asteroids can be looked up in it),
-        reports/model_card.md (the same figures in short, for whoever takes the model)
+Reads   data/asteroids.parquet, data/out_of_fold.parquet, data/catalogue/<catalogue.name>.parquet,
+        models/asteroid_taxonomy.onnx, models/asteroid_taxonomy_visible.onnx, reports/*.json,
+        reports/catalogue_by_snr.csv, reports/above_threshold.csv,
+        reports/crossvalidation/*.csv
+Writes  reports/index.html (about 7 MB: all asteroids can be looked up in it, without network),
+        reports/model_card.md, reports/mean_spectra.csv, reports/figures/*.svg
 """
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-import yaml
+import onnx
 
-from asteroid_taxonomy.asteroids import read_asteroids
 from asteroid_taxonomy.catalogue import read_catalogue
 from asteroid_taxonomy.console import run
-from asteroid_taxonomy.evaluation import accuracy_by_bin as bins
-from asteroid_taxonomy.files import read_csv, read_json
-from asteroid_taxonomy.files.atomic_write import atomic, together
-from asteroid_taxonomy.onnx_model.classifier import Classifier, load_classifier
-from asteroid_taxonomy.onnx_model.contract import read_onnx
-from asteroid_taxonomy.onnx_model.description import ONNX_PATH
-from asteroid_taxonomy.page import chart_data, charts, rendering
-from asteroid_taxonomy.page.chart_style import PALETTE, height_px
-from asteroid_taxonomy.page.network import network
-from asteroid_taxonomy.page.search_index import chips, encoded
+from asteroid_taxonomy.files import atomic, read_json, read_parquet, write_csv
+from asteroid_taxonomy.onnx_model.metadata import MAIN, ONNX_PATH, VISIBLE, Metadata, onnx_path
 from asteroid_taxonomy.params import load_params
-from asteroid_taxonomy.raw_tables import SIMULATED
+from asteroid_taxonomy.report import rendering
+from asteroid_taxonomy.report.charts import STYLE, height_px, svg, with_asteroid
+from asteroid_taxonomy.report.content import (
+    MEAN_SPECTRA_PATH,
+    REPORTS,
+    figures,
+    layout,
+    specifications,
+)
+from asteroid_taxonomy.report.labelled import confident_failures, mean_spectra
+from asteroid_taxonomy.report.network import network
+from asteroid_taxonomy.report.search_index import encoded, examples
+from asteroid_taxonomy.tables import OUT_OF_FOLD_PATH, read_asteroids
 
-PARAMS = ("bands", "taxonomy", "crossmatch", "split", "train.model", "train.used_bands_nm",
-          "train.augmentation_seed", "train.${train.model}", "crossvalidate", "calibration",
-          "export", "catalogue", "page")
-PAGE_PATH, CARD_PATH = Path("reports/index.html"), Path("reports/model_card.md")
-MEAN_SPECTRA_PATH = Path("reports/mean_spectra.csv")
-METRICS = ("crossmatch", "evaluate", "metrics", "classify", "verify")
-BRIGHT = 30  # S/N of the asteroids that the page compares spectra with and lets a visitor guess
+PAGE_PATH, CARD_PATH, FIGURES_PATH = (
+    REPORTS / name for name in ("index.html", "model_card.md", "figures"))
+METRICS = ("crossmatch", "evaluate", "calibration", "catalogue")
 
 
-def layout(
-    classifier: Classifier, params: Mapping[str, Any], means: pd.DataFrame, survey: str
-) -> dict[str, Any]:
-    """What the page's scripts know of the model and of the survey."""
-    n, words = len(classifier.classes), params["page"]["complexes"]
-    return {
-        "used": classifier.used, "thresholds": [classifier.threshold] * n,
-        "colours": [PALETTE[i % len(PALETTE)] for i in range(n)],
-        "meanings": [words.get(name, "") for name in classifier.classes], "bright": BRIGHT,
-        "survey": "The simulated survey" if survey == SIMULATED else survey,
-        "axis": [float(means["low"].min()), float(means["high"].max())],
-        "normalised_at_nm": params["bands"]["normalised_at_nm"],
-        "width_nm": params["bands"]["width_nm"],
-    }
+def read_models() -> tuple[list[Metadata], list[dict[str, Any]]]:
+    """Metadata and network of the main model and of the one for visible spectra."""
+    files = {name: onnx.load(onnx_path(name)) for name in (MAIN, VISIBLE)}
+    text = [{p.key: p.value for p in model.metadata_props} for model in files.values()]
+    return ([Metadata.from_text(each, onnx_path(name))
+             for name, each in zip(files, text, strict=True)],
+            [network(model) for model in files.values()])
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write text with the line ends of Unix."""
+    with atomic(path) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
 
 
 def main() -> None:
     """Run the stage."""
-    params = load_params(PARAMS)
-    classifier, model = load_classifier(), read_onnx(ONNX_PATH)
-    classes, nm, threshold = classifier.classes, classifier.wavelengths_nm, classifier.threshold
-    table, metadata = read_catalogue(params["catalogue"]["name"])
-    asteroids = read_asteroids(nm).sort_by("source_id")
-    catalogue: Any = table.to_pandas()
-    judged = chart_data.judged_spectra(nm)
-    means = read_csv(MEAN_SPECTRA_PATH, {
-        "complex": str, "nm": int, "median": float, "low": float, "high": float})
-    names = [name for name in bins.names(params["crossvalidate"]["snr_edges"])
-             if (catalogue["snr_bin"] == name).any()]
+    params = load_params()
+    nm = params.bands.wavelengths_nm
+    reports = {name: read_json(REPORTS / f"{name}.json") for name in METRICS}
+    metadata, graphs = read_models()
+    classes = metadata[0].classes
+    table, facts = read_catalogue(params.catalogue.name)
+    asteroids, catalogue = read_asteroids(nm).sort_by("source_id"), table.to_pandas()
+    label = read_parquet(OUT_OF_FOLD_PATH, columns=["source_id", "target"]).to_pandas()
+    target = catalogue["source_id"].map(label.set_index("source_id")["target"])
 
-    reports = {name: read_json(Path(f"reports/{name}.json")) for name in METRICS}
-    specs = {
-        "look_up": charts.mean_spectra(means, classes, params["bands"]["normalised_at_nm"], True),
-        **chart_data.of_crossvalidation(judged, means, classes, nm, reports["classify"]["kept"]),
-        **chart_data.of_catalogue(catalogue, classes, names),
+    means = mean_spectra(asteroids, target, nm)
+    write_csv(list(means.columns), means.itertuples(index=False), MEAN_SPECTRA_PATH)
+    specs = specifications(metadata[0].abstention_threshold)
+    drawn = {name: svg(spec) for name, spec in specs.items()}
+    for name, text in drawn.items():
+        write_text(text, FIGURES_PATH / f"{name}.svg")
+    specs["look_up"] = with_asteroid(specs.pop("mean_spectra"))
+    drawn["look_up"] = svg(specs["look_up"])
+
+    failures = confident_failures(catalogue, target).astype({"number": object})
+    chosen = examples(table, classes)
+    about = figures(params, metadata[0], reports, catalogue, target, facts) | {
+        "heights": {name: height_px(drawn[name]) for name in specs},
+        "failures": failures.where(failures.notna(), "").to_dict("records"),
+        "example": chosen[0][0] if chosen else "", "model_bytes": ONNX_PATH.stat().st_size,
     }
-    for name in ("coverage", "label_probability", "learning_curve"):  # figures, not on the page
-        del specs[name]
-    heights = {name: height_px(spec) for name, spec in specs.items()}
-    target = catalogue["source_id"].map(judged.set_index("source_id")["target"])
-    packed, index = encoded(table, asteroids, target.tolist(), nm, classes)
-    failures = chart_data.confident_failures(judged)
-    row_of = dict(zip(catalogue["source_id"], range(len(catalogue)), strict=True))
-    index |= layout(classifier, params, means, metadata["survey"]) | {
-        "labels": metadata["labels"],
-        "chips": chips(catalogue, classes), "heights": heights,
-        "precision_recall": chart_data.classes_told(),
-        "failures": {chart_data.panel_title(one): row_of[one["source_id"]]
-                     for _, one in failures.iterrows()},
-    }
-    about = {
-        **reports, "page": params["page"], "crossvalidate": params["crossvalidate"],
-        "survey": metadata["survey"], "simulated": metadata["survey"] == SIMULATED,
-        "labels": metadata["labels"], "citations": json.loads(metadata["citation"]),
-        "classes": classes, "complexes": params["taxonomy"]["complexes"],
-        "threshold": threshold,
-        "wavelengths_nm": nm, "used_nm": [nm[j] for j in classifier.used],
-        "normalised_at_nm": params["bands"]["normalised_at_nm"],
-        "model": params["train"]["model"], "model_bytes": ONNX_PATH.stat().st_size,
-        "metadata": dict(sorted(classifier.metadata.items())), "heights": heights,
-        "params": yaml.safe_dump(params, sort_keys=False, default_flow_style=None, width=90),
-        "failures": failures.astype({"number": object}).replace({np.nan: ""}).to_dict("records"),
-        "example": index["chips"][0][0] if index["chips"] else "",
-        "median_snr": float(catalogue["snr"].median()),
-        "median_snr_labelled": float(judged["snr"].median()),
-    }
-    texts = {PAGE_PATH: rendering.html(about, packed, specs=specs, layout=index,
-                                       network=network(model)),
-             CARD_PATH: rendering.model_card(about)}
-    with together():
-        for path, text in texts.items():
-            with atomic(path) as part:
-                part.write_text(text, encoding="utf-8", newline="\n")
+    packed, index = encoded(table, asteroids, target.where(target.notna(), None).tolist(), nm,
+                            classes)
+    index |= layout(metadata, graphs, params, about, means) | {"examples": chosen, "style": STYLE}
+    write_text(rendering.html(about, packed, specs=specs, layout=index), PAGE_PATH)
+    write_text(rendering.model_card(about), CARD_PATH)
     print(f"wrote {PAGE_PATH}: {PAGE_PATH.stat().st_size / 1e6:.1f} MB, {len(table):,} asteroids "
-          f"to look up; and {CARD_PATH}")
+          f"to look up; {CARD_PATH}, {MEAN_SPECTRA_PATH} and {len(specs)} figures")
 
 
 if __name__ == "__main__":

@@ -1,52 +1,48 @@
-"""ONNX files that look like the shipped one, and such as do not."""
+"""ONNX files like the shipped one, and a project folder in which the stage cyberether runs."""
 
-import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import onnx
-import yaml
+import pyarrow as pa
 from onnx import TensorProto, helper, numpy_helper
 
+from asteroid_taxonomy import tables
+from asteroid_taxonomy.files import write_parquet
+from asteroid_taxonomy.onnx_model.metadata import CLASSES_PATH, ONNX_PATH
+
 TOP = Path(__file__).parent.parent
-SHIPPED = TOP / "models/asteroid_taxonomy.onnx"
-SUMS = helper.make_node("MatMul", ["float_input", "weights"], ["sums"])
+SHIPPED = TOP / ONNX_PATH
+GRID = [374 + 44 * i for i in range(16)]
 WEIGHTS = np.tile(np.eye(4, dtype=np.float32), (4, 1))
+CONTRACT = {"classes": "C,O,S,X", "wavelengths_nm": ",".join(map(str, GRID)),
+            "used_bands_nm": ",".join(map(str, GRID[1:4] + GRID[5:15])), "normalised_at_nm": "550",
+            "width_nm": "44", "abstention_threshold": "0.7", "least_probability": "{}",
+            "survey": "a survey"}
 
 
 def shipped(**metadata):
     """The shipped model; metadata of these keys are replaced, or left out where None."""
     model = onnx.load(SHIPPED)
-    params = yaml.safe_load((TOP / "params.yaml").read_text(encoding="utf-8"))
-    spectra, bands = params["fetch_spectra"], params["bands"]
-    described = {"spectra_service": spectra["service"], "spectra_table": spectra["table"],
-                 "spectra_columns": json.dumps(spectra["columns"]),
-                 "normalised_at_nm": str(bands["normalised_at_nm"]),
-                 "width_nm": str(bands["width_nm"])}
-    described |= {prop.key: prop.value for prop in model.metadata_props}
-    described |= {"sha256": None} | metadata  # whoever changes it breaks the seal
-    helper.set_model_props(model, {k: v for k, v in described.items() if v is not None})
+    stored = {prop.key: prop.value for prop in model.metadata_props} | metadata
+    helper.set_model_props(model, {k: v for k, v in stored.items() if v is not None})
     return model
 
 
-def of_nodes(nodes, constants, widths=(16, 4), names=("float_input", "probabilities"),
-             batch="batch", kind=TensorProto.FLOAT, **metadata):
-    """A model of these nodes that says of itself what the shipped one says."""
-    model = shipped(**metadata)
-    tensors = [helper.make_tensor_value_info(name, kind, [batch, width])
-               for name, width in zip(names, widths, strict=True)]
-    model.graph.CopyFrom(helper.make_graph(
-        nodes, "other", tensors[:1], tensors[1:],
-        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]))
-    return model
-
-
-def linear(weights=WEIGHTS, names=("float_input", "probabilities"), last="Softmax", **changes):
-    """A model of one layer; `last` makes probabilities of its sums, or does not."""
+def linear(weights=WEIGHTS, names=("float_input", "probabilities"), batch="batch",
+           kind=TensorProto.FLOAT, **metadata):
+    """A model of one layer and a softmax, with the metadata that a program needs."""
     weights = np.asarray(weights)
-    return of_nodes([helper.make_node("MatMul", [names[0], "weights"], ["sums"]),
-                     helper.make_node(last, ["sums"], [names[1]])], {"weights": weights},
-                    weights.shape, names, **changes)
+    tensors = [helper.make_tensor_value_info(name, kind, [batch, width])
+               for name, width in zip(names, weights.shape, strict=True)]
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", [names[0], "weights"], ["sums"]),
+         helper.make_node("Softmax", ["sums"], [names[1]])], "linear", tensors[:1], tensors[1:],
+        [numpy_helper.from_array(weights, "weights")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    helper.set_model_props(model, CONTRACT | metadata)
+    return model
 
 
 def of_classes(classes):
@@ -54,53 +50,23 @@ def of_classes(classes):
     return linear(np.zeros((16, len(classes)), np.float32), classes=",".join(classes))
 
 
-def two_outputs():
-    model = linear()
-    model.graph.output.append(
-        helper.make_tensor_value_info("sums", TensorProto.FLOAT, ["batch", 4]))
-    return model
+def write_project(folder, monkeypatch, model, with_classes=None):
+    """A project folder with these models and 300 complete spectra, numbers in no order."""
+    (folder / "models").mkdir()
+    onnx.save(model, folder / ONNX_PATH)
+    onnx.save(with_classes or model, folder / CLASSES_PATH)
+    shutil.copy(TOP / "params.yaml", folder)
+    monkeypatch.chdir(folder)
+    numbers = np.random.default_rng(0).permutation(300) + 1
+    schema = tables.asteroid_schema(GRID)
+    spectra = np.random.default_rng(1).normal(1, 0.2, (300, 16)).astype(np.float32)
+    columns = {field.name: pa.nulls(300, field.type) for field in schema}
+    columns |= {"source_id": numbers, "number": numbers, "complete": [True] * 300,
+                "name": [f"name {n}" for n in numbers],
+                **dict(zip(tables.reflectance_columns(GRID), spectra.T, strict=True))}
+    write_parquet(pa.table(columns, schema), tables.ASTEROIDS_PATH, {})
 
 
-def rank_three():
-    model = of_nodes([helper.make_node("ReduceSum", ["float_input", "axis"], ["sums"], keepdims=0),
-                      helper.make_node("Softmax", ["sums"], ["probabilities"])],
-                     {"axis": np.array([1])})
-    model.graph.input[0].type.tensor_type.shape.dim.add(dim_value=4)
-    return model
-
-
-def big_constant(elements):
-    return of_nodes([helper.make_node("ConstantOfShape", ["size"], ["big"]),
-                     helper.make_node("ReduceSum", ["big"], ["sum"], keepdims=0), SUMS,
-                     helper.make_node("Add", ["sums", "sum"], ["raised"]),
-                     helper.make_node("Softmax", ["raised"], ["probabilities"])],
-                    {"size": np.array([elements]), "weights": WEIGHTS})
-
-
-def doubled(times):
-    names = ["sums", *(f"twice_{i}" for i in range(times))]
-    nodes = [SUMS, *(helper.make_node("Concat", [names[i], names[i]], [names[i + 1]], axis=1)
-                     for i in range(times)),
-             helper.make_node("Slice", [f"twice_{times - 1}", "zero", "four", "axis"], ["cut"]),
-             helper.make_node("Softmax", ["cut"], ["probabilities"])]
-    return of_nodes(nodes, {"weights": WEIGHTS, "zero": np.array([0]), "four": np.array([4]),
-                            "axis": np.array([1])})
-
-
-def endless():
-    value = helper.make_tensor_value_info
-    body = helper.make_graph(
-        [helper.make_node("Identity", [a], [b]) for a, b in (("on", "on_"), ("x", "x_"))], "body",
-        [value("i", TensorProto.INT64, []), value("on", TensorProto.BOOL, []),
-         value("x", TensorProto.FLOAT, ["batch", 4])],
-        [value("on_", TensorProto.BOOL, []), value("x_", TensorProto.FLOAT, ["batch", 4])])
-    return of_nodes([SUMS, helper.make_node("Loop", ["times", "yes", "sums"], ["same"], body=body),
-                     helper.make_node("Softmax", ["same"], ["probabilities"])],
-                    {"times": np.array(2**62), "yes": np.array(True), "weights": WEIGHTS})
-
-
-def long_chain():
-    nodes = [SUMS, *(helper.make_node("Relu", [a], [b]) for a, b in zip(
-        ["sums", *(f"r{i}" for i in range(60_000))], [f"r{i}" for i in range(60_001)],
-        strict=True)), helper.make_node("Softmax", ["r60000"], ["probabilities"])]
-    return of_nodes(nodes, {"weights": WEIGHTS})
+def by_name(flowgraph):
+    """The blocks of a flowgraph by their names."""
+    return {block["name"]: block for block in flowgraph["graph"]}

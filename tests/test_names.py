@@ -30,8 +30,9 @@ def test_what_is_no_asteroid_is_not_taken_for_a_number(typed):
 
 def test_a_files_name_gives_the_asteroid():
     expected = {
-        "a000433.[2]": "433", "00062_erato.tab": "62", "10hygiea.tab": "10", "au1996FG3": "1996 FG3",
-        "2000YL29_20070715.txt": "2000 YL29", "au1996FG3.[4]": "1996 FG3", "spec1580.dat": "1580",
+        "a000433.[2]": "433", "00062_erato.tab": "62", "10hygiea.tab": "10",
+        "au1996FG3": "1996 FG3", "au1996FG3.[4]": "1996 FG3", "spec1580.dat": "1580",
+        "2000YL29_20070715.txt": "2000 YL29",
         "au2021jq24.sp284.txt": "2021 JQ24", "003485_vis.tab": "3485", "2897_IR.txt": "2897",
         "110_081108t135334.tab": "110", "s2_2001sb173.tab": "2001 SB173", "f2_15977.tab": "15977",
         "(433) Eros.txt": "433", "433 Eros.csv": "433", "1974_FV1.txt": "1974 FV1",

@@ -52,10 +52,12 @@ def test_the_pages_stay_short():
 
 def test_the_pages_use_the_terms_of_the_field():
     odd = re.compile(r"\b(is asked|asks the archive|says of|kept ones|in a sentence|bad days|"
-                     r"may pass|judged by|for want of|paste|simulated)\b", re.IGNORECASE)
-    assert [f"{name}: {found[0]}" for name, text in tracked() for found in odd.finditer(text)
-            if name.startswith(("README", "docs/", "asteroid_taxonomy/", "stages/"))
-            and name.endswith((".md", ".py", ".j2"))] == []
+                     r"may pass|judged by|for want of|simulated)\b", re.IGNORECASE)
+    texts = {name: text for name, text in tracked() if name.endswith((".md", ".py", ".j2"))
+             and name.startswith(("README", "docs/", "asteroid_taxonomy/", "stages/"))}
+    assert [f"{name}: {found[0]}" for name, text in texts.items()
+            for found in odd.finditer(text)] == []
+    assert [name for name, text in texts.items() if name.endswith(".md") and "paste" in text] == []
 
 
 def test_the_links_between_the_pages_lead_somewhere():

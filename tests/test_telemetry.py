@@ -1,4 +1,4 @@
-"""onnxruntime's Linux wheel writes to the home folder and contacts its vendor unless switched off."""
+"""onnxruntime's Linux wheel writes to HOME and contacts its vendor unless switched off."""
 
 import os
 import shutil

@@ -1,108 +1,233 @@
-"""Print what is known of asteroids: complex, probabilities, literature class, spectrum.
+"""Print the classification of asteroids: complex, probabilities, literature class, spectrum.
 
-    asteroid-taxonomy lookup 433
-    asteroid-taxonomy lookup "(433) Eros" Vesta 1974_FV1 --plot
-    asteroid-taxonomy lookup --file names.txt
+    asteroid-taxonomy lookup 433 "(4) Vesta" 1974_FV1
+    asteroid-taxonomy lookup 4 --plot vesta.png
 
-By number, name, designation or source_id, in any case. Reads the catalogue and
-data/asteroids.parquet where `dvc repro` or `dvc pull` has put them; elsewhere it asks the archive
-for these asteroids' spectra (GAIA_TAP_URL names a mirror) and classifies them with the ONNX files.
-Writes nothing but the picture that --output names.
+By number, name, designation (also packed) or source_id. Reads the catalogue where `dvc repro` has
+made it; elsewhere it fetches the spectrum from the archive (GAIA_TAP_URL names a mirror) and
+classifies it with the shipped model. A designation that neither knows is resolved by JPL's
+Small-Body Database, if astroquery is installed.
 """
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from asteroid_taxonomy.commands.known import Answer, Known, look_up
-from asteroid_taxonomy.commands.spectrum_plot import bars, over_the_complexes, write_picture
-from asteroid_taxonomy.console import PipelineError, plain
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-BAR = 40  # characters of a probability of 1
+from asteroid_taxonomy import catalogue, tables
+from asteroid_taxonomy.archives import GAIA
+from asteroid_taxonomy.archives.lookup import LOOKUP, fetch_spectra_of
+from asteroid_taxonomy.archives.tap import SMALL, Query, TapService
+from asteroid_taxonomy.console import PipelineError, one_line, plain
+from asteroid_taxonomy.files import atomic
+from asteroid_taxonomy.names import PROVISIONAL, Identity, nearest, normalised, parse, proper_names
+from asteroid_taxonomy.onnx_model.classifier import load_classifier
+from asteroid_taxonomy.params import PARAMS, load_params
+from asteroid_taxonomy.signal_to_noise import signal_to_noise
+from asteroid_taxonomy.spectra.predict import answer
+
+NAMES = tables.RawTable("names", (tables.Column("name", pa.string(), nullable=True),), (), ())
+Found = tuple[dict[str, Any], pa.Table]  # values by the catalogue's columns; the spectrum's rows
+
+
+class Catalogue:
+    """The catalogue in this folder, and the fetched spectra."""
+
+    def __init__(self, name: str) -> None:
+        table, self.metadata = catalogue.read_catalogue(name)
+        self.frame, self.survey = table.to_pandas(), self.metadata["survey"]
+
+    def find(self, identity: Identity) -> Found | None:
+        """An asteroid, None if the catalogue lacks it."""
+        role, value = identity.key()
+        column = self.frame["name"].str.lower() if role == "name" else self.frame[role]
+        rows = self.frame[column == value]
+        if rows.empty:
+            return None
+        row = {**rows.iloc[0], "labels": self.metadata["labels"]}
+        return row, pq.read_table(tables.SPECTRA_PATH,
+                                  filters=pc.field("source_id") == row["source_id"])
+
+    def names_like(self, name: str) -> Iterable[str]:
+        """All names: the catalogue is here."""
+        return self.frame["name"]
+
+
+class Archive:
+    """The archive that the model was trained on."""
+
+    def __init__(self) -> None:
+        self.model = load_classifier()
+        self.about, self.survey = self.model.metadata, self.model.metadata.survey
+
+    def find(self, identity: Identity) -> Found | None:
+        """Fetch an asteroid's spectrum and classify it as `classify` does; None without one.
+
+        Raises
+        ------
+        PipelineError
+            The archive cannot be used, or its rows are no spectrum by the rules of the fetch.
+        """
+        role, value = identity.key()
+        wanted: dict[str, list[Any]] = {"number": [], "name": [], "source_id": [], role: [value]}
+        nm, about = self.model.wavelengths_nm, self.about
+        rows = fetch_spectra_of(
+            wanted["number"], wanted["name"], wanted["source_id"], about.spectra_service,
+            about.spectra_table, about.spectra_columns, about.mapping_table, about.mapping_columns)
+        if not len(rows):
+            return None
+        tables.check_bounds(rows, tables.SPECTRA.title, {"flag": (0, tables.BAD_FLAG)})
+        reflectance = tables.check_spectra(rows, nm, self.model.normalised_at_nm)
+        error, flags = (rows[role].to_numpy()[None] for role in ("error", "flag"))
+        snr = signal_to_noise(reflectance, error)
+        found = answer(reflectance, [self.model], snr=snr.astype(float)).to_pandas().iloc[0]
+        name = proper_names(pc.replace_substring(rows["name"][:1].fill_null(""), "''", "'"))
+        bands = catalogue.band_columns(reflectance, error, flags, nm, self.model.used)
+        row = {**{key: values[0] for key, values in bands.items()}, **found,
+               "source_id": rows["source_id"][0].as_py(), "name": name[0].as_py(),
+               "number": rows["number"][0].as_py() or 0, "reason": found["note"],
+               "snr": snr[0], "faint": snr[0] < catalogue.FAINT_SNR}
+        if not found["class_precision"] >= catalogue.MOSTLY:
+            row["class"] = ""
+        return row, rows
+
+    def names_like(self, name: str) -> Iterable[str]:
+        """Names in the source mapping that begin or end as `name` does."""
+        column = str(self.about.mapping_columns["name"])
+        like = [f"LOWER({column}) LIKE '{pattern}'" for pattern in (
+            f"{name[:2]}%", f"%{name[-3:]}") if pattern.strip("%").isalpha()]
+        if not like:
+            return []
+        with TapService(GAIA, self.about.spectra_service, LOOKUP, NAMES.title) as tap:
+            rows = tap.fetch(Query({"name": column}, self.about.mapping_table,
+                                   (" OR ".join(like),)), NAMES, SMALL)
+        return [str(each) for each in proper_names(rows["name"]).to_pylist()]
 
 
 def main(arguments: list[str]) -> None:
     """Look up what the command line names."""
     parser = argparse.ArgumentParser(prog="asteroid-taxonomy lookup", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("asteroid", nargs="*", help="number, name, designation or source_id")
-    parser.add_argument("--file", type=Path, help="text file with an asteroid in each line")
-    parser.add_argument("--plot", action="store_true",
-                        help="draw the spectrum over the mean spectra of the complexes")
-    parser.add_argument("-o", "--output", type=Path, help="draw that into a file, .svg or .png")
-    given = parser.parse_intermixed_args(arguments)
-    asked = [*given.asteroid, *(_lines(given.file) if given.file else ())]
-    if not asked:
-        parser.error("name an asteroid, for instance 433 or eros")
-    answer = look_up(asked)
-    if given.output and len(answer.known) > 1:
-        parser.error(f"--output draws one asteroid, but {len(answer.known)} are asked for")
-    for known in answer.known:
-        draw = over_the_complexes if given.plot else bars
-        for line in [*describe(known, answer), *draw(answer.wavelengths_nm, known.spectrum,
-                                                     known.error, known.flag), ""]:
-            print(plain(line))
-    if given.output and answer.known:
-        one = answer.known[0]
-        write_picture(_title(one.row), answer.wavelengths_nm, one.spectrum, one.error, one.flag,
-                      answer.normalised_at_nm, given.output)
-        print(f"wrote {given.output}")
-    if len(asked) == 1 and answer.missing:
-        raise PipelineError(answer.missing[0])
-    for sentence in answer.missing:
-        print(plain(sentence), file=sys.stderr)
-    if answer.missing:
-        raise PipelineError(f"{len(answer.missing)} of {len(asked)} asteroids were not found; the "
-                            "lines above say which")
+    parser.add_argument("asteroid", nargs="+", help="number, name, designation or source_id")
+    parser.add_argument("--plot", type=Path, metavar="FILE.png",
+                        help="plot the spectrum of one asteroid over the mean of its complex")
+    given = parser.parse_args(arguments)
+    if given.plot and (len(given.asteroid) > 1 or given.plot.suffix != ".png"):
+        parser.error("--plot takes one asteroid, and a file that ends in .png")
+    path = catalogue.catalogue_path(load_params().catalogue.name) if PARAMS.exists() else None
+    here = path is not None and path.exists() and tables.SPECTRA_PATH.exists()
+    known = Catalogue(path.stem) if path and here else Archive()
+    missing = []
+    for typed in given.asteroid:
+        identity = parse(typed)
+        found = known.find(identity)
+        if not found and (number := number_at_jpl(identity)):
+            identity = Identity(number)
+            found = known.find(identity)
+        if not found:
+            close = nearest(identity.name or "", known.names_like(identity.name or ""))
+            missing.append(f"no {known.survey} spectrum of {one_line(typed, 60)!r} was found; "
+                           + (f"did you mean {' or '.join(close)}?" if close else
+                              "not every asteroid has one"))
+            continue
+        row, spectrum = found
+        if identity.name not in (None, normalised(row["name"])):
+            print(plain(f"note: ({row['number']}) is called {row['name']}, not "
+                        f"{identity.name!r}"), file=sys.stderr)
+        print("\n".join(map(plain, [*describe(row, known.survey), "", *table(spectrum), ""])))
+        if given.plot:
+            plot(row, spectrum, given.plot)
+    for message in missing[:-1]:
+        print(plain(message), file=sys.stderr)
+    if missing:
+        raise PipelineError(missing[-1])
 
 
-def describe(known: Known, answer: Answer) -> list[str]:
+def number_at_jpl(identity: Identity) -> int | None:
+    """The number that JPL's Small-Body Database has for a designation, if it can be queried."""
+    if identity.key()[0] != "name" or not PROVISIONAL.fullmatch(identity.name or ""):
+        return None
+    try:
+        from astroquery.jplsbdb import SBDB  # of [pipeline]; takes 0.9 s
+
+        found = SBDB.query(identity.name, cache=False).get("object", {})
+    except (ImportError, OSError, ValueError):  # not installed, no network, no JSON
+        print(f"note: JPL could not be queried for {identity.name}, which needs the network and "
+              "astroquery", file=sys.stderr)
+        return None
+    return parse(found.get("des", "")).number
+
+
+def describe(row: dict[str, Any], survey: str) -> list[str]:
     """Lines that say what is known of an asteroid, but for its spectrum."""
-    row = known.row
-    lines = [f"{_title(row)}   source_id {row['source_id']}   survey: {answer.survey}", ""]
-    for name in answer.classes:
-        value, spread = row[f"probability_{name}"], row.get(f"spread_{name}")
-        within = f" ±{spread:.3f}" if spread is not None else ""
-        lines.append(f"  {name}  -" if value is None else
-                     f"  {name}  {value:5.3f}{within} {'#' * round(BAR * value)}".rstrip())
-    if row["complex"] is None:
-        lines.append(f"  no class: {row['reason']}")
-    else:
+    lines = [f"{title(row)}   source_id {row['source_id']}   survey: {survey}", ""]
+    for key, value in row.items():
+        if key.startswith("probability_") and row["complex"]:
+            name = key.removeprefix("probability_")
+            spread = row.get(f"spread_{name}", np.nan)
+            within = "" if np.isnan(spread) else f" ±{spread:.3f}"
+            lines.append(f"  {name}  {value:5.3f}{within} {'#' * round(40 * value)}".rstrip())
+    if row["complex"]:
         doubt = ", below the threshold: take it as unknown" if row["abstained"] else ""
-        lines.append(f"  complex {row['complex']} at {row['confidence']:.3f}{doubt}")
-    if row.get("class"):
-        lines.append(f"  class {row['class']} at {row['class_probability']:.3f} ({answer.labels})")
+        lines += [f"  complex {row['complex']} at {row['confidence']:.3f}{doubt}",
+                  f"  {in_words(row['complex_set'])}"]
+    else:
+        lines.append(f"  no class: {row['reason']}")
+    if row["class"]:
+        lines.append(f"  class {row['class']} at {row['class_probability']:.3f}")
     if row.get("in_training"):
-        lines.append("  (out of fold: from models that did not see this asteroid)")
+        lines.append("  (out of fold: from models that were not trained on this asteroid)")
     if row["flagged_bands_used"]:
-        lines.append(f"  careful: the survey flags {row['flagged_bands_used']} nm as bad, which "
-                     "the classifier looks at")
+        lines.append(f"  caution: the survey flags {row['flagged_bands_used']} nm as bad, and the "
+                     "model uses them")
     lines += ["", f"  S/N {row['snr']:.1f}"]
-    if row.get("expected_accuracy") is not None:
-        lines[-1] += (f"; of labelled asteroids with this S/N and confidence "
-                      f"{row['expected_accuracy']:.0%} are right")
-    if "literature_class" not in row:
-        lines += ["  from the archive, by networks that may have learned from this asteroid;",
-                  "  literature and measured accuracy are in the catalogue (`dvc pull`)"]
+    if row.get("expected_accuracy", np.nan) > 0:
+        lines[-1] += (f"; {row['expected_accuracy']:.0%} of labelled asteroids with this S/N and "
+                      "confidence are classified correctly")
+    if row["faint"]:
+        lines.append(f"  caution: below S/N {catalogue.FAINT_SNR} the survey's spectra are "
+                     "biased, not only noisy (docs/catalogue.md)")
+    if "labels" not in row:
+        lines.append("  from the archive; the model may have been trained on this asteroid")
     elif row["literature_class"]:
         lines.append(f"  literature: class {row['literature_class']}, complex "
-                     f"{row['literature_complex']} ({answer.labels})")
-    else:
-        lines.append("  literature: no class")
-    return [*lines, f"  bands missing: {row['bands_missing'] or 'none'}", ""]
+                     f"{row['literature_complex']} ({row['labels']})")
+    return lines
 
 
-def _title(row: Mapping[str, Any]) -> str:
-    return f"({row['number']}) {row['name']}" if row["number"] else str(row["name"])
+def in_words(complex_set: str) -> str:
+    """What a set of complexes means: "C or X cannot be excluded"."""
+    *others, last = complex_set.split()
+    return (f"{', '.join(others)} or {last} cannot be excluded" if others else
+            f"all complexes but {last} can be excluded")
 
 
-def _lines(path: Path) -> list[str]:
-    """The asteroids that a file names, one in each line; # begins a comment."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise PipelineError(f"{path} cannot be read ({error}); name a text file with an asteroid "
-                            "in each line") from None
-    return [line for line in (line.split("#")[0].strip() for line in text.splitlines()) if line]
+def table(spectrum: pa.Table) -> list[str]:
+    """Lines of a table of a spectrum."""
+    frame = spectrum.select(["wavelength", "reflectance", "error", "flag"]).to_pandas()
+    text = frame.astype({"wavelength": int}).to_string(index=False, float_format="%.3f",
+                                                       na_rep="-")
+    return [*text.splitlines(), "wavelength in nm; flag: 0 good, 1 suspect, 2 bad"]
+
+
+def plot(row: dict[str, Any], spectrum: pa.Table, path: Path) -> None:
+    """Plot an asteroid's spectrum over the mean of its complex."""
+    found = replace(answer(spectrum["reflectance"].to_numpy()[None], [load_classifier()]),
+                    complex=np.array([row["complex"] or None]),  # as printed
+                    confidence=np.array([row["confidence"]]),
+                    abstained=np.array([row["abstained"]]))
+    with atomic(path) as part:
+        found.plot(title=title(row)).savefig(part, format="png")
+    print(f"wrote {path}")
+
+
+def title(row: dict[str, Any]) -> str:
+    """Number and name."""
+    return f"({row['number']:.0f}) {row['name']}" if row["number"] > 0 else str(row["name"])

@@ -1,9 +1,8 @@
-"""Print where tables come from: archive as published, ADQL, release, rows, units, citation.
+"""Print where tables come from: archive, ADQL, release, rows, units, citation.
 
     asteroid-taxonomy provenance [file.parquet ...]
 
-Reads what the stage that wrote a Parquet file stored in it, of the three raw tables if none is
-named, and writes nothing.
+Reads what the pipeline stored in its Parquet files, those of the three fetched tables by default.
 """
 
 import argparse
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from asteroid_taxonomy.console import plain
 from asteroid_taxonomy.files import read_metadata
-from asteroid_taxonomy.raw_tables import LABELS_PATH, SOURCE_MAPPING_PATH, SPECTRA_PATH
+from asteroid_taxonomy.tables import LABELS_PATH, SOURCE_MAPPING_PATH, SPECTRA_PATH
 
 
 def main(arguments: list[str]) -> None:
@@ -23,4 +22,5 @@ def main(arguments: list[str]) -> None:
     for path in paths or [SPECTRA_PATH, SOURCE_MAPPING_PATH, LABELS_PATH]:
         print(path)
         for name, value in read_metadata(path).items():
-            print(plain(f"  {name:8s} {value}"))
+            if not name.startswith("table"):  # what astropy reads
+                print(plain(f"  {name:8s} {value}"))

@@ -1,13 +1,11 @@
-"""Where the fits run: on this machine's cores, or on the workers of a Dask scheduler."""
+"""Fits on the workers of a Dask scheduler, by joblib's own backend."""
 
-import os
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from joblib import parallel_config
 
-from asteroid_taxonomy.console import PipelineError
-from asteroid_taxonomy.determinism import PINNED
+from asteroid_taxonomy.console import PipelineError, one_line
 
 HELP = "address of a Dask scheduler, tcp://host:port, whose workers do the fits"
 
@@ -18,26 +16,16 @@ def cluster(scheduler: str | None) -> AbstractContextManager[Any]:
     Raises
     ------
     PipelineError
-        Dask is not installed, nothing answers at that address, or a worker was started with
-        other settings than these, with which it would fit other bytes.
+        Dask is not installed, or there is no scheduler at that address.
     """
     if scheduler is None:
         return nullcontext()
     try:
-        from distributed import Client
+        from distributed import Client  # an extra, cluster
+
+        return parallel_config(backend="dask", client=Client(scheduler, timeout=10))
     except ImportError:
-        raise PipelineError("--scheduler needs Dask, which is not installed; run "
-                            "`pip install .[cluster]`") from None
-    try:
-        client = Client(scheduler, timeout=10)
+        raise PipelineError("--scheduler needs Dask; run pip install .[cluster]") from None
     except (OSError, ValueError) as error:
-        raise PipelineError(f"no Dask scheduler answers at {scheduler} "
-                            f"({' '.join(str(error).split())})") from None
-    ours = {key: os.environ.get(key) for key in PINNED}
-    for worker, theirs in client.run(lambda: dict(os.environ)).items():
-        if wrong := [key for key in PINNED if theirs.get(key) != ours[key]]:
-            raise PipelineError(
-                f"the Dask worker {worker} runs with {wrong[0]}={theirs.get(wrong[0])}, expected "
-                f"{ours[wrong[0]]}; start it with "
-                + " ".join(f"{key}={value}" for key, value in ours.items() if value))
-    return parallel_config(backend="dask", client=client)
+        raise PipelineError(f"no Dask scheduler at {scheduler} ({one_line(error, 80)}); check the "
+                            "address") from None

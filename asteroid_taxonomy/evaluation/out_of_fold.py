@@ -1,40 +1,62 @@
-"""What crossvalidate leaves for others: out-of-fold probabilities."""
+"""data/out_of_fold.parquet: labelled asteroids, predicted by models that did not see them.
+
+calibrate writes it; the catalogue takes from it the asteroids that the shipped model learned from.
+"""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from asteroid_taxonomy.files import read_parquet, write_parquet
+from asteroid_taxonomy.evaluation.metrics import Floats, Rows, predicted
+from asteroid_taxonomy.files import read_parquet, rounded, write_parquet
+from asteroid_taxonomy.tables import OUT_OF_FOLD_PATH, matrix, rows_of
 
-OUT_OF_FOLD_PATH = Path("data/out_of_fold.parquet")
-FACTS = pa.schema([
+SCHEMA = pa.schema([
     ("source_id", pa.int64()), ("number", pa.int64()), ("name", pa.string()),
     ("snr", pa.float32()), ("label_probability", pa.float32()), ("target", pa.string()),
     ("complete", pa.bool_()), ("predicted", pa.string()),
 ])
 
 
-def write_out_of_fold(
-    asteroids: pa.Table, predicted: npt.NDArray[np.str_], probabilities: npt.NDArray[np.float64],
-    classes: Sequence[str], by_class: npt.NDArray[np.float64], class_names: Sequence[str],
-    survey: str,
-) -> None:
-    """Write the labelled `asteroids`, ordered by source_id, with what was predicted of each.
+def out_of_fold_table(
+    asteroids: pa.Table, probabilities: Floats, classes: Sequence[str], by_class: Floats,
+    class_names: Sequence[str],
+) -> pa.Table:
+    """The labelled `asteroids` with what was predicted of each.
 
-    The file has the columns FACTS, probability_<target> and class_probability_<class> (float64,
-    mean over the repeats).
+    Columns of SCHEMA, probability_<target> and class_probability_<class> (none where `class_names`
+    is empty), float64, rounded.
     """
-    table = asteroids.append_column("predicted", pa.array(predicted)).select(FACTS.names)
+    table = asteroids.append_column("predicted", pa.array(predicted(probabilities, classes)))
+    table = table.select(SCHEMA.names)
     for i, name in enumerate(classes):
         table = table.append_column(f"probability_{name}", pa.array(probabilities[:, i]))
     for i, name in enumerate(class_names):
         table = table.append_column(f"class_probability_{name}", pa.array(by_class[:, i]))
+    return table
+
+
+def write_out_of_fold(table: pa.Table, survey: str) -> None:
+    """Write that table."""
     write_parquet(table, OUT_OF_FOLD_PATH, {"survey": survey})
 
 
 def read_out_of_fold() -> pa.Table:
-    """Read that file, checked."""
-    return read_parquet(OUT_OF_FOLD_PATH, FACTS)
+    """Read that table."""
+    return read_parquet(OUT_OF_FOLD_PATH, SCHEMA)
+
+
+def without_training(
+    predictions: pa.Table, out_of_fold: pa.Table, in_training: Rows, columns: Sequence[str]
+) -> Floats:
+    """Probabilities of the survey, float64 [n, columns], rounded.
+
+    Those of the asteroids whose source_id is `in_training` are replaced by out-of-fold ones.
+    """
+    found = rounded(matrix(predictions, columns))
+    here = np.isin(predictions["source_id"].to_numpy(), in_training)
+    rows = rows_of(predictions["source_id"].to_numpy()[here],
+                   out_of_fold["source_id"].to_numpy(), OUT_OF_FOLD_PATH)
+    found[here] = np.column_stack([out_of_fold[name].to_numpy() for name in columns])[rows]
+    return found

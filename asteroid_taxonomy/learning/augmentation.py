@@ -1,43 +1,65 @@
-"""Data augmentation: copies of the spectra to learn from, with noise of their own errors.
+"""Data augmentation: copies of the training spectra with noise drawn from their own errors.
 
-Labelled asteroids are bright (median S/N 104, that of all asteroids is 23). A model that also sees
-copies of their spectra, with noise as large as their errors added, learns how far a faint spectrum
-can be trusted (Bishop 1995, Neural Computation 7, 108). Only rows to learn from have copies.
+Labelled asteroids are bright (median S/N 104, that of all asteroids is 23). From copies with noise
+as large as the stated errors a model learns how far a faint spectrum can be trusted (Bishop 1995,
+Neural Computation 7, 108). Only training spectra are copied.
+
+Gaia spectra are redder at the red end than those of ground-based surveys. The copies for the
+visible model are changed to look like the latter, by an amount that varies as between surveys.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
+
+from asteroid_taxonomy.learning import VISIBLE
+from asteroid_taxonomy.learning.training_set import Labelled, Spectra
+from asteroid_taxonomy.params import BandParams, GroundBased, Params
 
 
-@dataclass(frozen=True)
-class Augmentation:
-    """How many noisy copies of each spectrum, and the seed of their noise."""
+class Augmentation(NamedTuple):
+    """Number of noisy copies of each spectrum, seed, and how ground-based spectra differ."""
 
     noisy_copies: int
     seed: int
+    ground_based: GroundBased | None = None
+    bands: BandParams | None = None
 
 
-def with_noisy_copies(
-    reflectance: npt.NDArray[np.float32], error: npt.NDArray[np.float32],
-    label: npt.NDArray[np.str_], augmentation: Augmentation,
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.str_]]:
-    """The spectra, then so many times the spectra with Gaussian noise of their own errors.
+def augmentation(params: Params, name: str) -> Augmentation:
+    """The data augmentation of the model `name` of params.yaml."""
+    train = params.train
+    return Augmentation(train.chosen.noisy_copies, train.augmentation_seed,
+                        train.ground_based if name == VISIBLE else None, params.bands)
 
-    Parameters
-    ----------
-    reflectance, error : float32 [n, bands]
-    label : str [n] or [n, 2]
-    augmentation : Augmentation
 
-    Returns
-    -------
-    reflectance : float32 [(copies + 1) n, bands]
-    label : str [(copies + 1) n] or [(copies + 1) n, 2]
+def augmented(labelled: Labelled, copies: Augmentation) -> Labelled:
+    """The n spectra, followed by the copies: (copies + 1) n spectra with their labels."""
+    reflectance, error, *labels = labelled
+    shape = (copies.noisy_copies, *error.shape)
+    rng = np.random.default_rng(copies.seed)
+    noisy = reflectance + rng.standard_normal(shape, np.float32) * error
+    if copies.bands is not None:
+        noisy = as_ground_based(noisy, copies.ground_based, copies.bands, rng)
+    spectra = np.concatenate([reflectance[None], noisy])
+    repeats = copies.noisy_copies + 1
+    return Labelled(spectra.reshape(-1, error.shape[1]), np.tile(error, (repeats, 1)),
+                    *(np.tile(names, repeats) for names in labels))
+
+
+def as_ground_based(
+    reflectance: Spectra, ground: GroundBased | None, bands: BandParams, rng: np.random.Generator
+) -> Spectra:
+    """Gaia spectra, float32 [..., bands], each times a power of the ratio ground-based / Gaia.
+
+    Each is also multiplied by a random slope: within a survey, slopes scatter as much as the
+    surveys' mean ratios do. Unchanged where `ground` is None.
     """
-    shape = (augmentation.noisy_copies, *error.shape)
-    noise = np.random.default_rng(augmentation.seed).standard_normal(shape, np.float32)
-    spectra = np.concatenate([reflectance[None], reflectance + noise * error])
-    return (spectra.reshape(-1, error.shape[1]),
-            np.concatenate([label] * (augmentation.noisy_copies + 1)))
+    if ground is None:
+        return reflectance
+    nm = np.array(bands.wavelengths_nm)
+    log_ratio = np.log([ground.ratio.get(band, 1.0) for band in bands.wavelengths_nm])
+    each = (*reflectance.shape[:-1], 1)
+    power = rng.uniform(0, ground.max_power, each)
+    slope = rng.normal(0, ground.slope, each) * (nm - bands.normalised_at_nm) / 100
+    return reflectance * np.exp(power * log_ratio + slope).astype(np.float32)

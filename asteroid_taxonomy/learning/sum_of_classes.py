@@ -1,8 +1,8 @@
-"""Learn the classes of the taxonomy, give the probabilities of what they add up to.
+"""A classifier of taxonomic classes that returns the probabilities of their complexes.
 
-A complex holds classes that look different: O has the V-types' deep absorption and the D-types'
-red slope. A network that has to tell the classes apart learns these shapes one by one; the
-probability of a complex is the sum of those of its classes.
+A complex holds classes that look different: O has the deep absorption of V-types and the red slope
+of D-types. A network trained on the classes learns these shapes one by one; the probability of a
+complex is the sum of the probabilities of its classes.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 
 class SumOfClasses(ClassifierMixin, BaseEstimator):
-    """A classifier of classes that gives the probabilities of their targets, the complexes.
+    """A classifier of classes that returns the probabilities of their targets, the complexes.
 
     Once fitted, `members_` is float32 [classes, targets]: 1 where a class belongs to a target;
     `class_names_` and `classes_` are the names of its rows and columns.
@@ -31,13 +31,7 @@ class SumOfClasses(ClassifierMixin, BaseEstimator):
         self.members_ = (pairs[:, :1] == self.classes_).astype(np.float32)
         return self
 
-    def class_probabilities(
-        self, spectra: npt.NDArray[np.floating]
-    ) -> npt.NDArray[np.floating]:
-        """Probabilities [n, classes]."""
-        probabilities: npt.NDArray[np.floating] = self.estimator.predict_proba(spectra)
-        return probabilities
-
     def predict_proba(self, spectra: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
         """Probabilities [n, targets]."""
-        return self.class_probabilities(spectra) @ self.members_
+        probabilities: npt.NDArray[np.floating] = self.estimator.predict_proba(spectra)
+        return probabilities @ self.members_

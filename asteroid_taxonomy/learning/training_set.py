@@ -1,99 +1,89 @@
-"""The table that split writes: labelled asteroids, what is learned of each, who is held out."""
+"""The labelled asteroids as stage split wrote them: spectra, targets, and who is held out."""
 
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from asteroid_taxonomy.asteroids import (
+from asteroid_taxonomy.console import PipelineError
+from asteroid_taxonomy.files import read_parquet
+from asteroid_taxonomy.tables import (
+    TRAINING_SET_PATH,
     error_columns,
+    has_bands,
     matrix,
     reflectance_columns,
-    used_band_numbers,
+    training_schema,
 )
-from asteroid_taxonomy.files import read_parquet, sha256
 
-TRAINING_SET_PATH = Path("data/training_set.parquet")
-IDENTITY = ("source_id", "number", "name", "snr", "class_without_flags", "label_probability",
-            "target", "complete", "held_out")
+Spectra = npt.NDArray[np.float32]  # [n, bands]
+Strings = npt.NDArray[np.str_]
+Rows = npt.NDArray[np.int64]
+DESCRIPTION = ("source_id", "number", "name", "snr", "class_without_flags", "label_probability",
+               "target", "complete", "held_out")
 
 
-def schema(wavelengths_nm: Sequence[int]) -> pa.Schema:
-    """Columns of the table, in the order of source_id.
+class Labelled(NamedTuple):
+    """Labelled spectra: reflectance and error float32 [n, bands], target and class str [n]."""
 
-    Those of asteroids.py, and target (what a model is to tell: a complex, or a class without
-    flags) and held_out (true: no model may learn from it; null: it lacks a band that the model
-    uses, and is neither learned from nor judged by), and place (int32, in the shuffled order in
-    which the asteroids of its part are learned from or judged).
-    """
-    return pa.schema([
-        ("source_id", pa.int64()), ("number", pa.int64()), ("name", pa.string()),
-        ("snr", pa.float32()), ("class_without_flags", pa.string()),
-        ("label_probability", pa.float32()), ("target", pa.string()), ("complete", pa.bool_()),
-        ("held_out", pa.bool_()), ("place", pa.int32()),
-        *((name, pa.float32()) for name in reflectance_columns(wavelengths_nm)),
-        *((name, pa.float32()) for name in error_columns(wavelengths_nm)),
-    ])
+    reflectance: Spectra
+    error: Spectra
+    target: Strings
+    class_name: Strings
 
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Labelled asteroids that have every band the model uses, ordered by source_id.
+    """Labelled asteroids that have every band that a model uses, ordered by source_id.
 
-    asteroids : pyarrow.Table [n], columns IDENTITY; reflectance, error : float32 [n, bands], NaN
-    only in bands the model does not use; target, class_name : str [n]; train, test : int64 row
-    numbers of those to learn from and of those held out, each shuffled.
+    asteroids : pyarrow.Table [n], columns DESCRIPTION; reflectance, error : float32 [n, bands],
+    NaN only in bands that no model uses; target, class_name : str [n]; train, test : int64 row
+    numbers of the training part and of the held-out asteroids, each shuffled.
     """
 
     asteroids: pa.Table
-    reflectance: npt.NDArray[np.float32]
-    error: npt.NDArray[np.float32]
-    target: npt.NDArray[np.str_]
-    class_name: npt.NDArray[np.str_]
-    train: npt.NDArray[np.int64]
-    test: npt.NDArray[np.int64]
+    reflectance: Spectra
+    error: Spectra
+    target: Strings
+    class_name: Strings
+    train: Rows
+    test: Rows
+
+    def take(self, rows: Rows) -> Labelled:
+        """The spectra and labels of these rows."""
+        return Labelled(self.reflectance[rows], self.error[rows], self.target[rows],
+                        self.class_name[rows])
 
 
-def has_bands(
-    table: pa.Table, wavelengths_nm: Sequence[int], used_nm: Sequence[int]
-) -> npt.NDArray[np.bool_]:
-    """Whether each asteroid of `table` has a reflectance in every band of `used_nm`, bool [n]."""
-    used = [reflectance_columns(wavelengths_nm)[i]
-            for i in used_band_numbers(wavelengths_nm, used_nm)]
-    return np.asarray(np.isfinite(matrix(table, used)).all(axis=1))
+def read_training_set(wavelengths_nm: Sequence[int], used_nm: Sequence[int]) -> TrainingSet:
+    """Read the labelled asteroids that are in the training part or held out.
 
-
-def read_training_set(
-    wavelengths_nm: Sequence[int], used_nm: Sequence[int]
-) -> TrainingSet:
-    """Read the labelled asteroids that a model with the bands `used_nm` can use.
+    Parameters
+    ----------
+    wavelengths_nm, used_nm : sequence of int
+        The grid, and the bands of it that a model uses, nm.
 
     Raises
     ------
     PipelineError
-        No such file, a damaged one, or one of another grid.
+        No such file, a damaged one, one of another grid, or one from which no model can be made:
+        a used band without a value, or a part with fewer than two targets.
     """
-    table = read_parquet(TRAINING_SET_PATH, schema(wavelengths_nm))
-    whole = has_bands(table, wavelengths_nm, used_nm)
-    table = table.filter(pc.and_(pa.array(whole), pc.is_valid(table["held_out"])))
-    out, order = table["held_out"].to_numpy(), np.argsort(table["place"].to_numpy(), kind="stable")
+    table = read_parquet(TRAINING_SET_PATH, training_schema(wavelengths_nm))
+    table = table.filter(pc.is_valid(table["held_out"]))
+    held_out = table["held_out"].to_numpy()
+    target = table["target"].to_numpy().astype(str)
+    if (min(len(set(target[held_out])), len(set(target[~held_out]))) < 2
+            or not has_bands(table, used_nm, with_errors=True).all()):
+        raise PipelineError(f"{TRAINING_SET_PATH} lacks targets in one of its parts, or a used "
+                            "band in some of its spectra; delete it and run dvc repro")
+    order = np.argsort(table["place"].to_numpy(), kind="stable")
     return TrainingSet(
-        table.select(IDENTITY), matrix(table, reflectance_columns(wavelengths_nm)),
-        matrix(table, error_columns(wavelengths_nm)), table["target"].to_numpy().astype(str),
-        table["class_without_flags"].to_numpy().astype(str), order[~out[order]], order[out[order]])
-
-
-def trained_as(train: Mapping[str, Any]) -> str:
-    """Twelve hexadecimal digits that stand for the training set and block `train` of a stage.
-
-    What was measured of a model holds for a model of the same digits, and for no other.
-    """
-    text = json.dumps([train, sha256(TRAINING_SET_PATH)], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+        table.select(DESCRIPTION), matrix(table, reflectance_columns(wavelengths_nm)),
+        matrix(table, error_columns(wavelengths_nm)), target,
+        table["class_without_flags"].to_numpy().astype(str), order[~held_out[order]],
+        order[held_out[order]])

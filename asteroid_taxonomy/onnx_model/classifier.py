@@ -76,7 +76,7 @@ def decide(
     best = np.where(np.isnan(p), -1.0, p).argmax(axis=1)
     confidence = np.where(classified, p[np.arange(len(p)), best], np.nan)
     named = np.full(len(p), None, dtype=object)
-    named[classified] = np.asarray(classes, dtype=object)[best[classified]]
+    named[classified] = np.array(list(classes), dtype=object)[best[classified]]
     possible = np.eye(len(classes), dtype=bool)[best]
     if least_probability:
         least = np.array([least_probability[name] for name in classes], float)  # null: NaN
@@ -88,7 +88,7 @@ def decide(
             group = np.where(np.isnan(snr), unknown, np.searchsorted(edges, snr, side="right"))
         possible |= p >= least.T[group]
     patterns, which = np.unique(possible, axis=0, return_inverse=True)
-    sets = np.array([" ".join(np.asarray(classes)[row]) for row in patterns], object)
+    sets = np.array([" ".join(np.array(list(classes))[row]) for row in patterns], object)
     return Decision(named, confidence, ~classified | (confidence < (threshold or 0.0)),
                     np.where(classified, sets[which.ravel()], ""))
 

@@ -1,7 +1,7 @@
 """The network of an ONNX file in a form that the page can compute with: nodes and weights.
 
-scripts/network.js interprets it. It knows the operators below, which plain models consist of; a
-model with others (trees, kernels) is named by them, and the page then does without.
+scripts/network.js interprets it. It has the operators below, those of plain models; of a model
+with others (trees, kernels) the page shows the catalogue's probabilities only.
 """
 
 import base64
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, numpy_helper
 
 OPERATORS = frozenset({"Add", "Concat", "Div", "Identity", "MatMul", "Mean", "Mul", "Relu",
                        "Sigmoid", "Slice", "Softmax", "Sub", "Sum", "Tanh"})
@@ -22,9 +22,9 @@ def network(model: onnx.ModelProto) -> dict[str, Any]:
     -------
     dict
         unknown: what scripts/network.js cannot compute; if nothing: input and output, names of
-        tensors; nodes, [operator, inputs, outputs, attributes] in the order of computing;
-        constants, name -> [dimensions, offset in weights] for float32 tensors, and name ->
-        [integers] for int64 ones; weights, base64 of little-endian float32.
+        tensors; nodes, [operator, inputs, outputs] in the order of computing; constants, name ->
+        [dimensions, offset in weights] for float32 tensors, and name -> [integers] for int64
+        ones; weights, base64 of little-endian float32.
     """
     graph = model.graph
     unknown = {node.op_type for node in graph.node
@@ -45,11 +45,9 @@ def network(model: onnx.ModelProto) -> dict[str, Any]:
             constants[tensor.name] = [list(tensor.dims), place]
             weights.append(values.ravel())
             place += values.size
-    packed = np.concatenate(weights).astype("<f4").tobytes() if weights else b""
     return {
         "unknown": [], "input": graph.input[0].name, "output": graph.output[0].name,
-        "nodes": [[node.op_type, list(node.input), list(node.output),
-                   {a.name: helper.get_attribute_value(a) for a in node.attribute}]
-                  for node in graph.node],
-        "constants": constants, "weights": base64.b64encode(packed).decode(),
+        "nodes": [[node.op_type, list(node.input), list(node.output)] for node in graph.node],
+        "constants": constants,
+        "weights": base64.b64encode(np.concatenate(weights).astype("<f4").tobytes()).decode(),
     }

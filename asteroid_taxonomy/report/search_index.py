@@ -1,7 +1,7 @@
-"""Every asteroid's spectrum and probabilities, small enough to stand in one page.
+"""Every asteroid's spectrum and probabilities, small enough for one page.
 
-Numbers become integers of a fixed step, columns follow each other, the whole is compressed and
-written in base64. The page knows where each column lies from the layout.
+Numbers become integers of a fixed step; the columns follow each other, compressed and in base64.
+The page knows where each column begins from the layout.
 """
 
 import base64
@@ -12,48 +12,50 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 
-from asteroid_taxonomy.asteroids import error_columns, flag_columns, matrix, reflectance_columns
+from asteroid_taxonomy.tables import error_columns, flag_columns, matrix, reflectance_columns
 
-STEP = 0.001  # of reflectances and errors; the median error is 0.03
-PROBABILITY_STEP = 0.0001
+STEP = 0.001  # of reflectances
+FINE_STEP = 0.0001  # of probabilities and errors; Gaia's smallest error is 0.0002
 NO_NUMBER = -(2**63)
 MISSING = -(2**15)  # of a reflectance
-UNKNOWN = 2**16 - 1  # of a probability or an error
+UNKNOWN = 2**16 - 1  # of a probability
+NO_ERROR = -1
 NO_FLAG = 2**8 - 1
-ALIGNED = 8  # bytes: where a column of whatever type may begin
-# asteroids that people have heard of, by number and name: offered where the catalogue has them
+ALIGNED = 8  # bytes: where a column of any type may begin
+# well-known asteroids by number and name: offered where the catalogue has them
 FAMOUS = {433: "Eros", 4: "Vesta", 1: "Ceres", 162173: "Ryugu", 16: "Psyche"}
+TEXTS = ("complex_set", "class", "literature_class")  # few different ones
 
 
 def quantised(
     values: npt.NDArray[np.floating], step: float, dtype: type[np.integer[Any]], null: int
 ) -> npt.NDArray[np.integer[Any]]:
-    """Whole numbers of `step`, held within the type's range but for `null`, which is NaN."""
+    """Integers of `step`, clipped to the type's range without `null`, which is NaN."""
     limits = np.iinfo(dtype)
     low, high = limits.min + (null == limits.min), limits.max - (null == limits.max)
-    rounded = np.rint(np.clip(np.nan_to_num(values) / step, low, high))
-    return np.where(np.isnan(values), null, rounded).astype(dtype)
+    whole = np.clip(np.rint(np.nan_to_num(values.astype(np.float64)) / step), low, high)
+    return np.where(np.isnan(values), null, whole).astype(dtype)
 
 
 def codes(values: Sequence[str | None], names: Sequence[str]) -> npt.NDArray[np.uint16]:
-    """Position of each value in `names` plus 1; 0 for None and for what is not among them."""
+    """Position of each value in `names` plus 1; 0 for None, "" and what is not among them."""
     place: dict[str | None, int] = {name: i for i, name in enumerate(names, 1)}
     return np.array([place.get(value, 0) for value in values], np.uint16)
 
 
-def chips(catalogue: pd.DataFrame, classes: Sequence[str]) -> list[tuple[str, int]]:
+def examples(catalogue: pa.Table, classes: Sequence[str]) -> list[tuple[str, int]]:
     """Name and row of asteroids to begin with: famous ones, or the brightest of each complex."""
-    called = catalogue["name"].str.lower()
-    famous = [(name, (catalogue["number"] == number) & (called == name.lower()))
-              for number, name in FAMOUS.items()]
-    if any(is_one.any() for _, is_one in famous):
-        return [(name, int(is_one.argmax())) for name, is_one in famous if is_one.any()]
-    rows = catalogue.reset_index(drop=True).groupby("complex")["snr"].idxmax()
-    return [(str(catalogue["name"].iloc[rows[name]]), int(rows[name]))
-            for name in classes if name in rows]
+    numbers, names = catalogue["number"].to_pylist(), catalogue["name"].to_pylist()
+    found = [(name, numbers.index(number)) for number, name in FAMOUS.items() if number in numbers]
+    famous = [(name, row) for name, row in found if (names[row] or "").lower() == name.lower()]
+    if famous:
+        return famous
+    predicted, snr = catalogue["complex"].to_numpy(), catalogue["snr"].to_numpy()
+    rows = [int(np.where(predicted == name, snr, -1).argmax())
+            for name in classes if (predicted == name).any()]
+    return [(names[row], row) for row in rows]
 
 
 def encoded(
@@ -67,34 +69,31 @@ def encoded(
     catalogue, asteroids : pyarrow.Table
         The same asteroids in the same order.
     target : sequence of str or None
-        The complex that each one's label stands for.
+        The complex of each one's class in the literature.
     wavelengths_nm, classes : sequence
         The grid in nm, of any length; the complexes.
     """
-    literature, told = (sorted({c for c in catalogue[name].to_pylist() if c})
-                        for name in ("literature_class", "class"))
+    names = {column: sorted({c for c in catalogue[column].to_pylist() if c}) for column in TEXTS}
+
+    def shares(*columns: str) -> npt.NDArray[np.integer[Any]]:
+        return quantised(matrix(catalogue, columns), FINE_STEP, np.uint16, UNKNOWN)
+
     columns: Mapping[str, npt.NDArray[Any]] = {
         "number": catalogue["number"].fill_null(NO_NUMBER).to_numpy(),
         "snr": catalogue["snr"].to_numpy().astype(np.float32),
         "flags": quantised(matrix(asteroids, flag_columns(wavelengths_nm)), 1, np.uint8, NO_FLAG),
         "reflectance": quantised(matrix(asteroids, reflectance_columns(wavelengths_nm)), STEP,
                                  np.int16, MISSING),
-        "error": quantised(matrix(asteroids, error_columns(wavelengths_nm)), STEP, np.uint16,
-                           UNKNOWN),
-        "probability": quantised(matrix(catalogue, [f"probability_{c}" for c in classes]),
-                                 PROBABILITY_STEP, np.uint16, UNKNOWN),
-        "spread": quantised(matrix(catalogue, [f"spread_{c}" for c in classes]),
-                            PROBABILITY_STEP, np.uint16, UNKNOWN),
-        "expected": quantised(matrix(catalogue, ["expected_accuracy"])[:, 0], PROBABILITY_STEP,
-                              np.uint16, UNKNOWN),
-        "class_probability": quantised(matrix(catalogue, ["class_probability"])[:, 0],
-                                       PROBABILITY_STEP, np.uint16, UNKNOWN),
-        "class": codes(catalogue["class"].to_pylist(), told),
-        "literature": codes(catalogue["literature_class"].to_pylist(), literature),
+        "error": quantised(matrix(asteroids, error_columns(wavelengths_nm)), FINE_STEP, np.int32,
+                           NO_ERROR),
+        "probability": shares(*(f"probability_{c}" for c in classes)),
+        "spread": shares(*(f"spread_{c}" for c in classes)),
+        "expected": shares("expected_accuracy"), "class_probability": shares("class_probability"),
+        **{column: codes(catalogue[column].to_pylist(), names[column]) for column in TEXTS},
         "target": codes(target, classes),
-        "abstained": catalogue["abstained"].to_numpy().astype(np.uint8),
-        "in_training": catalogue["in_training"].to_numpy().astype(np.uint8),
-        # as JSON: whatever character a name has, the next one stays the next one
+        **{column: catalogue[column].to_numpy().astype(np.uint8)
+           for column in ("abstained", "in_training", "faint")},
+        # as JSON: any character may be in a name
         "name": np.frombuffer(json.dumps(catalogue["name"].fill_null("").to_pylist(),
                                          ensure_ascii=False).encode(), np.uint8),
     }
@@ -104,10 +103,9 @@ def encoded(
         layout[name] = [values.dtype.name, len(whole), values.size]
         whole += np.ascontiguousarray(values.astype(values.dtype.newbyteorder("<"))).tobytes()
         whole += bytes(-len(whole) % ALIGNED)
-    packed = gzip.compress(whole, mtime=0)
-    return base64.b64encode(packed).decode(), {
-        "columns": layout, "literature": literature, "told": told, "step": STEP,
-        "probability_step": PROBABILITY_STEP, "missing": MISSING, "unknown": UNKNOWN,
-        "no_flag": NO_FLAG, "no_number": str(NO_NUMBER),  # a number of JavaScript would round it
+    return base64.b64encode(gzip.compress(whole, mtime=0)).decode(), {
+        "columns": layout, "texts": names, "step": STEP, "fine_step": FINE_STEP,
+        "missing": MISSING, "unknown": UNKNOWN, "no_error": NO_ERROR, "no_flag": NO_FLAG,
+        "no_number": str(NO_NUMBER),  # a number of JavaScript would round it
         "wavelengths_nm": list(wavelengths_nm), "classes": list(classes),
     }

@@ -1,63 +1,62 @@
-"""Pages of made-up surveys, and one browser for all tests that open them."""
+"""The page of the sample with odd names in it, and one browser for all tests that open it."""
 
 import itertools
 import shutil
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from stages import figures, report
-from tests.page.made_up import made_up_project, small_network
+from asteroid_taxonomy.catalogue import catalogue_path
+from asteroid_taxonomy.params import load_params
+from stages import report
 from tests.project_fixtures import once
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 # a browser that starts as root, and does not call home
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
          "--disable-background-networking", "--disable-component-update"]
-GRID = list(range(374, 1035, 44))
-USED = [nm for nm in GRID if nm not in (374, 550, 1034)]  # what the committed model uses
-TWENTY = list(range(330, 1167, 44))
 SCREEN = {"width": 1280, "height": 720}
 OPENED = itertools.count()
+ODD = [(2**40 + 4000, "Large Number"), (2**60 + 1, "Larger Than a Float"), (9000111, "two\nlines"),
+       (9000113, "O'Higgins"), (None, "1974 FV1"), (None, "2040 P-L"),
+       (9000115, "</script><b>bold</b>"), (9000116, "100%")]
 
 
-def run_in(folder, *stages):
+def run_report(folder):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        for stage in stages:
-            stage.main()
+        report.main()
     return folder
 
 
-@pytest.fixture(scope="session")
-def made_up_run(tmp_path_factory):
-    """A folder with what figures and report read; do not change."""
-    return once(tmp_path_factory, "made_up", lambda folder: made_up_project(folder, GRID, USED))
+def change_catalogue(folder, change):
+    """Rewrite the catalogue with `change(columns)`, columns as lists by name."""
+    path = folder / catalogue_path(load_params(folder / "params.yaml").catalogue.name)
+    table = pq.read_table(path)
+    columns = {name: table[name].to_pylist() for name in ("number", "name")}
+    change(columns)
+    for name, values in columns.items():
+        at, field = table.schema.get_field_index(name), table.schema.field(name)
+        table = table.set_column(at, field, pa.array(values, field.type))
+    pq.write_table(table, path)
+
+
+def give_odd_names(columns):
+    """Give the last asteroids of the sample, which nobody has heard of, the odd names."""
+    for row, (number, name) in enumerate(ODD, len(columns["name"]) - len(ODD)):
+        columns["number"][row], columns["name"][row] = number, name
 
 
 @pytest.fixture(scope="session")
-def reported(made_up_run, tmp_path_factory):
-    """A folder with the page of the made-up survey; do not change."""
+def reported(catalogued_run, tmp_path_factory):
+    """A folder with the page of the sample, odd names in it; do not change."""
     def make(folder):
-        shutil.copytree(made_up_run, folder, dirs_exist_ok=True)
-        run_in(folder, figures, report)
+        shutil.copytree(catalogued_run, folder, dirs_exist_ok=True)
+        change_catalogue(folder, give_odd_names)
+        run_report(folder)
 
     return once(tmp_path_factory, "reported", make)
-
-
-@pytest.fixture(scope="session")
-def twenty_bands(tmp_path_factory):
-    """A folder with the page of a survey of twenty bands; do not change."""
-    def make(folder):
-        made_up_project(folder, TWENTY, model=small_network(len(TWENTY)))
-        run_in(folder, figures, report)
-
-    return once(tmp_path_factory, "twenty", make)
-
-
-def reported_with_the_figures_of(folder, other):
-    """Run report alone in `folder`: of figures it reads the mean spectra, which are `other`'s."""
-    shutil.copy(other / figures.MEAN_SPECTRA_PATH, folder / figures.MEAN_SPECTRA_PATH)
-    return run_in(folder, report)
 
 
 @pytest.fixture(scope="session")
@@ -73,13 +72,11 @@ def browser():
 
 @pytest.fixture(scope="session")
 def tab(browser):
-    """The one tab of that browser, and what its pages complained of.
-
-    A process that has drawn the page before opens it in a quarter of the time.
-    """
+    """The one tab of that browser, and what its pages complained of."""
     tab, complaints = browser.new_page(), []
     tab.on("pageerror", lambda error: complaints.append(str(error)))
-    tab.on("console", lambda line: line.type == "error" and complaints.append(line.text))
+    tab.on("console", lambda line: line.type in ("error", "warning")
+           and complaints.append(line.text))
     tab.on("request", lambda asked: asked.url.startswith("http")
            and complaints.append(asked.url))
     return tab, complaints
@@ -87,7 +84,7 @@ def tab(browser):
 
 @pytest.fixture
 def open_page(tab):
-    """Open a page and wait until it is ready; it may log no error and ask no network."""
+    """Open a page and wait until it is ready; it may log nothing and use no network."""
     page, complaints = tab
 
     def opening(path, after="", ready="are ready", viewport=SCREEN, color_scheme="light"):
@@ -106,5 +103,5 @@ def open_page(tab):
 
 @pytest.fixture
 def page(reported, open_page, request):
-    """The page of the made-up survey, ready; an indirect parameter sets screen and colours."""
+    """The page of the sample, ready; an indirect parameter sets screen and colours."""
     return open_page(reported / report.PAGE_PATH, **getattr(request, "param", {}))

@@ -1,59 +1,69 @@
-"""The charts: one definition for page and figures, legible, the same bytes each time."""
+"""The charts: one template for `dvc plots` and the page, legible, the same bytes each time."""
 
-import os
+import csv
+import json
 import re
-import shutil
-import subprocess
-import sys
 
 import pytest
+import vl_convert
+import yaml
+from dvc_render import VegaRenderer
 
-from stages import figures
-from tests.page.made_up import TOP
+from asteroid_taxonomy.console import PipelineError
+from asteroid_taxonomy.report import charts, content
+from stages import report
+from tests.project_fixtures import TOP
 
-NAMES = {"confident_failures", "confusion", "coverage", "kept", "label_probability",
-         "learning_curve", "mean_spectra", "reliability", "snr"}
-
-
-@pytest.fixture(scope="module")
-def drawn(made_up_run, tmp_path_factory):
-    """A folder with the figures of the made-up survey."""
-    folder = tmp_path_factory.mktemp("figures") / "project"
-    shutil.copytree(made_up_run, folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        figures.main()
-    return folder
+PLOTS = [(title, plot, *next(iter(plot["y"].items())))
+         for each in yaml.safe_load((TOP / "dvc.yaml").read_text(encoding="utf-8"))["plots"]
+         for title, plot in each.items() if "template" in plot]
+FIGURES = {"above_threshold", "calibration", "confusion", "faint_bias", "mean_spectra", "shares",
+           "shares_above", "snr"}
 
 
-def test_every_chart_is_a_figure(drawn):
-    assert {path.stem for path in (drawn / figures.FIGURES).iterdir()} == NAMES
+def texts(svg):
+    return [text for text in re.findall(r"<text[^>]*>([^<]*)</text>", svg) if text]
 
 
-def test_the_same_data_give_the_same_bytes(drawn, monkeypatch):
-    def content():
-        return {path.name: path.read_bytes() for path in (drawn / figures.FIGURES).iterdir()}
-
-    before = content()
-    monkeypatch.chdir(drawn)
-    figures.main()
-    assert content() == before
-
-
-def test_python_without_docstrings_draws_the_same(drawn):
-    before = (drawn / figures.FIGURES / "snr.svg").read_bytes()
-    subprocess.run([sys.executable, "-OO", "-m", "stages.figures"], cwd=drawn, check=True,
-                   env=os.environ | {"PYTHONPATH": str(TOP)})
-    assert (drawn / figures.FIGURES / "snr.svg").read_bytes() == before
+def of_dvc(folder, plot, file, y, revisions):
+    """The chart as `dvc plots` fills it, as SVG."""
+    with (folder / file).open(encoding="utf-8", newline="") as opened:
+        rows = list(csv.DictReader(opened))
+    points = [row | {"rev": revision} for revision in revisions for row in rows]
+    spec = VegaRenderer(points, "plot", template=str(TOP / plot["template"]), x=plot["x"], y=y,
+                        title="A title").get_filled_template()
+    assert "DVC_METRIC" not in json.dumps(spec)
+    return vl_convert.vegalite_to_svg(spec, vl_version="5.8")
 
 
-def test_text_has_twelve_pixels_at_least_and_a_thousand_no_comma(drawn):
-    for path in (drawn / figures.FIGURES).iterdir():
-        text = path.read_text(encoding="utf-8")
-        assert min(float(size) for size in re.findall(r'font-size="([\d.]+)px"', text)) >= 12
-        assert ">1,000<" not in text, path
+@pytest.mark.parametrize(("title", "plot", "file", "y"), PLOTS, ids=[plot[0] for plot in PLOTS])
+def test_dvc_plots_draws_the_chart_of_the_page(catalogued_run, title, plot, file, y):
+    name = plot["template"].split("/")[-1].removesuffix(".json")
+    assert TOP / plot["template"] == charts.FOLDER / f"{name}.json"
+    page = charts.svg(charts.chart(name, catalogued_run / file, plot["x"], y, wide=False,
+                                   labels=(plot["x"], y)))
+    dvc = of_dvc(catalogued_run, plot, file, y, ["workspace"])
+    assert set(texts(page)) <= set(texts(dvc))
+    assert of_dvc(catalogued_run, plot, file, y, ["main", "workspace"]) != dvc
 
 
-def test_nothing_of_a_release_stands_in_the_figures(drawn):
-    for path in (drawn / figures.FIGURES).iterdir():
-        assert not re.search("Gaia|DR3|Mahlke", path.read_text(encoding="utf-8")), path
+def test_a_chart_without_its_data_says_so(tmp_path):
+    with pytest.raises(PipelineError, match="absent.csv not found; run dvc repro"):
+        charts.chart("calibration", tmp_path / "absent.csv")
+
+
+def test_the_threshold_of_the_catalogue_is_a_line(catalogued_run, monkeypatch):
+    monkeypatch.chdir(catalogued_run)
+    drawn = {chosen: charts.svg(content.specifications(chosen)["above_threshold"])
+             for chosen in (0.8, None)}
+    assert [('stroke-dasharray="4,4"' in svg) for svg in drawn.values()] == [True, False]
+
+
+def test_figures_are_legible_and_name_no_release(catalogued_run):
+    paths = list((catalogued_run / report.FIGURES_PATH).iterdir())
+    assert {path.stem for path in paths} == FIGURES
+    for path in paths:
+        svg = path.read_text(encoding="utf-8")
+        # titles of legends are bold and 11 px by Vega's default
+        assert min(float(size) for size in re.findall(r'font-size="([\d.]+)px"', svg)) >= 11
+        assert ">1,000<" not in svg and not re.search("Gaia|DR3|Mahlke", svg)

@@ -7,14 +7,15 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from asteroid_taxonomy.onnx_model.description import ONNX_PATH
-from asteroid_taxonomy.page.network import network
-from tests.page.made_up import TOP, small_network
+from asteroid_taxonomy.onnx_model.metadata import MAIN, VISIBLE, onnx_path
+from asteroid_taxonomy.report.network import network
 
 
-def test_every_weight_of_the_file_is_there():
-    model = onnx.load(TOP / ONNX_PATH)
+@pytest.mark.parametrize("name", [MAIN, VISIBLE])
+def test_every_weight_of_the_file_is_there(sample_run, name):
+    model = onnx.load(sample_run / onnx_path(name))
     made = network(model)
+    assert made["unknown"] == []
     weights = np.frombuffer(base64.b64decode(made["weights"]), "<f4")
     for tensor in model.graph.initializer:
         values = numpy_helper.to_array(tensor).ravel()
@@ -27,12 +28,13 @@ def test_every_weight_of_the_file_is_there():
 
 
 @pytest.mark.parametrize(("change", "unknown"), [
-    (lambda model: setattr(model.graph.node[3], "op_type", "Erf"), "Erf"),
-    (lambda model: setattr(model.graph.node[3], "domain", "ai.onnx.ml"), "Tanh"),
+    (lambda model: setattr(model.graph.node[0], "op_type", "Erf"), "Erf"),
+    (lambda model: setattr(model.graph.node[0], "domain", "ai.onnx.ml"), None),
     (lambda model: model.graph.initializer.append(
         numpy_helper.from_array(np.ones(2), "doubles")), "weights of type double"),
 ])
-def test_a_model_that_the_page_cannot_compute_says_why(change, unknown):
-    model = small_network(4)
+def test_a_model_that_the_page_cannot_compute_says_why(sample_run, change, unknown):
+    model = onnx.load(sample_run / onnx_path(MAIN))
+    operator = model.graph.node[0].op_type
     change(model)
-    assert network(model) == {"unknown": [unknown]}
+    assert network(model) == {"unknown": [unknown or operator]}

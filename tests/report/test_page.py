@@ -1,15 +1,13 @@
-"""The page and the card: what they say."""
+"""The page and the card: what is written in them."""
 
 import re
-import shutil
 
 import pytest
+import yaml
 
 from asteroid_taxonomy.files import read_json
-from asteroid_taxonomy.raw_tables import SIMULATED
+from asteroid_taxonomy.report import content
 from stages import report
-from tests.page.conftest import GRID, USED, reported_with_the_figures_of, run_in
-from tests.page.made_up import LABELS, SURVEY, made_up_project
 
 
 def texts(folder):
@@ -21,41 +19,54 @@ def markup(folder):
     return re.sub(r"<(script|style).*?</\1>", "", texts(folder)[0], flags=re.DOTALL)
 
 
-def test_the_page_is_one_file_below_15_mb_that_asks_for_nothing(reported):
-    assert len(texts(reported)[0]) < 15e6
-    assert not re.search(r"(?:src|href)=\"(?!data:|#)|@import|url\(", markup(reported))
+def plus_minus(figures, key):
+    return f"{100 * figures[key]:.1f} ± {100 * figures[key + '_se']:.1f} %"
 
 
-def test_another_release_and_another_label_table_are_named_and_these_are_not(reported):
-    page, card = markup(reported), texts(reported)[1]
-    for text in (page, card):
-        assert SURVEY in text and LABELS in text and "Nobody 2099" in text
-    # what the committed model says about itself is the file's own affair
-    page = re.sub(r'<dl class="facts">.*?</dl>', "", page, flags=re.DOTALL)
-    for text in (page, card):
-        assert not re.search("Gaia|DR3|Mahlke|Galluccio", text.split("<pre")[0])
+def test_the_page_is_one_file_that_loads_nothing(reported):
+    assert len(texts(reported)[0]) < 4e6
+    assert not re.search(r"(?:src=\"|@import|url\(|<link[^>]*href=\"(?!data:))", markup(reported))
 
 
-def test_the_simulated_survey_says_so_in_a_banner(reported, tmp_path):
-    made_up_project(tmp_path, GRID, USED, survey=SIMULATED)
-    reported_with_the_figures_of(tmp_path, reported)
-    page, card = texts(tmp_path)
-    assert 'class="banner"' in page and "do not exist" in page and "do not exist" in card
+def test_outside_links_lead_to_papers_and_to_files_of_the_project(reported):
+    links = set(re.findall(r'<a [^>]*href="([^"#][^"]*)"', markup(reported)))
+    assert all(link.startswith(("https://ui.adsabs.harvard.edu/abs/", "https://doi.org/"))
+               for link in links if "://" in link) and len([k for k in links if "://" in k]) >= 3
+    inside = [reported / "reports" / link for link in links if "://" not in link]
+    absent = {path.name for path in inside if not path.resolve().exists()}
+    assert absent <= {"CITATION.cff"} and len(inside) >= 7
 
 
-def test_both_estimates_for_the_kept_stand_on_the_page_and_on_the_card(reported):
-    metrics = read_json(reported / "reports/metrics.json")
+@pytest.mark.parametrize("population", ["all", "above_threshold"])
+def test_both_estimates_are_on_the_page_and_on_the_card(reported, population):
+    figures = read_json(reported / "reports/calibration.json")[population]
     for text in (markup(reported), texts(reported)[1]):
-        for key in ("kept_accuracy_weighted", "kept_accuracy_degraded",
-                    "population_accuracy_weighted", "population_accuracy_degraded"):
-            assert f"{100 * metrics[key]:.1f} ± {100 * metrics[key + '_se']:.1f} %" in text
+        for key in ("accuracy_weighted", "accuracy_degraded"):
+            assert plus_minus(figures, key) in text
 
 
-def test_the_card_has_its_chapters_and_the_figures_of_the_metrics(reported):
+def test_the_selection_above_the_threshold_is_stated_with_its_numbers(reported):
+    counts = read_json(reported / "reports/catalogue.json")["by_complex"]["S"]
+    share = f"{100 * counts['above_threshold'] / counts['asteroids']:.0f} % of S"
+    for text in (markup(reported), texts(reported)[1]):
+        assert share in text and "Do not count or map complexes" in text and "upper bound" in text
+
+
+def test_the_sets_are_counted_and_their_coverage_is_given(reported):
+    page, card = markup(reported), texts(reported)[1]
+    coverage = read_json(reported / "reports/calibration.json")["coverage"]
+    for text in (page, card):
+        assert all(f"{name} {100 * coverage[name]:.1f} %" in text for name in "COSX")
+    sets = read_json(reported / "reports/catalogue.json")["complex_set"]
+    assert f'<td>C X</td><td class="n">{sets["C X"]:,}</td>' in page
+
+
+def test_the_card_has_its_chapters(reported):
     card = texts(reported)[1]
-    for heading in ("Intended use", "Training data", "Metrics", "Limitations", "Citation"):
-        assert f"## {heading}" in card
-    assert f"{100 * read_json(reported / 'reports/metrics.json')['cv_accuracy']:.1f} ± " in card
+    assert re.findall(r"^## (.*)$", card, re.MULTILINE) == [
+        "Intended use", "Training data", "Metrics", "Threshold", "Sets and coverage",
+        "Limitations", "Citation"]
+    assert not re.search(r"\{\{|\{%|None|\bnan\b", card)
 
 
 def test_no_name_is_markup(reported):
@@ -63,13 +74,19 @@ def test_no_name_is_markup(reported):
     assert "<b>bold</b>" not in page and page.count("</script>") == page.count("<script")
 
 
-def test_the_same_run_gives_the_same_bytes(reported, tmp_path):
-    shutil.copytree(reported, tmp_path, dirs_exist_ok=True)
-    run_in(tmp_path, report)
-    assert texts(tmp_path) == texts(reported)
-
-
-@pytest.mark.parametrize("word", ["complex", "macro-F1", "published recipe", "held out", "S/N"])
-def test_words_are_explained_where_they_stand_and_at_the_end(reported, word):
+@pytest.mark.parametrize("word", ["complex", "macro-F1", "set", "held out", "S/N"])
+def test_terms_are_explained_where_they_appear_and_at_the_end(reported, word):
     page = markup(reported)
     assert re.search(rf'<abbr title="[^"]+">{word}</abbr>', page) and f"<dt>{word}</dt>" in page
+
+
+@pytest.mark.parametrize(("survey", "labels", "known"), [
+    ("Gaia DR3", "Mahlke 2022 taxonomy", True), ("Orion 2", "Orion types", False)])
+def test_words_are_those_of_the_release(survey, labels, known):
+    words = content.words(survey, labels)
+    assert all(bool(words[name]) is known for name in ("labels", "sets", "limitations"))
+
+
+def test_words_and_params_have_the_same_complexes(reported):
+    params = yaml.safe_load((reported / "params.yaml").read_text(encoding="utf-8"))
+    assert set(content.words("", "")["complexes"]) == set(params["taxonomy"]["complexes"])

@@ -5,35 +5,35 @@ import gzip
 import json
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pytest
 
-from asteroid_taxonomy.asteroids import schema
-from asteroid_taxonomy.page import search_index
-from tests.page.made_up import CLASSES, ODD, as_table
+from asteroid_taxonomy.report import search_index
+from tests.report.conftest import ODD
+
+CLASSES = ["C", "S"]
 
 
-def table_of(numbers, names, bands):
+def tables(numbers, names, bands):
+    """An asteroid table and a catalogue of so many bands, with what the index reads."""
     n, grid = len(names), list(range(300, 300 + 10 * bands, 10))
     rng = np.random.default_rng(0)
-    values = {"source_id": np.arange(n), "number": numbers, "name": names, "snr": np.ones(n),
-              **{f"reflectance_{nm}": rng.random(n) for nm in grid},
-              **{f"reflectance_err_{nm}": rng.random(n) for nm in grid},
-              **{f"flag_{nm}": rng.integers(0, 3, n) for nm in grid}}
-    asteroids = as_table(values, schema(grid))
+    asteroids = pa.table({
+        **{f"reflectance_{nm}": pa.array(rng.random(n), pa.float32()) for nm in grid},
+        **{f"reflectance_err_{nm}": pa.array(rng.random(n), pa.float32()) for nm in grid},
+        **{f"flag_{nm}": pa.array(rng.integers(0, 3, n), pa.int8()) for nm in grid}})
     catalogue = pa.table({
-        "number": asteroids["number"], "name": asteroids["name"], "snr": asteroids["snr"],
+        "number": pa.array(numbers, pa.int64()), "name": names,
+        "complex": ["S"] * n, "snr": pa.array(rng.random(n), pa.float32()),
         **{f"probability_{c}": pa.array(rng.random(n), pa.float32()) for c in CLASSES},
         **{name: pa.array([None] * n, pa.float32()) for name in (
-            *(f"spread_{c}" for c in CLASSES), "expected_accuracy", "class_probability")},
-        **{name: pa.array([None] * n, pa.string()) for name in ("class", "literature_class")},
-        "abstained": pa.array([False] * n),
-        "in_training": pa.array([False] * n)})
-    return asteroids, catalogue, grid
+            "spread_C", "spread_S", "expected_accuracy", "class_probability")},
+        "complex_set": ["C S"] * n, "class": ["Sq"] * n, "literature_class": [""] * n,
+        **{name: [True] * n for name in ("abstained", "in_training", "faint")}})
+    return catalogue, asteroids, grid
 
 
-def unpacked(asteroids, catalogue, grid):
+def unpacked(catalogue, asteroids, grid):
     packed, layout = search_index.encoded(catalogue, asteroids, [None] * len(asteroids), grid,
                                           CLASSES)
     raw = gzip.decompress(base64.b64decode(packed))
@@ -44,25 +44,35 @@ def unpacked(asteroids, catalogue, grid):
     return out, layout
 
 
-@pytest.mark.parametrize("bands", [2, 16, 17, 20, 62])
-def test_the_flag_of_every_band_is_kept(bands):
-    asteroids, catalogue, grid = table_of([1, 2, 3], ["a", "b", "c"], bands)
-    flags = unpacked(asteroids, catalogue, grid)[0]["flags"].reshape(3, bands)
-    assert flags.tolist() == [[row[f"flag_{nm}"] for nm in grid] for row in asteroids.to_pylist()]
+@pytest.mark.parametrize("bands", [2, 17])
+def test_every_band_comes_back(bands):
+    catalogue, asteroids, grid = tables([1, 2, 3], ["a", "b", "c"], bands)
+    columns, layout = unpacked(catalogue, asteroids, grid)
+    for column, name, step in (("flags", "flag", 1), ("reflectance",) * 2 + (layout["step"],),
+                               ("error", "reflectance_err", layout["fine_step"])):
+        given = np.array([[row[f"{name}_{nm}"] for nm in grid] for row in asteroids.to_pylist()])
+        found = columns[column].reshape(3, bands) * step
+        np.testing.assert_allclose(found, given, rtol=0, atol=0.51 * step)
 
 
-def test_numbers_of_64_bits_are_kept():
+def test_texts_come_back_and_empty_ones_are_zero():
+    columns, layout = unpacked(*tables([1], ["a"], 2))
+    assert [layout["texts"][name][columns[name][0] - 1] for name in ("complex_set", "class")] == [
+        "C S", "Sq"]
+    assert columns["literature_class"].tolist() == [0]
+
+
+def test_numbers_of_64_bits_come_back():
     numbers = [4000, 2**31, 2**40 + 4000, 2**63 - 1, None]
-    asteroids, catalogue, grid = table_of(numbers, list("abcde"), 2)
-    columns, layout = unpacked(asteroids, catalogue, grid)
-    kept = [None if str(n) == layout["no_number"] else n for n in columns["number"].tolist()]
-    assert kept == numbers
+    columns, layout = unpacked(*tables(numbers, list("abcde"), 2))
+    assert [None if str(n) == layout["no_number"] else n
+            for n in columns["number"].tolist()] == numbers
 
 
-def test_names_are_kept_whatever_is_in_them():
+def test_names_come_back_whatever_is_in_them():
     names = [name for _, name in ODD] + ["", "\0", "quote\"d", "Ω\u2028"]
-    asteroids, catalogue, grid = table_of(list(range(len(names))), names, 2)
-    assert json.loads(unpacked(asteroids, catalogue, grid)[0]["name"].tobytes()) == names
+    columns, _ = unpacked(*tables(list(range(len(names))), names, 2))
+    assert json.loads(columns["name"].tobytes()) == names
 
 
 def test_quantised_numbers_keep_their_value_within_half_a_step_and_nulls():
@@ -71,12 +81,11 @@ def test_quantised_numbers_keep_their_value_within_half_a_step_and_nulls():
     assert whole.tolist() == [123, -(2**15), -21100, 32767]
 
 
-def test_a_visitor_begins_with_famous_asteroids_where_they_are_there():
-    table = pd.DataFrame({"number": [1, 433, 4], "name": ["ceres", "Eros", "not Vesta"]})
-    assert search_index.chips(table, CLASSES) == [("Eros", 1), ("Ceres", 0)]
-
-
-def test_a_visitor_begins_with_bright_asteroids_of_each_complex_elsewhere():
-    table = pd.DataFrame({"number": [1, 2, 3], "name": ["a", "b", "c"], "snr": [5.0, 9.0, 2.0],
-                          "complex": ["S", "S", "C"]})
-    assert search_index.chips(table, CLASSES) == [("c", 2), ("b", 1)]
+@pytest.mark.parametrize(("numbers", "names", "complexes", "snr", "rows"), [
+    ([1, 433, 4], ["ceres", "Eros", "not Vesta"], "SSS", [1, 1, 1], [("Eros", 1), ("Ceres", 0)]),
+    ([11, 12, 13], ["a", "b", "c"], "SSC", [5, 9, 2], [("c", 2), ("b", 1)]),
+], ids=["famous ones", "bright ones of each complex"])
+def test_a_visitor_begins_with(numbers, names, complexes, snr, rows):
+    table = pa.table({"number": numbers, "name": names, "complex": list(complexes),
+                      "snr": pa.array(snr, pa.float32())})
+    assert search_index.examples(table, CLASSES) == rows

@@ -3,7 +3,7 @@
 async function unpack(packed) {
   const stream = new Blob([bytesOf(packed)]).stream().pipeThrough(new DecompressionStream("gzip"));
   const bytes = await new Response(stream).arrayBuffer(), table = {};
-  const types = { int64: BigInt64Array, float32: Float32Array, int16: Int16Array,
+  const types = { int64: BigInt64Array, float32: Float32Array, int32: Int32Array, int16: Int16Array,
                   uint16: Uint16Array, uint8: Uint8Array };
   for (const [name, [type, offset, size]] of Object.entries(L.columns))
     table[name] = new types[type](bytes, offset, size);
@@ -19,19 +19,33 @@ async function unpack(packed) {
   return table;
 }
 
-// names as people type them: any case, 1974_FV1, 1974FV1, curly or doubled apostrophes
-// (as asteroid_taxonomy/designations.py has it)
-const plain = (text) => text.toLowerCase().replace(/[_\s]+/g, " ").trim().replace(/['‘’`´]+/g, "'")
-  .replace(/^((?:1[89]|20)\d\d) ?([a-hj-y][a-hj-z]) ?(\d*)$/, "$1 $2$3");
+// names as people type them, compared as asteroid_taxonomy/names.py compares them
+function plain(text) {
+  const packed = text.trim().match(/^([IJK])(\d\d)([A-HJ-Y])([\dA-Za-z])(\d)([A-HJ-Z])$/);
+  if (packed) {
+    const [, century, year, half, tens, unit, order] = packed;
+    const cycle = 10 * "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".indexOf(tens) + +unit;
+    text = `${18 + "IJK".indexOf(century)}${year} ${half}${order}${cycle || ""}`;
+  }
+  return text.toLowerCase().replace(/[_\s]+/g, " ").trim().replace(/['‘’`´]+/g, "'")
+    .replace(/^((?:1[89]|20)\d\d|a[89]\d\d) ?([a-hj-y][a-hj-z]) ?(\d*)$/, "$1 $2$3")
+    .replace(/^(\d{4})[ -]?([pt])-?([l123])$/, "$1 $2-$3");
+}
 
 const titleOf = (row) => (table.number[row] && `(${table.number[row]}) `) + table.name[row];
 
-// the row of 433, (433), Eros, 433 Eros or (433) Eros
+// row of 433, (433), Eros, 433 Eros, (433) Eros, 433.0, 4vesta; of a number with a name the number
+// decides, and a note says whose number it is
 function find(query) {
-  const wanted = plain(query), asked = wanted.match(/^\(?(\d+)\)?(?: (.*))?$/);
-  if (table.rowOfName.has(wanted)) return table.rowOfName.get(wanted);
-  const row = asked ? table.rowOfNumber.get(asked[1].replace(/^0+(?=\d)/, "")) : undefined;
-  return row === undefined || (asked[2] && asked[2] !== table.plain[row]) ? undefined : row;
+  const wanted = plain(query);
+  if (table.rowOfName.has(wanted)) return { row: table.rowOfName.get(wanted) };
+  const [, inBrackets, named, digits, more, joined] = wanted.match(
+    /^(?:\((\d+)\) *(.*)|(\d+)(?:\.0*)?(?: +([^\d\s].*)|(\p{L}{2}.*))?)$/u) ?? [];
+  const row = table.rowOfNumber.get((inBrackets ?? digits ?? "").replace(/^0+(?=\d)/, ""));
+  const name = named || more || joined;
+  if (row === undefined) return { row: table.rowOfName.get(wanted.replace(/^\((.*)\)$/, "$1")) };
+  return { row, note: name && plain(name) !== table.plain[row]
+    ? `(${table.number[row]}) is ${table.name[row]}, not ${query.trim().replace(/^[(\d.)_\s]+/, "")}.` : "" };
 }
 
 function beginningWith(query, most) {
@@ -71,23 +85,17 @@ function spectrumOf(row) {
   return {
     row, title: titleOf(row), snr: table.snr[row],
     values: take("reflectance").map((r) => (r === L.missing ? NaN : r * L.step)),
-    errors: take("error").map((e) => (e === L.unknown ? 0 : e * L.step)),
+    errors: take("error").map((e) => (e === L.no_error ? NaN : e * L.fine_step)),
     flags: take("flags"),
   };
 }
 
-// null where a band that the model needs is missing
-function catalogueProbabilities(row) {
-  const n = L.classes.length;
-  const stored = Array.from(table.probability.subarray(row * n, (row + 1) * n));
-  return stored[0] === L.unknown ? null : stored.map((p) => p * L.probability_step);
-}
+const textOf = (column, row) => L.texts[column][table[column][row] - 1] ?? "";
 
-// how far the networks of the ensemble differ; null where the model is none
-function catalogueSpread(row) {
-  const n = L.classes.length;
-  const stored = Array.from(table.spread.subarray(row * n, (row + 1) * n));
-  return stored[0] === L.unknown ? null : stored.map((s) => s * L.probability_step);
+// one share for each complex; null where there is none
+function sharesOf(column, row) {
+  const n = L.classes.length, stored = Array.from(table[column].subarray(row * n, (row + 1) * n));
+  return stored[0] === L.unknown ? null : stored.map((share) => share * L.fine_step);
 }
 
 // rows of the bright asteroids whose spectra differ least from this one in the bands of the model
@@ -96,7 +104,7 @@ function neighbours(values, besides, most = 6) {
   for (let row = 0; row < table.snr.length; row++) {
     if (row === besides || !(table.snr[row] >= L.bright)) continue;
     let sum = 0, farthest = close.length < most ? Infinity : close[most - 1][0];
-    for (const j of L.used) {
+    for (const j of L.models[0].used) {
       const r = table.reflectance[row * bands + j];
       sum += r === L.missing ? Infinity : (r * L.step - values[j]) ** 2;
     }

@@ -1,10 +1,10 @@
-// What is shown of a spectrum, whether of the catalogue, changed by hand or one's own.
+// What is shown of a spectrum, from the catalogue, changed by hand or your own.
 
 const percent = (share, digits = 0) => `${(100 * share).toFixed(digits)} %`;
-const listed = (words) => words.join(", ").replace(/, ([^,]*)$/, " and $1");
+const listed = (words, and = "and") => words.join(", ").replace(/, ([^,]*)$/, ` ${and} $1`);
 const flagNames = ["good", "suspect", "bad"];
 
-function say(...content) { $("status").replaceChildren(...content); }
+function status(...content) { $("status").replaceChildren(...content); }
 
 function element(tag, content, attributes = {}) {
   const made = Object.assign(document.createElement(tag), attributes);
@@ -24,41 +24,45 @@ function showProbabilities(p, spread) {
   fill($("probabilities"), (p ?? []).map((share, i) => [
     element("span", L.classes[i], { title: L.meanings[i] }), percent(share, 1),
     element("small", spread ? `± ${(100 * spread[i]).toFixed(1)}` : "", {
-      title: "How far the networks of the ensemble differ" }),
+      title: "Standard deviation over the networks of the ensemble" }),
     element("span", "", { className: "bar",
                           style: `width:${100 * share}%;background:${L.colours[i]}` })]));
 }
 
-function verdict(p, { values, flags }) {
-  const missing = L.used.filter((j) => Number.isNaN(values[j])).map((j) => L.wavelengths_nm[j]);
-  const bad = L.used.filter((j) => flags[j] === 2).map((j) => L.wavelengths_nm[j]);
-  const out = [];
-  if (!p) out.push(missing.length ? `No class: ${listed(missing)} nm, which the model needs, `
-    + `${missing.length > 1 ? "are" : "is"} missing.` : "No class.");
-  else {
-    const best = p.indexOf(Math.max(...p));
-    out.push(`Most probable: ${L.classes[best]}` + (p[best] < L.thresholds[best]
-      ? `, but below the threshold of ${L.thresholds[best]}: better take it as unknown.` : "."));
+const nmOf = (bands) => `${listed(bands.map((j) => L.wavelengths_nm[j]))} nm`;
+
+function verdict(answer, { values, flags }) {
+  const { used } = answer?.model ?? L.models[0], out = [];
+  if (!answer) {
+    const missing = used.filter((j) => Number.isNaN(values[j]));
+    return missing.length ? `No class: there is no reflectance at ${nmOf(missing)}.` : "No class.";
   }
-  if (bad.length) out.push(`${L.survey} flags ${listed(bad)} nm as bad, `
-    + (bad.length > 1 ? "bands the model uses: " : "a band the model uses: ")
-    + "what it says here may rest on a measurement that went wrong.");
+  out.push(`Most probable complex: ${answer.complex}.`);
+  if (answer.marks.length) out.push(`Treat it as unknown: at ${listed(answer.marks)} nm, in a band that is used, a mark for `
+    + "missing data or a spike was left out, or the value is unlike an asteroid's.");
+  else if (answer.abstained) out.push(`Below the confidence threshold of ${answer.model.threshold}: treat it as unknown.`);
+  out.push(answer.set.length > 1 ? `At ${percent(L.coverage)} coverage ${listed(answer.set, "and")} cannot be excluded.`
+    : `At ${percent(L.coverage)} coverage only ${answer.set[0]} remains.`);
+  if (answer.model !== L.models[0]) out.push(`Classified with the visible model (${nmOf([used[0]]).replace(" nm", "")} to `
+    + `${nmOf([used.at(-1)])}): a band of the main model is missing.`);
+  const bad = used.filter((j) => flags[j] === 2);
+  if (bad.length) out.push(`${L.survey} flags ${nmOf(bad)} as bad, which the model uses.`);
   return out.join(" ");
 }
 
 function facts(row) {
-  const out = [], literature = L.literature[table.literature[row] - 1];
-  const told = L.told[table.class[row] - 1], [precision, recall] = L.precision_recall[told] ?? [];
-  const expected = table.expected[row], share = (stored) => percent(stored * L.probability_step);
-  if (expected !== L.unknown)
-    out.push(`At this confidence and S/N, ${share(expected)} of labelled asteroids are classified right.`);
-  if (told) out.push(`Most probable class: ${told} (${share(table.class_probability[row])}).`
-    + (precision === undefined ? "" : ` When tested, ${percent(precision)} of those called ${told} `
-      + `were, and ${percent(recall)} of the ${told} were found.`));
-  out.push(literature ? `Class in the literature: ${literature} (${L.labels}).`
-    : `No class in the ${L.labels}.`);
-  if (table.in_training[row]) out.push("The network learned from this asteroid's label. To be fair, "
-    + "the probabilities shown come from networks that learned without it.");
+  const out = [], literature = textOf("literature_class", row), likely = textOf("class", row);
+  const [precision, recall] = L.precision_recall[likely] ?? [];
+  const expected = table.expected[row], share = (stored) => percent(stored * L.fine_step);
+  if (table.faint[row]) out.push(`Faint: below an S/N of ${L.faint_snr} the survey's spectra are biased, not only noisy, so that `
+    + "the accuracy is lower than the probabilities say.");
+  if (expected !== L.unknown) out.push(`Expected accuracy at this confidence and S/N: ${share(expected)}.`);
+  if (likely) out.push(`Most probable class: ${likely} (${share(table.class_probability[row])})`
+    + (precision === undefined ? "." : `; purity (precision) ${percent(precision)}, completeness (recall) ${percent(recall)} `
+      + "in cross-validation."));
+  out.push(literature ? `Class in the literature: ${literature} (${L.labels}).` : `No class in the ${L.labels}.`);
+  if (table.in_training[row]) out.push("In the training set. The probabilities shown are out of fold: from models that were "
+    + "trained without this asteroid.");
   out.push(`S/N ${table.snr[row].toFixed(1)}.`);
   return out;
 }
@@ -66,34 +70,39 @@ function facts(row) {
 function showValues({ values, errors, flags }) {
   fill($("value-rows"), L.wavelengths_nm.map((nm, j) => [String(nm),
     ...(Number.isNaN(values[j]) ? ["not measured", ""]
-      : [values[j].toFixed(3), errors[j] ? errors[j].toFixed(3) : ""]),
-    flagNames[flags[j]] ?? "", L.used.includes(j) ? "yes" : "no"]));
+      : [values[j].toFixed(3), Number.isNaN(errors[j]) ? "" : errors[j].toFixed(4)]),
+    flagNames[flags[j]] ?? "", L.models[0].used.includes(j) ? "yes" : "no"]));
 }
 
 function showNeighbours(values, besides) {
-  const rows = L.used.every((j) => !Number.isNaN(values[j])) ? neighbours(values, besides) : [];
+  const rows = L.models[0].used.every((j) => !Number.isNaN(values[j])) ? neighbours(values, besides) : [];
   $("neighbours").replaceChildren(...rows.map((row) => {
-    const p = catalogueProbabilities(row), best = p && L.classes[p.indexOf(Math.max(...p))];
-    const literature = table.literature[row] && L.literature[table.literature[row] - 1];
-    return buttonFor(row, `: ${best ?? "–"}${literature ? `, literature ${literature}` : ""}`);
+    const literature = textOf("literature_class", row);
+    return buttonFor(row, `: ${catalogueAnswer(row)?.complex ?? "–"}${literature ? `, literature ${literature}` : ""}`);
   }));
   $("h-neighbours").hidden = !rows.length;
 }
 
-function show(row) {
+function show(row, note = "") {
   take(spectrumOf(row));
-  history.replaceState(null, "", "#" + encodeURIComponent(table.number[row] || table.name[row]));
-  say(`${titleOf(row)} is shown.`);
+  setHash(encodeURIComponent(table.number[row] || table.name[row]));
+  status(note || `${titleOf(row)} is shown.`);
 }
 
-// what was asked for is not there: nothing else may look like the answer
-function ask(query) {
+// where nothing is found, nothing is shown
+function lookUp(query) {
   let close = beginningWith(query, 6);
-  const row = find(query) ?? (close.length === 1 ? close[0] : undefined);
-  if (row !== undefined) return show(row);
+  const { row = close.length === 1 ? close[0] : undefined, note } = find(query);
+  if (row !== undefined) return show(row, note);
   forget();
   if (!close.length) close = spelledLike(query, 6);
-  if (!query.trim()) return say("Type a number or a name.");
-  say(`No asteroid with a spectrum is called “${query.trim()}”.`,
-      ...(close.length ? [" Did you mean ", ...close.map((found) => buttonFor(found))] : []));
+  if (!query.trim()) return status("Type a number or a name.");
+  status(`No asteroid with a spectrum is called “${query.trim()}”.`,
+         ...(close.length ? [" Did you mean ", ...close.map((found) => buttonFor(found))] : []));
+}
+
+// tables that are wider than the screen say so
+function announceWideTables() {
+  for (const box of document.querySelectorAll(".scroll"))
+    box.classList.toggle("wide", box.scrollWidth > box.clientWidth + 1);
 }

@@ -1,4 +1,4 @@
-// The network of the ONNX file, computed here. Tensors are { dims, data } with two dimensions at
+// The network of an ONNX file, computed here. Tensors are { dims, data } with two dimensions at
 // most; as in onnxruntime, what an operator gives is rounded to float32.
 
 const bytesOf = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
@@ -75,7 +75,7 @@ const operators = {
   Sigmoid: each((x) => 1 / (1 + Math.exp(-x))),
 };
 
-// graph: as page/network.py gives it; the result takes an array of spectra, NaN where not measured
+// graph: as report/network.py gives it; the result takes an array of spectra, NaN where not measured
 function networkOf(graph) {
   const weights = new Float32Array(bytesOf(graph.weights).buffer), constants = {};
   for (const [name, value] of Object.entries(graph.constants)) {

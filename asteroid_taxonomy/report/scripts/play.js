@@ -1,4 +1,4 @@
-// The spectrum under the visitor's hands: points to drag, noise, one's own file, a guess.
+// The spectrum in the visitor's hands: points to drag, noise, a file, a link, a picture.
 
 let current = null; // the spectrum as it came, with changed: its values after dragging
 let seed = 1, guess = null; // of the noise; the row that is to be guessed
@@ -20,13 +20,14 @@ function normals(count, start) {
 
 const fullSnr = () => (current.snr > 4 ? current.snr : 200);
 const targetSnr = () => 3 * (fullSnr() / 3) ** ($("noise").value / $("noise").max);
+const snrNow = () => (noiseless() ? current.snr : targetSnr());
 
 // noise that brings what was measured down to the S/N of the slider
 function noise(draw) {
   if (noiseless()) return current.changed.map(() => 0);
   return normals(current.changed.length, draw).map((z, j) =>
     L.wavelengths_nm[j] === L.normalised_at_nm ? 0 : z * Math.sqrt(Math.max(0,
-      (current.changed[j] / targetSnr()) ** 2 - current.errors[j] ** 2)));
+      (current.changed[j] / targetSnr()) ** 2 - (current.errors[j] || 0) ** 2)));
 }
 
 const noisy = (draw) => { const n = noise(draw); return current.changed.map((v, j) => v + n[j]); };
@@ -48,7 +49,7 @@ function forget() {
   showProbabilities(null);
   $("neighbours").replaceChildren();
   $("h-neighbours").hidden = true;
-  history.replaceState(null, "", location.pathname + location.search);
+  setHash("");
   draw("look_up").then((view) => view.data("asteroid", []).runAsync());
 }
 
@@ -62,44 +63,46 @@ function setAxis() {
 
 function refresh() {
   const values = noisy(seed), asMeasured = noiseless() && !isChanged() && current.row !== null;
-  const whole = L.used.every((j) => !Number.isNaN(values[j]));
-  const p = asMeasured ? catalogueProbabilities(current.row)
-    : whole && classify ? classify([values])[0] : null;
+  const answer = asMeasured ? catalogueAnswer(current.row) : classify({ ...current, values, snr: snrNow() });
   $("play").classList.remove("empty");
   $("answer").hidden = $("values").hidden = guess !== null;
   $("guess").hidden = guess === null;
-  $("who").textContent = current.title + (isChanged() ? ", changed by you" : "");
-  showProbabilities(p, asMeasured ? catalogueSpread(current.row) : null);
-  $("verdict").textContent = verdict(p, { values, flags: current.flags });
+  $("who").textContent = current.title + (isChanged() ? ", changed" : "");
+  showProbabilities(answer?.p, asMeasured ? sharesOf("spread", current.row) : null);
+  $("verdict").textContent = verdict(answer, { values, flags: current.flags });
   $("facts").replaceChildren(...(asMeasured ? facts(current.row)
-    : ["Computed just now, in this page, by the network itself."]).map((fact) => element("li", fact)));
+    : ["Computed in this page, with the network of the ONNX file."]).map((fact) => element("li", fact)));
   $("undo").hidden = noiseless() && !isChanged();
   $("again").hidden = noiseless();
   $("noise-value").textContent = noiseless() ? "as measured" : `S/N ${targetSnr().toFixed(0)}`;
-  $("stability").textContent = noiseless() || !whole || !classify ? "" : stability(p);
+  $("stability").textContent = noiseless() || !answer ? "" : stability();
   showValues({ ...current, values });
   return placePoints(values);
 }
 
-function stability(p) {
-  const best = p.indexOf(Math.max(...p)), copies = Array.from({ length: 100 }, (_, i) => noisy(1000 + i));
-  const same = classify(copies).filter((q) => q.indexOf(Math.max(...q)) === best).length;
-  return `Of 100 noisy copies of it ${same} are called ${L.classes[best]}.`;
+// the answers for noisy copies, the most frequent first
+function stability() {
+  const counts = new Map(L.classes.map((name) => [name, 0]));
+  for (let i = 0; i < 100; i++) {
+    const { complex } = classify({ values: noisy(1000 + i), snr: snrNow() }) ?? {};
+    if (complex) counts.set(complex, counts.get(complex) + 1);
+  }
+  return `Of 100 noisy copies: ${listed([...counts].sort((a, b) => b[1] - a[1]).map(([name, n]) => `${n} ${name}`))}.`;
 }
 
 // points into the chart, handles over its points
 async function placePoints(values) {
   const view = await draw("look_up");
   const points = L.wavelengths_nm.map((nm, j) => ({
-    nm, value: values[j], low: values[j] - current.errors[j], high: values[j] + current.errors[j],
-    flag: flagNames[current.flags[j]] ?? "good", used: L.used.includes(j),
+    nm, value: values[j], low: values[j] - (current.errors[j] || 0), high: values[j] + (current.errors[j] || 0),
+    flag: flagNames[current.flags[j]] ?? "good", used: L.models[0].used.includes(j),
   })).filter(({ value }) => !Number.isNaN(value));
   const [low, high] = current.axis;
   await view.signal("lowest", low).signal("highest", high).data("asteroid", points).runAsync();
-  $("handles").hidden = guess !== null || !classify;
+  $("handles").hidden = guess !== null || !models.length;
   const frame = $("handles").parentElement.getBoundingClientRect();
   const box = $("look_up").querySelector("svg").getBoundingClientRect();
-  const [left, top] = view.origin(), height = view.signal("height"), x = view.scale("x");
+  const [left, top] = view.origin().map((at, i) => at + view.padding()[i ? "top" : "left"]), height = view.signal("height"), x = view.scale("x");
   const size = Math.min(28, x(L.wavelengths_nm[1]) - x(L.wavelengths_nm[0]));
   $("handles").style.setProperty("--size", `${size}px`);
   handles.forEach((handle, j) => {
@@ -118,6 +121,7 @@ async function placePoints(values) {
 function move(j, value) {
   if (!noiseless() && !Number.isNaN(current.changed[j])) value -= noise(seed)[j];
   current.changed[j] = value;
+  if (current.touched) current.touched[j] = false;
   refresh();
 }
 
@@ -125,7 +129,12 @@ function move(j, value) {
 let resting;
 function settle() {
   clearTimeout(resting);
-  resting = setTimeout(() => current && guess === null && showNeighbours(noisy(seed), current.row), 150);
+  resting = setTimeout(() => {
+    if (!current || guess !== null) return;
+    showNeighbours(noisy(seed), current.row);
+    if (isChanged() || current.row === null) setHash(hashOf(current));
+    drawMap();
+  }, 150);
 }
 
 function makeHandles() {
@@ -133,7 +142,7 @@ function makeHandles() {
     const handle = element("input", [], { type: "range", step: "any", tabIndex: j ? -1 : 0 });
     handle.setAttribute("aria-label", `Reflectance at ${nm} nm`);
     handle.setAttribute("aria-orientation", "vertical");
-    handle.title = `${nm} nm` + (L.used.includes(j) ? "" : ": the model does not use this band");
+    handle.title = `${nm} nm` + (L.models[0].used.includes(j) ? "" : ": the model does not use this band");
     handle.addEventListener("input", () => move(j, +handle.value));
     handle.addEventListener("change", () => { setAxis(); refresh(); settle(); });
     handle.addEventListener("keydown", (event) => {
@@ -157,7 +166,38 @@ async function takeFile(file) {
 function takeText(text, title) {
   try {
     take(spectrumIn(text, title));
-    history.replaceState(null, "", location.pathname + location.search);
-    say(`${title} is shown, in the bands of the model and 1 at ${L.normalised_at_nm} nm.`);
-  } catch (error) { forget(); say(error.message); }
+    status(`${title} is shown, in the bands of the model and normalised to 1 at ${L.normalised_at_nm} nm.`);
+  } catch (error) { forget(); status(error.message); }
+}
+
+// a link carries a changed spectrum, or one's own
+const setHash = (hash) => history.replaceState(null, "", `${location.pathname}${location.search}${hash && "#"}${hash}`);
+const hashOf = ({ title, snr, changed }) => "spectrum=" + encodeURIComponent([
+  title.replaceAll(";", " "), snr || "", ...changed.map((v) => (Number.isNaN(v) ? "" : +v.toFixed(4)))].join(";"));
+
+function takeHash(text) {
+  const [title, snr, ...fields] = text.slice("spectrum=".length).split(";");
+  const values = L.wavelengths_nm.map((_, j) => (fields[j]?.trim() ? Number(fields[j]) : NaN));
+  if (fields.length !== values.length) return status("The link does not hold a whole spectrum.");
+  take({ row: null, title, snr: Number(snr) || NaN, values, errors: values.map(() => NaN), flags: values.map(() => L.no_flag) });
+  status(`${title} is shown, from the link.`);
+}
+
+async function copyLink() {
+  const copied = await navigator.clipboard?.writeText(location.href).then(() => true, () => false);
+  status(copied ? "The link to this spectrum is copied." : "The address of this page is the link to this spectrum.");
+}
+
+async function savePicture() {
+  const view = await draw("look_up"), scale = 2;
+  const drawn = await view.toCanvas(scale), picture = document.createElement("canvas"), room = 30 * scale;
+  Object.assign(picture, { width: drawn.width, height: drawn.height + room });
+  const pen = picture.getContext("2d");
+  pen.fillStyle = "white";
+  pen.fillRect(0, 0, picture.width, picture.height);
+  pen.drawImage(drawn, 0, room);
+  pen.fillStyle = "black";
+  pen.font = `${16 * scale}px system-ui, sans-serif`;
+  pen.fillText(`${$("who").textContent}   ${$("verdict").textContent.split(".")[0]}`, 8 * scale, 22 * scale);
+  element("a", "", { href: picture.toDataURL(), download: `${$("who").textContent}.png` }).click();
 }

@@ -1,49 +1,212 @@
-// A spectrum of one's own: two columns of text, brought to the bands of the model.
+// A spectrum from text, on the bands of the models, as the command `asteroid-taxonomy classify`
+// reads it. What the page leaves to the command it refuses, and says so.
 
-// pairs of wavelength in nm and reflectance, ascending; lines without two numbers are left out
-function pairsIn(text) {
-  const pairs = [];
-  for (const line of text.slice(0, 5e6).split(/\r\n|\r|\n/)) {
-    const [nm, value] = line.replaceAll("\"", " ").trim().split(/[\s,;|]+/).map(Number);
-    // -1, 0, 99.99 and the like stand for what was not measured
-    if (Number.isFinite(nm) && value > 0 && value < 90) pairs.push([nm, value]);
+const COMMAND = "the command “asteroid-taxonomy classify” reads this";
+const NOT_A_NUMBER = new Set(["", "nan", "null", "none", "na", "n/a", "-", "--", "---", "...", "indef", "*", "?",
+                              "inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"]);
+const NUMBER = { ".": /^[-+]?(\d+\.?\d*|\.\d+)([eEdD][-+]?\d+)?$/, ",": /^[-+]?(\d+,?\d*|,\d+)([eEdD][-+]?\d+)?$/ };
+const FORMS = [["\t", "."], [";", "."], [",", "."], ["|", "."], [null, "."],
+               ["\t", ","], [";", ","], ["|", ","], [null, ","]];
+const COMMENT = /^\s*(#|!|;|\/\/|%)/;
+// as in spectra/resample.py and spectra/columns.py, which say why
+const SAME_NM = 0.01, BEYOND_NM = 5, CONTRADICTION = 1.5, LEAST_POINTS = 4;
+const HIGH = 5, LOW = 0.05, SPIKE_NM = 80, SPIKE = 0.25, SPIKE_COARSE = 0.5, FINE_POINTS = 9, SPIKE_SIGMA = 6;
+const AROUND_1 = [0.2, 5], ANY_SCALE = [0.01, 150], ROUGH = 0.25;
+const USUAL_MARKS = new Set([9, 9.9, 9.99, 9.999, 99, 99.9, 99.99, 99.999, 999, 999.9, 999.99, 999.999,
+                             9999, 9999.9, 9999.99, 99999, 999999, 1e20, 1e30].map(Math.fround));
+
+const sorted = (values) => [...values].sort((a, b) => a - b);
+const lowerMedian = (values) => sorted(values)[(values.length - 1) >> 1] ?? NaN;
+const median = (values) => (lowerMedian(values) + (sorted(values)[values.length >> 1] ?? NaN)) / 2;
+const positive = (values) => values.filter((v) => v > 0 && Number.isFinite(v));
+const within = (value, [low, high]) => value >= low && value <= high;
+const split = (line, separator) => (separator === null ? line.trim().split(/\s+/)
+  : line.split(separator).map((field) => field.trim().replace(/^"|"$/g, "")));
+const numberOf = (field, decimal) => (NUMBER[decimal].test(field ?? "")
+  ? Number(field.replace(",", ".").replace(/d/i, "e")) : NaN);
+
+// separator and decimal sign under which most fields are numbers, and the rows
+function rowsIn(text) {
+  if (/[\0<]/.test(text.slice(0, 1000))) throw new Error(`This is not a plain text table; ${COMMAND}, and FITS and VOTable.`);
+  const lines = text.replaceAll("﻿", "").split(/\r\n|\r|\n/);
+  let best = { score: 0 };
+  for (const [separator, decimal] of FORMS) {
+    const scores = new Map();
+    const rows = lines.map((line) => {
+      if (!line.trim() || (COMMENT.test(line) && line.trim()[0] !== separator)) return null;
+      const fields = split(line, separator), numbers = fields.filter((f) => NUMBER[decimal].test(f)).length;
+      const known = numbers + fields.filter((f) => NOT_A_NUMBER.has(f.toLowerCase())).length;
+      if (fields.length < 2 || !numbers || known < 2) return null;
+      scores.set(fields.length, (scores.get(fields.length) ?? 0) + known / fields.length);
+      return fields;
+    });
+    for (const [width, score] of scores)
+      if (score > best.score + 1e-9)
+        best = { score, separator, decimal, width, rows: rows.map((f) => f && Math.abs(f.length - width) <= 2 && f) };
   }
-  if (pairs.length < 2) throw new Error("Two columns were expected, wavelength and reflectance, "
-    + `but ${pairs.length ? "one line" : "no line"} has two numbers.`);
-  const middle = pairs.map(([nm]) => nm).sort((a, b) => a - b)[pairs.length >> 1];
-  const unit = middle < 30 ? 1000 : middle > 3000 ? 0.1 : 1; // micron, Angstrom, nm
-  return pairs.map(([nm, value]) => [nm * unit, value]).sort((a, b) => a[0] - b[0]);
+  if (!best.score) throw new Error("No line has two numbers; two columns were expected, wavelength and reflectance.");
+  const first = best.rows.findIndex(Boolean), other = best.decimal === "." ? "," : ".";
+  if (lines.some((line, i) => i > first && !COMMENT.test(line)
+      && split(line, best.separator).some((field) => field.includes(other) && NUMBER[other].test(field))))
+    throw new Error("Some numbers have decimal commas and some decimal points; write all with one sign.");
+  return { ...best, rows: best.rows.filter(Boolean),
+           above: lines.slice(0, first).filter((line) => line.trim()) };
 }
 
-function lineAt(pairs, nm) {
-  const next = pairs.findIndex((pair) => pair[0] >= nm);
-  if (next < 0) return NaN;
-  const [x1, y1] = pairs[next], [x0, y0] = pairs[Math.max(0, next - 1)];
-  if (x1 === nm) return y1;
-  return next === 0 || x1 - x0 > 1.5 * L.width_nm ? NaN : y0 + (y1 - y0) * (nm - x0) / (x1 - x0);
+const varies = (values) => new Set(positive(values)).size > 2;
+const around1 = (values) => within(median(positive(values)), AROUND_1);
+// flags or numbers of images: few whole numbers, or one value
+const counts = (values) => {
+  const different = new Set(positive(values));
+  return different.size <= 1 || (different.size <= 20 && [...different].every(Number.isInteger));
+};
+
+// numbers of the columns of wavelength and reflectance
+function columnsOf({ separator, width, above, rows }, columns) {
+  const last = above.at(-1) ?? "", header = last.replace(COMMENT, "").trim();
+  const names = (separator === null ? header.match(/[^\s,;([]+(\s*[([][^)\]]*[)\]])?/g) ?? [] : split(header, separator))
+    .map((name) => name.toLowerCase());
+  const of = (pattern, not) => names.flatMap((name, i) => (pattern.test(name) && !not.test(name) ? [i] : []));
+  const wave = of(/^(wave|lambda|wl|wvl|lam\b|nm|um|µm|micron)/, /width/);
+  const reflectance = of(/refl/, /err|unc|sig|std|dev|noise|[ed]refl|flux|erg|jy/);
+  if (Math.abs(names.length - width) <= 1 && wave.length === 1 && reflectance.length === 1)
+    return [wave[0], reflectance[0]];
+  const named = names.length === width && names.every((name) => !NUMBER["."].test(name));
+  if (named || above.some((line) => /wave|lambda|refl/i.test(line)))
+    throw new Error(`Which column is the reflectance is open; ${COMMAND}, or call one column wavelength and one reflectance.`);
+  if (columns.some((column, i) => !column.some(Number.isFinite)
+      && rows.some((row) => !NOT_A_NUMBER.has((row[i] ?? "").toLowerCase()))))
+    throw new Error(`Some columns are text, as of several spectra; ${COMMAND}.`);
+  const [wavelength, first, ...more] = [...columns.keys()].filter((i) => positive(columns[i]).length);
+  if (first === undefined) throw new Error("Fewer than two columns have numbers above 0.");
+  const others = [first, ...more.filter((i) => !counts(columns[i]))];
+  const middle = others.map((i) => median(positive(columns[i]))), second = columns[others[0]];
+  const likely = others.map((i) => around1(columns[i]) && varies(columns[i]));
+  const isWidth = likely[1] && !likely[0] && (new Set(positive(second)).size <= Math.max(2, second.length / 2) || middle[2] < middle[1] / 2);
+  const at = isWidth ? 1 : 0, rest = middle.slice(at + 1).map((m) => m / middle[at]);
+  if (rest.length > 2 || rest.some((share) => share >= 0.5 && share < 20) || (!likely[at] && likely.includes(true)))
+    throw new Error("Several columns could be the reflectance; write “wavelength reflectance error” above.");
+  const pairs = columns[wavelength].map((nm, i) => [nm, columns[others[at]][i]]).filter(([nm]) => Number.isFinite(nm));
+  refuseSeveral(pairs);
+  const points = pairs.sort((a, b) => a[0] - b[0]).map(([, value]) => value);
+  const values = positive(points), steps = values.slice(1).map((v, i) => Math.abs(v - values[i]));
+  if (!varies(values) || !within(middle[at], ANY_SCALE) || (points.length > LEAST_POINTS && median(steps) > ROUGH * middle[at]))
+    throw new Error("The second column does not look like the reflectances of a spectrum; write “wavelength reflectance error” above.");
+  return [wavelength, others[at]];
 }
 
-// of each band: the mean of the straight lines over it, or their value at its centre where a band
-// holds one point or none; NaN outside, and across gaps of more than one and a half bands
-function inBands(pairs) {
-  return L.wavelengths_nm.map((nm) => {
-    const inside = pairs.filter(([x]) => Math.abs(x - nm) < L.width_nm / 2);
-    const centre = lineAt(pairs, nm);
-    if (inside.length < 2 || Number.isNaN(centre)) return centre;
-    const ends = [nm - L.width_nm / 2, nm + L.width_nm / 2].map((x) => [x, lineAt(pairs, x)]);
-    const points = [ends[0], ...inside, ends[1]].filter(([, y]) => !Number.isNaN(y));
-    let area = 0;
-    for (let i = 1; i < points.length; i++)
-      area += (points[i][0] - points[i - 1][0]) * (points[i][1] + points[i - 1][1]) / 2;
-    return area / (points.at(-1)[0] - points[0][0]);
+// wavelengths in nm, ascending, and reflectances
+function pointsIn(text) {
+  const table = rowsIn(text), { rows, decimal, width } = table;
+  const ascending = rows[0].map((f) => numberOf(f, decimal)).filter(Number.isFinite);
+  if (ascending.length >= 5 && ascending.every((v, i) => !i || v > ascending[i - 1]) && unitOf(ascending))
+    throw new Error(`Each row seems to be a spectrum; ${COMMAND}.`);
+  const columns = Array.from({ length: width }, (_, i) => rows.map((row) => numberOf(row[i], decimal)));
+  const [w, r] = columnsOf(table, columns);
+  let points = columns[w].map((nm, i) => [nm, columns[r][i]]).filter(([nm]) => nm > 0 && Number.isFinite(nm));
+  if (points.length < 2) throw new Error("Fewer than two rows have a wavelength.");
+  if (points.length > 20000) throw new Error(`More than 20,000 points are too many for a page; ${COMMAND}.`);
+  const unit = unitOf(points.map(([nm]) => nm));
+  if (!unit) throw new Error(`The unit of the wavelengths is open: nm, micron or Ångström were expected; with --unit ${COMMAND}.`);
+  points = points.map(([nm, value]) => [nm * unit, value]);
+  refuseSeveral(points);
+  return merged(points.sort((a, b) => a[0] - b[0]));
+}
+
+// rows that go through the same wavelengths more than once, and do not only overlap
+function refuseSeveral(points) {
+  const nm = points.filter(([, value]) => value > 0).map(([x]) => x), way = nm.slice(1).map((x, i) => Math.sign(x - nm[i]));
+  const back = way.reduce((a, b) => a + b, 0) > 0 ? -1 : 1, turns = way.flatMap((w, i) => (w === back ? [i + 1] : []));
+  const parts = [0, ...turns].map((from, i) => nm.slice(from, turns[i] ?? nm.length));
+  const again = parts.slice(1).every((other, i) => {
+    const one = parts[i], [low, high] = [one, other].map((part) => [Math.min(...part), Math.max(...part)]);
+    return Math.min(one.length, other.length) >= LEAST_POINTS && Math.min(low[1], high[1]) - Math.max(low[0], high[0])
+      >= 0.5 * Math.min(low[1] - low[0], high[1] - high[0]);
+  });
+  if (turns.length && again)
+    throw new Error(`The wavelengths begin again, as of several spectra one below the other; ${COMMAND}.`);
+}
+
+// nm per unit: the median tells micron, nm and Ångström apart
+function unitOf(wavelengths) {
+  const middle = median(wavelengths);
+  if (middle >= 0.3 && middle <= 5) return 1000;
+  return middle >= 300 && middle <= 2900 ? 1 : middle > 2900 && middle <= 50000 ? 0.1 : null;
+}
+
+// the mean of values at one wavelength; -1, a mark, where they contradict each other
+function merged(points) {
+  const out = [];
+  for (const [nm, value] of points) {
+    const last = out.at(-1);
+    if (last && nm - last.last < SAME_NM) Object.assign(last, { last: nm, values: [...last.values, value] });
+    else out.push({ nm, last: nm, values: [value] });
+  }
+  if ((points.length - out.length) * 3 > points.length) throw new Error(`Several spectra have the same wavelengths; ${COMMAND}.`);
+  return out.map(({ nm, values }) => {
+    const known = positive(values);
+    if (values.length === 1 || !known.length) return [nm, values[0]];
+    return [nm, Math.max(...known) > CONTRADICTION * Math.min(...known) ? -1 : known.reduce((a, b) => a + b) / known.length];
   });
 }
 
+// which values mark what was not measured: at or below 0, or far from the rest of the spectrum
+function marked(values) {
+  const usual = (v) => USUAL_MARKS.has(Math.fround(v)), middle = lowerMedian(positive(values).filter((v) => !usual(v)));
+  return values.map((v) => Number.isFinite(v)
+    && (!(v > 0) || v > HIGH * middle || v < LOW * middle || (usual(v) && Number.isNaN(middle))));
+}
+
+// which values, NaN where there is none, are far from their running median
+function spikes(grid, values) {
+  const none = values.map(() => false), there = (v) => !Number.isNaN(v);
+  if (grid.length < 3) return none;
+  const step = median(grid.slice(1).map((nm, i) => nm - grid[i]));
+  const half = Math.max(Math.round(SPIKE_NM / step), 4) >> 1, least = 2 * half + 1 >= FINE_POINTS ? SPIKE : SPIKE_COARSE;
+  const known = values.filter(there);
+  if (!known.some((v, i) => i && Math.abs(v - known[i - 1]) > least / 2 * v)) return none; // a spike begins with a jump
+  const off = values.map((v, i) => Math.abs(
+    v / median(values.slice(Math.max(0, i - half), i + half + 1).filter(there)) - 1));
+  const limit = Math.max(least, SPIKE_SIGMA * 1.4826 * median(off.filter(there)));
+  return off.map((away) => away > limit);
+}
+
+// weights of the points that give a band's reflectance, as spectra/resample.py has them; null
+// where the points do not cover it
+function weights(grid, centre) {
+  const half = L.width_nm / 2, away = grid.map((nm) => Math.abs(nm - centre));
+  const inside = grid.filter((_, i) => away[i] < half), right = grid.findIndex((x) => x >= centre - SAME_NM);
+  const covered = right >= 0 && (grid[right] - centre <= SAME_NM
+    || (right > 0 && grid[right] - grid[right - 1] <= 1.5 * L.width_nm));
+  if (grid.length < 2 || (!covered && !(inside.length > 1 && Math.min(...away) <= BEYOND_NM))) return null;
+  const out = new Float64Array(grid.length), addLine = (nm, share) => {
+    const next = grid.findIndex((x) => x > nm);
+    const left = Math.max(0, Math.min(grid.length - 2, (next < 0 ? grid.length : next) - 1));
+    const along = (nm - grid[left]) / (grid[left + 1] - grid[left]);
+    out[left] += share * (1 - along);
+    out[left + 1] += share * along;
+  };
+  if (inside.length <= 1) { addLine(centre, 1); return out; }
+  const clip = (nm) => Math.max(grid[0], Math.min(grid.at(-1), nm));
+  const low = clip(centre - half), high = clip(centre + half);
+  const nodes = sorted(new Set([low, ...inside, high]));
+  nodes.forEach((nm, i) => addLine(nm, ((nodes[i + 1] ?? nm) - (nodes[i - 1] ?? nm)) / (2 * (high - low))));
+  return out;
+}
+
+// the spectrum on the bands, 1 at normalised_at_nm; touched: where a mark or a spike was left out
 function spectrumIn(text, title) {
-  const pairs = pairsIn(text), one = lineAt(pairs, L.normalised_at_nm);
-  const values = inBands(pairs), at = values[L.wavelengths_nm.indexOf(L.normalised_at_nm)] ?? one;
-  if (!(at > 0)) throw new Error(`The spectrum has no reflectance at ${L.normalised_at_nm} nm, where `
-    + "it is to be 1.");
-  return { row: null, title, snr: NaN, values: values.map((value) => value / at),
-           errors: values.map(() => 0), flags: values.map(() => L.no_flag) };
+  const gap = 1.5 * L.width_nm, bands = L.wavelengths_nm, all = pointsIn(text), marks = marked(all.map(([, value]) => value));
+  const near = all.map(([nm, value], i) => ({ nm, mark: marks[i], value: marks[i] || !Number.isFinite(value) ? NaN : value }))
+    .filter(({ nm }) => nm > bands[0] - gap && nm < bands.at(-1) + gap);
+  const grid = near.map(({ nm }) => nm), odd = spikes(grid, near.map(({ value }) => value));
+  const left = near.map(({ mark }, i) => mark || odd[i]);
+  const sound = near.filter(({ value }, i) => !Number.isNaN(value) && !odd[i]), soundGrid = sound.map(({ nm }) => nm);
+  const touched = bands.map((nm) => weights(grid, nm)?.some((weight, i) => weight > 0 && left[i]) ?? false);
+  const values = bands.map((nm) => weights(soundGrid, nm)
+    ?.reduce((sum, weight, i) => sum + (weight && weight * sound[i].value), 0) ?? NaN);
+  const at = values[bands.indexOf(L.normalised_at_nm)];
+  if (!(at > 0)) throw new Error(`No class: the spectrum has no reflectance above 0 at ${L.normalised_at_nm} nm, where it is normalised to 1.`);
+  return { row: null, title, snr: NaN, values: values.map((value) => value / at), touched,
+           errors: values.map(() => NaN), flags: values.map(() => L.no_flag) };
 }

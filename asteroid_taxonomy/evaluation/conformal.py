@@ -1,0 +1,71 @@
+"""Sets of complexes that cannot be excluded: class-conditional (Mondrian) conformal prediction.
+
+A complex is in the set of a spectrum where its probability is at least a limit: the one that the
+out-of-fold probabilities of a share `coverage` of the labelled asteroids of that complex, in that
+group of S/N, reach (Vovk 2012, JMLR W&CP 25, 475; Sadinle, Lei & Wasserman 2019, JASA 114, 223).
+So each complex is covered, also the rare ones. The sets promise coverage, not purity.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from asteroid_taxonomy.evaluation.bins import numbers
+from asteroid_taxonomy.evaluation.metrics import Booleans, Floats, Rows
+
+
+def least_probability(
+    probabilities: Floats, target: Rows, snr: Floats, edges: Sequence[float], coverage: float
+) -> Floats:
+    """The limit of each target in each group of S/N, float64 [groups, targets].
+
+    0 (never excluded) where a group has too few asteroids of a target to set one.
+
+    Parameters
+    ----------
+    probabilities : float64 [n, targets]
+        Out of fold, rounded as they are stored.
+    target : int64 [n]
+        Number of the true target.
+    snr : float [n]
+        Asteroids with an unknown one (NaN) are left out.
+    edges : sequence of float
+        Of the groups.
+    coverage : float
+    """
+    group, out = numbers(snr, edges), np.zeros((len(edges) + 1, probabilities.shape[1]))
+    for i, k in np.ndindex(out.shape):
+        mine = np.sort(probabilities[(group == i) & (target == k), k])
+        rank = int(np.floor((1 - coverage) * (len(mine) + 1) + 1e-9))  # of the limit
+        out[i, k] = mine[rank - 1] if rank else 0.0
+    return out
+
+
+def in_set(probabilities: Floats, snr: Floats, edges: Sequence[float], least: Floats) -> Booleans:
+    """Which targets are in the set of each spectrum, bool [n, targets]; the likeliest if none."""
+    group = numbers(snr, edges)
+    limit = np.concatenate([least, least.min(axis=0, keepdims=True)])[group]  # unknown S/N: last
+    found = probabilities >= limit
+    none = ~found.any(axis=1)
+    found[none, probabilities[none].argmax(axis=1)] = True
+    return found
+
+
+def cross_checked(
+    probabilities: Floats, target: Rows, snr: Floats, edges: Sequence[float], coverage: float,
+    fold: Rows,
+) -> Booleans:
+    """Whether the true target is in the set by limits from the other folds, bool [n]."""
+    out = np.zeros(len(target), bool)
+    for number in np.unique(fold):
+        here = fold == number
+        least = least_probability(probabilities[~here], target[~here], snr[~here], edges, coverage)
+        found = in_set(probabilities[here], snr[here], edges, least)
+        out[here] = found[np.arange(len(found)), target[here]]
+    return out
+
+
+def limits(least: Floats, edges: Sequence[float], classes: Sequence[str]) -> dict[str, Any]:
+    """The limits [groups, targets] as they are stored, with the upper edge of each group."""
+    return {"snr_below": [*edges, None], **dict(zip(classes, least.T.tolist(), strict=True))}

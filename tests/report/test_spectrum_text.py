@@ -1,0 +1,115 @@
+"""Pasted and dropped spectra: the page answers as `classify` does, or leaves them to it."""
+
+import numpy as np
+import pytest
+
+from asteroid_taxonomy.console import PipelineError
+from asteroid_taxonomy.onnx_model.metadata import MAIN, VISIBLE, onnx_path
+from asteroid_taxonomy.spectra.predict import Model, load_classifiers
+from asteroid_taxonomy.spectra.read import read_spectra
+from benchmarks.page_answers import CLASSIFY, READS
+
+pytestmark = pytest.mark.browser
+NM = np.arange(374, 1035, 44)
+EROS = np.array([.68, .75, .83, .92, 1, 1.07, 1.09, 1.15, 1.2, 1.23, 1.22, 1.21, 1.18, 1.18, 1.22,
+                 1.33])
+FINE_NM = np.arange(435, 925, 2.5)
+FINE = np.interp(FINE_NM, NM, EROS)
+
+
+def lines(*columns, separator=" "):
+    return "\n".join(separator.join(map(str, row)) for row in zip(*columns, strict=True))
+
+
+def comma(values):
+    return [f"{value:.2f}".replace(".", ",") for value in values]
+
+
+def with_value(values, at, value):
+    out = values.copy()
+    out[at] = value
+    return out
+
+
+FORMS = {
+    "two columns": lines(NM, EROS),
+    "percent": lines(NM, EROS * 85),
+    "418,5;0,80": lines([f"{nm},5" for nm in NM], comma(EROS), separator=";"),
+    "Fortran": lines([f"{nm:.3E}".replace("E", "D") for nm in NM / 1000], EROS),
+    "418 44 0.80 0.01": lines(NM, [44] * 16, EROS, [0.01] * 16),
+    "header": "reflectance,wavelength,error\n" + lines(EROS, NM, [0.01] * 16, separator=","),
+    "comment and prose": "# (433) Eros\nby N. N.\n" + lines(NM, EROS),
+    "angstrom, visible": lines(NM[2:14] * 10, EROS[2:14]),
+    "overlapping orders": lines(np.append(FINE_NM[:120], FINE_NM[110:]),
+                                np.append(FINE[:120], FINE[110:])),
+    **{f"mark {mark}": lines(FINE_NM, with_value(FINE, slice(100, 104), mark))
+       for mark in (-9.99, 0, 999)},
+    "mark in a band that is not used": lines(NM, with_value(EROS, 0, -9.99)),
+    "spike": lines(FINE_NM, with_value(FINE, slice(100, 103), 2.5)),
+    "gap": lines(NM, with_value(EROS, 7, np.nan)),
+}
+LEFT_TO_THE_COMMAND = {
+    "two spectra": lines(NM, EROS) + "\n" + lines(NM, 2 - EROS),
+    "a spectrum per row": ",".join(map(str, NM)) + "\n" + ",".join(map(str, EROS)),
+    "names in rows": "name,object\n" + lines(["Eros"] * 16, NM, EROS, separator=","),
+    "VOTable": "<?xml version='1.0'?><VOTABLE/>",
+}
+REFUSED = {
+    "both signs": lines(NM[:8], EROS[:8]) + "\n" + lines(NM[8:], comma(EROS[8:])),
+    "two reflectances": lines(NM, EROS, EROS * 1.01), "no numbers": "nothing here",
+}
+
+
+@pytest.fixture(scope="module")
+def model(reported):
+    return Model(load_classifiers([reported / onnx_path(name) for name in (MAIN, VISIBLE)]))
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_the_page_answers_as_the_command(page, model, tmp_path, name):
+    (tmp_path / "spectrum.txt").write_text(FORMS[name], newline="")
+    (spectra,) = read_spectra(tmp_path / "spectrum.txt")
+    found = model.of_points(spectra)
+    expected = ["", "", "true", ""] if found.complex[0] is None else [
+        found.complex[0], found.model[0], str(bool(found.abstained[0])).lower(),
+        found.complex_set[0]]
+    given = page.evaluate(CLASSIFY, FORMS[name])
+    assert given == expected or (not expected[0] and given.startswith("No class"))
+
+
+@pytest.mark.parametrize("name", LEFT_TO_THE_COMMAND)
+def test_what_the_page_does_not_read_is_left_to_the_command(page, name):
+    assert READS in page.evaluate(CLASSIFY, LEFT_TO_THE_COMMAND[name])
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_the_command_refuses_the_page_refuses(page, tmp_path, name):
+    (tmp_path / "spectrum.txt").write_text(REFUSED[name])
+    with pytest.raises(PipelineError):
+        read_spectra(tmp_path / "spectrum.txt")
+    assert isinstance(page.evaluate(CLASSIFY, REFUSED[name]), str)
+
+
+def test_a_pasted_spectrum_is_shown_and_its_mark_named(page):
+    page.get_by_text("Your own spectrum").click()
+    page.fill("#paste", FORMS["mark -9.99"])
+    page.get_by_text("Classify it").click()
+    page.get_by_role("status").get_by_text("Your spectrum is shown").wait_for()
+    verdict = page.text_content("#verdict")
+    assert "Treat it as unknown: at 682" in verdict and "visible model (506 to 902 nm)" in verdict
+    page.fill("#paste", REFUSED["no numbers"])
+    page.get_by_text("Classify it").click()
+    page.get_by_role("status").get_by_text("No line has two numbers").wait_for()
+    assert not page.locator("#answer").is_visible()
+
+
+def test_a_dropped_file_is_classified(page):
+    page.evaluate("""text => {
+      const dropped = new DataTransfer();
+      dropped.items.add(new File([text], "mine.csv"));
+      document.body.dispatchEvent(new DragEvent("drop",
+        { bubbles: true, cancelable: true, dataTransfer: dropped }));
+    }""", FORMS["two columns"])
+    page.get_by_role("status").get_by_text("mine.csv is shown").wait_for()
+    at = page.get_by_role("slider", name="Reflectance at 990 nm").input_value()
+    assert float(at) == pytest.approx(1.22, abs=1e-6)
