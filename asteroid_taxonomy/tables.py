@@ -19,7 +19,6 @@ import pyarrow.parquet as pq
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.files import read_parquet
 from asteroid_taxonomy.params import Block
-from asteroid_taxonomy.signal_to_noise import signal_to_noise
 
 SPECTRA_PATH = Path("data/raw/spectra.parquet")
 SOURCE_MAPPING_PATH = Path("data/raw/source_mapping.parquet")
@@ -245,7 +244,7 @@ def one_row_per_asteroid(wavelengths_nm: Sequence[int]) -> pa.Table:
     -------
     pyarrow.Table
         source_id; number, name and num_of_spectra where the spectra have them; the bands' columns,
-        snr and complete of `asteroid_schema`.
+        and complete of `asteroid_schema`.
 
     Raises
     ------
@@ -271,10 +270,6 @@ def one_row_per_asteroid(wavelengths_nm: Sequence[int]) -> pa.Table:
         measured[role] = read(role).to_numpy().reshape(-1, n)
         columns |= {name: pa.array(np.ascontiguousarray(values), from_pandas=True) for name, values
                     in zip(names(wavelengths_nm), measured[role].T, strict=True)}
-    blocks = range(0, len(nm) // n, 1 << 16)  # medians take several times the memory of values
-    columns["snr"] = pa.array(np.concatenate([signal_to_noise(
-        *(measured[role][i:i + (1 << 16)] for role in ("reflectance", "error")))
-        for i in blocks]), from_pandas=True)
     columns["complete"] = pa.array(~np.isnan(measured["reflectance"]).any(axis=1))
     return pa.table(columns)
 
