@@ -103,7 +103,7 @@ def labels_with(classes: Sequence[str]) -> RawTable:
 
 
 def in_order(
-    raw: RawTable, rows: pa.Table, bounds: Mapping[str, Any] | Block | None = None
+    raw: RawTable, rows: pa.Table, bounds: Mapping[Any, Any] | None = None
 ) -> pa.Table:
     """Rows in the order of `raw`, checked: a service's own order would change the bytes.
 
@@ -169,7 +169,7 @@ def refuse(rows: pa.Table, bad: pa.ChunkedArray | pa.Array, title: str, what: st
                             f"{', '.join(map(str, keys))}; check the table and its source")
 
 
-def check_bounds(rows: pa.Table, title: str, bounds: Mapping[str, Any] | Block) -> None:
+def check_bounds(rows: pa.Table, title: str, bounds: Mapping[Any, Any]) -> None:
     """Check that each column named by its role lies within its bounds; null is allowed.
 
     Raises
@@ -177,7 +177,7 @@ def check_bounds(rows: pa.Table, title: str, bounds: Mapping[str, Any] | Block) 
     PipelineError
         Names the column, how many rows, and up to three keys.
     """
-    for role, span in dict(bounds).items():
+    for role, span in bounds.items():
         if span is None or role not in rows.column_names:
             continue
         found = pc.min_max(rows[role]).as_py()
