@@ -196,8 +196,8 @@ def classes() -> str:
 def columns() -> str:
     """Catalogue: its columns, as the code describes them."""
     return "\n".join(["| column | type | meaning |", "|---|---|---|", *(
-        f"| `{c.name}` | {c.type} | {c.description} |"
-        for c in catalogue.columns(["NAME"], "label table"))])
+        f"| `{c.name}` | {c.type} | {c.metadata[b'description'].decode()} |"
+        for c in catalogue.arrow_schema(["NAME"], "label table"))])
 
 
 # what the data of the run show

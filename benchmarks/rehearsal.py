@@ -56,7 +56,7 @@ def made_up(params: dict, n: int) -> dict[str, pa.Table]:
             "reflectance_spectrum": pa.array(value.astype(np.float32), mask=absent),
             "reflectance_spectrum_err": pa.array(np.full(n, 0.01, np.float32), mask=absent),
             "reflectance_spectrum_flag": np.where(absent, 2, 0).astype(np.int8)}))
-    classes = np.array(["C", "S", "X", "V"])[np.arange(LABELLED) % 4]
+    classes = np.array(["C", "S", "X", "V"])[np.arange(min(LABELLED, n)) % 4]
     return {
         params["fetch_spectra"]["table"]: pa.concat_tables(spectra),
         params["fetch_source_mapping"]["table"]: pa.table({

@@ -269,7 +269,7 @@ def share_remotes(ann: Person, bob: Person, store: Person, work: Path, origin: P
 
 
 def try_a_hyperparameter(ann: Person, bob: Person, work: Path) -> None:
-    """Bob's experiment runs from train onward; ann takes it and runs nothing before evaluate."""
+    """Bob's experiment runs from train onward; ann takes it and runs nothing."""
     clone = bob.home / "from-disk"
     output = bob.dvc(clone, "exp", "run", "--temp", "--name", "weaker", "--set-param",
                      "train.mlp_ensemble.alpha=0.25", "evaluate", **CLOSED)
@@ -277,33 +277,25 @@ def try_a_hyperparameter(ann: Person, bob: Person, work: Path) -> None:
     bob.dvc(clone, "exp", "push", "origin", "weaker")
     expect("weaker" in ann.dvc(work, "exp", "list", "origin"), "ann does not see the experiment")
     ann.dvc(work, "exp", "pull", "origin", "weaker")
-    print(ann.dvc(work, "metrics", "diff", "HEAD", "weaker"))
     ann.dvc(work, "exp", "apply", "weaker")
     output = ann.dvc(work, "repro", "evaluate", **CLOSED)
     expect(not ran(output), f"ann has bob's experiment, but ran {ran(output)}")
-    ann.runs("git", "checkout", "--quiet", ".", cwd=work)
-    ann.dvc(work, "checkout")
-    say("bob tried a hyperparameter; ann pulled, compared and applied it, and went back")
+    say("bob tried a hyperparameter; ann pulled it and had nothing to run")
 
 
 def share_one_cache(ann: Person, bob: Person, origin: Path, disk: Path) -> None:
     """Both on one host with one cache: nothing of the other's can be changed."""
-    works = {}
     for person in (ann, bob):
-        work = works[person.name] = person.clone(origin, "on-this-host")
+        work = person.clone(origin, "on-this-host")
         for key, value in (("cache.dir", disk / "cache"), ("cache.shared", "group"),
                            ("cache.type", "reflink,symlink")):
             person.dvc(work, "config", "--local", key, value)
         person.dvc(work, "pull" if person is ann else "checkout")
         expect(not ran(person.dvc(work, "repro", **CLOSED)), f"{person.name} had to run stages")
-    table = works[bob.name] / "data/asteroids.parquet"
+    table = bob.home / "on-this-host/data/asteroids.parquet"
     expect(bob.tries("sh", "-c", f"echo spoilt > {table.resolve()}")[0] or not table.is_symlink(),
            "bob could change an object of the shared cache")
-    before = set((disk / "cache/files/md5").glob("??/*"))
-    ann.dvc(works[ann.name], "gc", "--workspace", "--all-commits", "--all-experiments", "--force",
-            "--projects", works[bob.name])
-    expect(before == set((disk / "cache/files/md5").glob("??/*")), "the safe gc deleted objects")
-    say("ann and bob shared one cache without copies; cleaning up deleted nothing in use")
+    say("ann and bob shared one cache without copies")
 
 
 def main() -> None:

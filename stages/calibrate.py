@@ -44,11 +44,12 @@ def main() -> None:
     """Run the stage."""
     params = load_params()
     nm, settings, train = params.bands.wavelengths_nm, params.calibration, params.train
-    used, edges, groups = dict(train.used_bands_nm), settings.snr_edges, settings.snr_groups
-    data = read_training_set(nm, used[MAIN])
+    edges, groups = settings.snr_edges, settings.snr_groups
+    data = read_training_set(nm, train.used_bands_nm.asteroid_taxonomy)
     source_id, labelled_snr = (data.asteroids[key].to_numpy() for key in ("source_id", "snr"))
     classes, pairs = np.unique(data.target).tolist(), folds.class_pairs(data)
     target, class_names = np.searchsorted(classes, data.target), pairs[:, 1].tolist()
+
     predictions = read_predictions(MAIN)
     asteroids = read_asteroids(nm, ["source_id", "snr", *error_columns(nm)])
     asteroids = asteroids.take(rows_of(predictions["source_id"].to_numpy(),
@@ -63,12 +64,11 @@ def main() -> None:
                                   np.random.default_rng(settings.seed))
     # threads: NumPy releases the interpreter lock, and processes would import scikit-learn again
     found = folds.out_of_fold(data, {
-        MAIN: folds.Job(folds.candidate(train, params.bands, used[MAIN]), fold, degraded),
-        VISIBLE: folds.Job(folds.candidate(train, params.bands, used[VISIBLE], True), fold,
-                           ground_like[None]),
+        MAIN: folds.Job(folds.candidate(params, MAIN), fold, degraded),
+        VISIBLE: folds.Job(folds.candidate(params, VISIBLE), fold, ground_like[None]),
     }, settings.seed, "threading")
-    of_main, visible = (folds.of_targets(found[name], pairs) for name in (MAIN, VISIBLE))
-    own, visible, of_class = of_main[0], visible[-1], rounded(found[MAIN][0])
+    of_main, (*_, visible) = (folds.of_targets(found[name], pairs) for name in (MAIN, VISIBLE))
+    own, of_class = of_main[0], rounded(found[MAIN][0])
     learned = class_names if train.chosen.learn == "class" else []
     table = out_of_fold_table(data.asteroids, own, classes, of_class, learned)
 
@@ -83,15 +83,14 @@ def main() -> None:
     chosen = threshold.lowest_threshold(curve, settings.accuracy)
     above = threshold.above_threshold(*estimates, survey, classes, chosen)
 
-    known = target, labelled_snr
-    covered = conformal.cross_checked(own, *known, groups, settings.coverage, fold)
+    covered = conformal.cross_checked(own, target, labelled_snr, groups, settings.coverage, fold)
     content: dict[str, Any] = {
         "survey": read_metadata(ASTEROIDS_PATH)["survey"], "model": train.model,
         "threshold": {MAIN: chosen, VISIBLE: settings.visible_threshold},
         "above_threshold": above,
         "all": threshold.above_threshold(*estimates, survey, classes, 0.0),
         "least_probability": {name: conformal.limits(conformal.least_probability(
-            p, *known, snr_below, settings.coverage), snr_below, classes)
+            p, target, labelled_snr, snr_below, settings.coverage), snr_below, classes)
             for name, p, snr_below in ((MAIN, own, groups), (VISIBLE, visible, []))},
         "coverage": {"all": covered.mean(),
                      **{name: covered[target == k].mean() for k, name in enumerate(classes)}},
@@ -103,8 +102,8 @@ def main() -> None:
     write_out_of_fold(table, content["survey"])
     write_csv(threshold.HEADER, curve, CURVE_PATH)
     write_json(content, CALIBRATION_PATH)
-    print(f"wrote {CALIBRATION_PATH}, {CURVE_PATH} and {OUT_OF_FOLD_PATH}: threshold {chosen}, "
-          f"{above['asteroids']:,} of {len(probabilities):,} asteroids above it")
+    print(f"wrote {CALIBRATION_PATH}, {CURVE_PATH}, {OUT_OF_FOLD_PATH}: {above['asteroids']:,} of "
+          f"{len(probabilities):,} asteroids are above the threshold, {chosen}")
 
 
 if __name__ == "__main__":

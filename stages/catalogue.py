@@ -86,11 +86,11 @@ def main() -> None:
         "in_training": np.isin(source_id, trained),
     }, model.classes, metadata["labels"])
     facts = {
-        "survey": metadata["survey"], "labels": metadata["labels"], "classes": model.classes,
-        "rows": len(table), "abstention_threshold": model.threshold,
-        "coverage_of_complex_set": params.calibration.coverage, "model": ONNX_PATH.name,
+        "survey": metadata["survey"], "labels": metadata["labels"],
+        "classes": json.dumps(model.classes), "abstention_threshold": str(model.threshold),
+        "coverage_of_complex_set": str(params.calibration.coverage), "model": ONNX_PATH.name,
         "model_sha256": files.sha256(ONNX_PATH), "licence": model.metadata.licence,
-        "citation": json.loads(metadata["citation"])}
+        "citation": metadata["citation"]}
     path = catalogue.catalogue_path(name)
     with Progress("catalogue", 1 + len(catalogue.WRITERS), "file") as progress:
         catalogue.write_catalogue(table, facts, path)
@@ -98,9 +98,9 @@ def main() -> None:
             progress.update(done, note=f"writing {path.with_suffix(ending)}")
             with files.atomic(path.with_suffix(ending)) as part:
                 write(table, facts, name, part)
-    files.write_json({"survey": metadata["survey"], **catalogue.counts(table, model.classes)},
-                     COUNTS_PATH)
-    files.write_csv(*catalogue.by_snr(table, labelled), BY_SNR_PATH)
+    counts, by_snr = catalogue.counts(table, labelled)
+    files.write_json({"survey": metadata["survey"], **counts}, COUNTS_PATH)
+    files.write_csv(list(by_snr), by_snr.to_numpy().tolist(), BY_SNR_PATH)
     print(f"wrote {path}, .vot and .fits: {len(table):,} asteroids; counts in {COUNTS_PATH}")
 
 

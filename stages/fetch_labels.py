@@ -52,10 +52,8 @@ def main() -> None:
               "unless columns.probabilities in params.yaml has their names")
     raw = raw.only(rows.column_names)
     names = {role: names[role] for role in raw.schema.names}
-    bounds = {} if spec.bounds is None else {
-        **dict.fromkeys(raw.schema.names[2:], spec.bounds.probability),
-        "number": spec.bounds.number}
-    rows = in_order(raw, rows, bounds)
+    bounds = dict.fromkeys(raw.schema.names[2:], spec.bounds.get("probability"))
+    rows = in_order(raw, rows, bounds | {"number": spec.bounds.get("number")})
     compare("fetch_labels", {"rows": rows.num_rows}, spec.expected)
 
     adql = str(Query({role: quoted(name) for role, name in names.items()}, spec.table))

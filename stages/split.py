@@ -38,12 +38,8 @@ def counted(names: pa.ChunkedArray | npt.NDArray[np.str_]) -> dict[str, int]:
 def targets(labelled: pa.Table, split: Split) -> pa.ChunkedArray:
     """The target of each asteroid: its complex, or its class without feature flags.
 
-    Null for classes with fewer than `split.min_class_members` asteroids.
-
-    Raises
-    ------
-    PipelineError
-        A complex has fewer than `split.min_per_complex` asteroids.
+    Null for classes with fewer than `split.min_class_members` asteroids. PipelineError where a
+    complex has fewer than `split.min_per_complex`.
     """
     if split.target == "class":
         name = labelled["class_without_flags"]
@@ -52,8 +48,8 @@ def targets(labelled: pa.Table, split: Split) -> pa.ChunkedArray:
     counts = counted(labelled["complex"])
     if not counts or min(counts.values()) < split.min_per_complex:
         found = ", ".join(f"{name} {n}" for name, n in counts.items()) or "none"
-        raise PipelineError(f"each complex needs {split.min_per_complex} labelled asteroids; there "
-                            f"are: {found[:60]}; check the labels, or lower split.min_per_complex")
+        raise PipelineError(f"each complex needs {split.min_per_complex} labelled ones, found "
+                            f"{found[:60]}; check the labels, or lower split.min_per_complex")
     return labelled["complex"]
 
 
@@ -62,12 +58,7 @@ def held_out(
 ) -> tuple[pa.Array, pa.Array]:
     """Which asteroids are held out, stratified by target, and each one's place in its part.
 
-    Null for those that are not usable.
-
-    Raises
-    ------
-    PipelineError
-        There are fewer than two targets, or one has no asteroid for each part.
+    Null for those that are not usable. PipelineError where a part has fewer than two targets.
     """
     rows = np.flatnonzero(usable)
     strata = target.to_numpy()[rows].astype(str)
@@ -90,12 +81,11 @@ def held_out(
 def main() -> None:
     """Run the stage."""
     params = load_params()
-    nm, used = params.bands.wavelengths_nm, dict(params.train.used_bands_nm)
-    asteroids = read_asteroids(nm)
+    nm, asteroids = params.bands.wavelengths_nm, read_asteroids(params.bands.wavelengths_nm)
     labelled = asteroids.filter(pc.is_valid(asteroids["class"])).sort_by("source_id")
     target = targets(labelled, params.split)
     learned = labelled.append_column("target", target).filter(pc.is_valid(target))
-    used_nm = sorted({band for bands in used.values() for band in bands})
+    used_nm = sorted({band for _, bands in params.train.used_bands_nm for band in bands})
     complete, usable = has_bands(learned, used_nm), has_bands(learned, used_nm, with_errors=True)
     out, place = held_out(learned["target"], usable, params.split)
     learned = learned.append_column("held_out", out).append_column("place", place)

@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from asteroid_taxonomy.console import run
 from asteroid_taxonomy.files import read_metadata
-from asteroid_taxonomy.learning import MAIN, VISIBLE
+from asteroid_taxonomy.learning import MAIN
 from asteroid_taxonomy.learning.augmentation import Augmentation, augmentation
 from asteroid_taxonomy.learning.models import fit, in_parallel, make_model
 from asteroid_taxonomy.learning.predictions import (
@@ -54,9 +54,8 @@ def main() -> None:
               for name, used_nm in used.items()}
     # threads: NumPy releases the interpreter lock, and processes would import scikit-learn again
     fits = in_parallel(fit_and_predict, [
-        (make_model(train, nm, used[name]), learned,
-         augmentation(train, params.bands, name == VISIBLE), matrix(usable[name], columns))
-        for name in used], "threading")
+        (make_model(train, nm, used[name]), learned, augmentation(params, name),
+         matrix(usable[name], columns)) for name in used], "threading")
 
     # half a second of skops' imports, while the models are fitted
     from asteroid_taxonomy.learning.model_file import model_path, save_model

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from asteroid_taxonomy.console import run
-from asteroid_taxonomy.files import read_metadata, sha256, write_json
+from asteroid_taxonomy.files import missing, read_metadata, sha256, write_json
 from asteroid_taxonomy.learning.model_file import load_model, model_path
 from asteroid_taxonomy.learning.models import MODELS, learns_classes
 from asteroid_taxonomy.learning.predictions import predict
@@ -83,6 +83,8 @@ def main() -> None:
     for name, used_nm in params.train.used_bands_nm.model_dump().items():
         spectra = matrix(asteroids, columns)[has_bands(asteroids, used_nm)]
         for path, (classes, reference) in references(name, spectra).items():
+            if not path.exists():  # the package's own would be loaded
+                raise missing(path)
             file = load_classifier(path)
             checks.check_contract(file, sha256(model_path(name)), {
                 "classes": classes, "wavelengths_nm": wavelengths_nm, "used_bands_nm": used_nm},

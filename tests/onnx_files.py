@@ -50,11 +50,11 @@ def of_classes(classes):
     return linear(np.zeros((16, len(classes)), np.float32), classes=",".join(classes))
 
 
-def write_project(folder, monkeypatch, model):
-    """A project folder with this model and 300 complete spectra, numbers in no order."""
+def write_project(folder, monkeypatch, model, with_classes=None):
+    """A project folder with these models and 300 complete spectra, numbers in no order."""
     (folder / "models").mkdir()
-    for path in (ONNX_PATH, CLASSES_PATH):
-        onnx.save(model, folder / path)
+    onnx.save(model, folder / ONNX_PATH)
+    onnx.save(with_classes or model, folder / CLASSES_PATH)
     shutil.copy(TOP / "params.yaml", folder)
     monkeypatch.chdir(folder)
     numbers = np.random.default_rng(0).permutation(300) + 1

@@ -14,10 +14,12 @@ import pytest
 import yaml
 from filelock import FileLock
 
+from asteroid_taxonomy.console import set_environment
 from asteroid_taxonomy.params import PARAMS, merged, read_yaml
 from tests.running import call
 from tests.watching_params import params_read
 
+set_environment()  # before any test imports NumPy
 TOP = Path(__file__).parent.parent
 DVC_STAGES = yaml.safe_load((TOP / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 MODEL_STAGES = ("fetch_spectra", "fetch_source_mapping", "fetch_labels", "crossmatch", "split",
@@ -120,9 +122,12 @@ def sample_project(sample_run, tmp_path, monkeypatch):
 
 @pytest.fixture(scope="session")
 def catalogued_run(sample_run, tmp_path_factory):
-    """A copy of `sample_run` with all other stages run; do not change."""
+    """A copy of `sample_run` with all other stages run, few repeats; do not change."""
     def make(folder):
         shutil.copytree(sample_run, folder, dirs_exist_ok=True)
+        params = sample_params()
+        params["crossvalidate"] |= {"repeats": 1, "published_seeds": 1, "learning_curve": [0.5]}
+        (folder / PARAMS).write_text(yaml.safe_dump(params), encoding="utf-8")
         for stage in LATER_STAGES:
             run_stage(stage, folder)
 

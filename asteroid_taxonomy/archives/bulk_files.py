@@ -64,8 +64,7 @@ def read_files(
         No file has the columns, or one is damaged or not what its checksum says.
     """
     parts: list[list[pa.Table]] = [[] for _ in wanted]
-    where = f"{archive.files_variable}={one_line(shown(location), 80)}"
-    session, lacks = Session(tap), ""
+    session, lacks = Session(tap), "no such file"
     addresses = _find(location, session)
     with session, Progress(wanted[0][0].title, len(addresses), "file") as progress:
         for i, address in enumerate(addresses):
@@ -76,16 +75,15 @@ def read_files(
                         part.append(long_form(_read(body, address, session, raw, names)))
                         break
                     except MissingColumn as error:
-                        lacks = lacks or f"{_name(address)} has {error}"
+                        lacks = f"{_name(address)} has {error}"
                     except BadTable as error:
                         raise PipelineError(f"{shown(address)}: {one_line(error, 140)}; download "
                                             "it again") from None
     if not parts[0]:
-        raise PipelineError(f"{where}: {lacks or 'no such file'}; name the files of the "
-                            f"{wanted[0][0].title} (docs/releases.md)")
-    return [pa.concat_tables([raw.schema.empty_table().select(part[0].column_names), *part])
-            if part else raw.schema.empty_table() for part, (raw, _) in zip(parts, wanted,
-                                                                            strict=True)]
+        raise PipelineError(f"{archive.files_variable}={one_line(shown(location), 80)}: {lacks}; "
+                            f"name the files of the {wanted[0][0].title} (docs/releases.md)")
+    return [pa.concat_tables(part or [raw.schema.empty_table()], promote_options="default")
+            for part, (raw, _) in zip(parts, wanted, strict=True)]
 
 
 def _read(body: IO[bytes], address: str, session: Session, raw: RawTable,
@@ -115,7 +113,8 @@ def _find(location: str, session: Session) -> dict[str, str | None]:
         found = [location]
         if folder:
             links = re.findall(r"""href\s*=\s*["']([^"'#?]+)""", _text(location, session), re.I)
-            found = [urljoin(location, link) for link in links if "/" not in link.strip("./")]
+            found = [address for address in (urljoin(location, link) for link in links)
+                     if address.rpartition("/")[0] == location.rstrip("/")]
     else:
         path = os.path.expanduser(location)
         found = glob.glob(os.path.join(path, "*") if folder else path, recursive=True)

@@ -17,14 +17,14 @@ from asteroid_taxonomy.params import Tap
 TRANSIENT_STATUS = {429, 500, 502, 503, 504}
 GRACE_S = 5.0  # of a request after the deadline: deleting a job is still worth a try
 PAGE_BYTES = 1 << 16
-# how DaCHS, VOLLT (TAPVizieR), ESA and PostgreSQL begin to say that the query is wrong
+# words with which DaCHS, VOLLT (TAPVizieR), ESA and PostgreSQL report an error in the query
 QUERY_FAULT = re.compile(
     r"unresolved|\bpars(e|ing)|syntax|unknown (table|column)|no such|not exist|not found|"
     r"cannot find|could not (be )?locate|incorrect ADQL|encountered \"", re.IGNORECASE)
 
 
 class TransientError(Exception):
-    """An error that may pass: worth another attempt, after `wait_s` seconds."""
+    """A transient error: worth another attempt after `wait_s` seconds."""
 
     def __init__(self, what: str, wait_s: float = 0.0) -> None:
         super().__init__(what)
@@ -36,7 +36,7 @@ class RefusalError(PipelineError):
 
 
 class QueryError(RefusalError):
-    """The service says that the query is wrong."""
+    """An error in the query, as the service reports it."""
 
 
 # ValueError: pyvo was sent something else than the XML of a job
@@ -115,6 +115,6 @@ def server_message(body: bytes) -> str:
 
 def cause(error: BaseException) -> str:
     """The innermost cause of a network error, on one line."""
-    found = re.search(r"(Failed to \w+|Read timed out|Remote end closed|\w+ verify failed).*",
-                      str(error), re.DOTALL)
-    return one_line(found[0].rstrip("()\"'") if found else error, 120)
+    found = re.search(r"Failed to resolve '[^']*'|(Failed to establish|Read timed out|Remote end|"
+                      r"Connection to|certificate verify failed)[^'\")]*", str(error))
+    return one_line(found[0] if found else error, 120)

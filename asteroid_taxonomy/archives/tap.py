@@ -43,6 +43,7 @@ from asteroid_taxonomy.tables import Column, RawTable
 SMALL, LARGE = ("sync", "async"), ("async", "sync")  # the endpoint to try first, and the other
 RUNNING = {"PENDING", "QUEUED", "EXECUTING", "HELD", "SUSPENDED"}  # UWS 1.1, section 2.1.3
 LONGEST_POLL_S = 5.0
+SHOWN_BYTES = 1 << 20  # from which on a transfer is shown
 ATTEMPTS = 2  # on an endpoint that refuses, and on a host that cannot be reached
 COUNT = RawTable("count", (Column("n_rows", pa.int64(), nullable=True),), (), ())
 NAMES = RawTable("columns", (Column("column_name", pa.string()),), (), ())
@@ -150,7 +151,7 @@ class TapService:
             self.progress.__exit__()
             self.progress = Progress(self.progress.label, rows)
             for part, count in self._parts(query, rows, rows_per_part or rows):
-                parts.append(long_form(self._ask(str(part), count, raw, query.columns, endpoints,
+                parts.append(long_form(self._query(str(part), count, raw, query.columns, endpoints,
                                                  sum(map(len, parts)))))
         except QueryError:
             self.list_columns(query.table)
@@ -177,10 +178,10 @@ class TapService:
         return self._number(query.select("COUNT(*) AS n_rows"))
 
     def _number(self, adql: str) -> int:
-        found = self._ask(adql, 1, COUNT, {"n_rows": "n_rows"}, SMALL)
+        found = self._query(adql, 1, COUNT, {"n_rows": "n_rows"}, SMALL)
         return int(found["n_rows"][0].as_py() or 0)
 
-    def _ask(
+    def _query(
         self, adql: str, rows: int, raw: RawTable, names: Mapping[str, str],
         endpoints: Sequence[str], before: int | None = None,
     ) -> pa.Table:
@@ -205,20 +206,19 @@ class TapService:
                 except TRANSIENT as error:
                     last[endpoint] = cause(error)
                     if attempt == ATTEMPTS and not self.session.reached:
-                        raise PipelineError(
-                            f"{self} cannot be reached: {last[endpoint]}; try `make demo`, which "
-                            "needs no network, or files or a mirror (docs/releases.md)") from None
+                        raise PipelineError(f"{self} cannot be reached: {last[endpoint]}; "
+                                            f"{ADVICE}, or run make demo") from None
                     wait = max(wait, getattr(error, "wait_s", 0.0))
                 self.session.close()  # behind a new connection may be another backend
             self._end_if_refused([*refusals.values()])
-            said = "; ".join(f"/{endpoint}: {what}" for endpoint, what in last.items())
+            reasons = "; ".join(f"/{endpoint}: {reason}" for endpoint, reason in last.items())
             # Retry-After counts, up to the longest pause
             wait = min(max(wait, pause * random.uniform(0.5, 1.5)), self.tap.longest_pause_s)
             if self.session.left_s < wait:
                 raise PipelineError(
                     f"{self} gave no result within {self.tap.deadline_s:g} s (tap.deadline_s): "
-                    f"{one_line(said, 200)}; {ADVICE}")
-            self.progress.update(note=f"{said}; next attempt in {wait:.0f} s")
+                    f"{one_line(reasons, 160)}; {ADVICE}")
+            self.progress.update(note=f"{reasons}; next attempt in {wait:.0f} s")
             time.sleep(wait)
             pause = min(2 * pause, self.tap.longest_pause_s)
 
@@ -265,12 +265,11 @@ class TapService:
             pause = min(1.1 * pause, LONGEST_POLL_S)
         if phase == "COMPLETED":
             return
-        said = ""
+        message = "no reason given"
         if phase == "ERROR":
-            with self.session.get(f"{job.url}/error") as response:
-                said = server_message(response.content)
-        error = QueryError if QUERY_FAULT.search(said) else TransientError
-        raise error(f"the job ended in phase {phase}: {said or 'no reason given'}")
+            message = server_message(self.session.get(f"{job.url}/error").content) or message
+        error = QueryError if QUERY_FAULT.search(message) else TransientError
+        raise error(f"the job ended in phase {phase}: {message}")
 
     def _read(
         self, response: requests.Response, raw: RawTable, names: Mapping[str, str],
@@ -278,12 +277,14 @@ class TapService:
     ) -> pa.Table:
         """Store a response in a temporary file and read it."""
         with response, tempfile.TemporaryFile() as body:
-            lines = -1  # the header
+            lines, zipped = -1, False  # without the header
             for chunk in self.session.chunks(response):
+                zipped |= not body.tell() and chunk.startswith(GZIP_MAGIC)
                 body.write(chunk)
-                lines += chunk.count(b"\n")
-                if before is not None:
-                    self.progress.update(before + lines, f"TRANSFER {body.tell() / 1e6:.1f} MB")
+                lines += 0 if zipped else chunk.count(b"\n")
+                if before is not None and body.tell() > SHOWN_BYTES:
+                    self.progress.update(before + max(lines, 0),
+                                         f"TRANSFER {body.tell() / 1e6:.1f} MB")
             _check_start_and_end(body, response)
             return read_rows(body, raw, names)
 
@@ -294,8 +295,9 @@ def _check_start_and_end(body: IO[bytes], response: requests.Response) -> None:
     if not head.strip():
         raise TransientError("an empty response")
     if head.lstrip().startswith(b"<") and not re.search(rb"<(\w+:)?TABLE\b", head):
-        said = f"a page in place of a table: {server_message(head)}"
-        raise (QueryError if QUERY_FAULT.search(said) else TransientError)(said)
+        message = server_message(head)
+        error = QueryError if QUERY_FAULT.search(message) else TransientError
+        raise error(f"a page in place of a table: {message}")
     sized = {"Content-Length", "Transfer-Encoding"} & set(response.headers)
     body.seek(0)
     start, last = body.read(2), body.seek(-1, os.SEEK_END) and body.read(1)

@@ -2,8 +2,8 @@
 
     asteroid-taxonomy classify FILE_OR_FOLDER ... [-o classes.csv] [--unit nm|um|angstrom]
 
-Reads spectra in text, Parquet, ECSV, VOTable, FITS and the journals' tables, in any unit and on any
-grid (docs/own_spectra.md), and normalises them. Each spectrum is classified by the model that uses
+Reads text, Parquet, ECSV, VOTable, FITS and the journals' tables, in any unit and on any grid
+(docs/own_spectra.md), and normalises the spectra. Each is classified by the model that uses
 most of the bands it covers. Prints the first spectra; -o writes all, --plot a PNG of each.
 """
 
@@ -33,7 +33,8 @@ from asteroid_taxonomy.spectra.read import read_spectra
 ENDINGS = (".csv", ".parquet", *catalogue.WRITERS)
 LABELS = (".xml", ".lbl", ".fmt")  # PDS describes a table beside it
 SHOWN = 20  # spectra in the table on screen
-NOTHING = Spectra(pd.DataFrame(index=range(1)), np.empty(0, np.int64), np.empty(0), np.empty(0), [""])
+NOTHING = Spectra(pd.DataFrame(index=range(1)), np.empty(0, np.int64), np.empty(0),
+                  np.empty(0), [""])
 ABOUT = {  # UCD and description of the columns; others name the spectrum
     "file": ("meta.id", "File that the spectrum is in"),
     "name": ("meta.id", "Name of the spectrum, as in the file, or of the file"),
@@ -72,7 +73,7 @@ def files_of(given: Sequence[Path], output: Path | None = None) -> list[Path]:
 
 
 def rows_of(path: Path, spectra: Spectra, found: Prediction, own_columns: bool) -> pd.DataFrame:
-    """Rows of the result for the spectra of a file; with the file's own columns of names or not."""
+    """Rows of the result for a file, with or without the file's own columns of names."""
     names, n = spectra.names, len(spectra.notes)
     spelled = os.fsencode(path.name).decode(errors="backslashreplace")
     texts = names.astype("str").where(names.notna(), "").agg(" ".join, axis=1).str.strip() \
@@ -133,7 +134,8 @@ def classify_files(
         write(result, classes, model.classifiers, output)
     report(result, classes, len(files), len(problems), output)
     if len(problems) == len(files):
-        raise PipelineError(f"none of the {len(files)} files can be read; the first: {problems[0]}")
+        raise PipelineError(f"none of the {len(files)} files can be read; the first: "
+                            f"{problems[0]}")
 
 
 def plot(found: Prediction, rows: pd.DataFrame, folder: Path) -> None:

@@ -90,8 +90,9 @@ def summary(seconds: float) -> None:
     name = load_params(DEMO / PARAMS).catalogue.name
     table = read_parquet(DEMO / f"data/catalogue/{name}.parquet")
     examples = "\n".join(
-        f"  ({row['number']}) {row['name']}: complex {row['complex']}, probability "
-        f"{row['confidence']:.2f}; its published class is {row['literature_class']}"
+        f"  ({row['number']}) {row['name']}: complex {row['complex']} with confidence "
+        f"{row['confidence']:.2f}, {'below' if row['abstained'] else 'above'} the threshold; "
+        f"published class {row['literature_class']}"
         for number in EXAMPLES
         for row in table.filter(pc.equal(table["number"], number)).to_pylist())
     accuracy = f"{cv['accuracy']:.1%} ± {cv['accuracy_std']:.1%}"
@@ -102,7 +103,7 @@ of asteroids that it was not trained on (cross-validation; ± is the spread over
 
 Open the page with every asteroid, figures and limitations:  {DEMO}/reports/index.html
 Then, after `. .venv/bin/activate` and `cd {DEMO}`:
-  asteroid-taxonomy lookup Eros                  look an asteroid up
-  asteroid-taxonomy classify ../docs/433_eros.txt   classify the spectrum in a file
-  edit {PARAMS} and run `dvc repro`           change one number; what depends on it runs again
+  asteroid-taxonomy lookup Eros                    look an asteroid up
+  asteroid-taxonomy classify ../docs/433_eros.txt  classify the spectrum in a file
+  edit {PARAMS}, then run dvc repro             change one number; what depends on it runs again
 The full run, all 60,518 asteroids from the archives, is `dvc repro` in the top folder.""")

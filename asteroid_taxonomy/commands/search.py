@@ -21,10 +21,10 @@ from asteroid_taxonomy.console import PipelineError, Progress, one_line
 from asteroid_taxonomy.evaluation.cluster import HELP, cluster
 from asteroid_taxonomy.evaluation.metrics import Floats, Rows, Strings, scores
 from asteroid_taxonomy.files import read_metadata, rounded, write_json
-from asteroid_taxonomy.learning.augmentation import augmentation
+from asteroid_taxonomy.learning.augmentation import Augmentation
 from asteroid_taxonomy.learning.models import fit, make_model
 from asteroid_taxonomy.learning.training_set import Labelled, read_training_set
-from asteroid_taxonomy.params import BandParams, Train, load_params, read_yaml
+from asteroid_taxonomy.params import Train, load_params, read_yaml
 from asteroid_taxonomy.tables import TRAINING_SET_PATH
 
 LEAST = 4  # asteroids of a target: two outer folds, and two inner ones in each
@@ -51,17 +51,17 @@ class Recipe(ClassifierMixin, BaseEstimator):
     worker and wait for ever where that worker is lost.
     """
 
-    def __init__(self, train: Train, bands: BandParams,
+    def __init__(self, train: Train, wavelengths_nm: list[int],
                  changes: dict[str, Any] | None = None) -> None:
-        self.train, self.bands, self.changes = train, bands, changes
+        self.train, self.wavelengths_nm, self.changes = train, wavelengths_nm, changes
 
     def fit(self, spectra: list[Floats], label: list[list[str]]) -> Self:
         """Build the model and fit it."""
         train = changed(self.train, self.changes or {})
         labelled = Labelled(*np.swapaxes(np.asarray(spectra), 0, 1), *np.asarray(label).T)
-        model = make_model(train, self.bands.wavelengths_nm,
-                           train.used_bands_nm.asteroid_taxonomy)
-        self.model_ = fit(model, labelled, augmentation(train, self.bands))
+        model = make_model(train, self.wavelengths_nm, train.used_bands_nm.asteroid_taxonomy)
+        copies = Augmentation(train.chosen.noisy_copies, train.augmentation_seed)
+        self.model_ = fit(model, labelled, copies)
         self.classes_ = self.model_.classes_
         return self
 
@@ -106,7 +106,7 @@ def main(arguments: list[str]) -> None:
 
     def ranked(rows: Rows) -> list[tuple[float, dict[str, Any]]]:
         inner = stratified(rows, data.target, settings["inner_folds"], seed)
-        grid = GridSearchCV(Recipe(train, params.bands), {"changes": tried},
+        grid = GridSearchCV(Recipe(train, nm), {"changes": tried},
                             cv=[(learn.tolist(), unseen.tolist()) for learn, unseen in inner],
                             scoring=negative_log_loss, refit=False, n_jobs=-1, error_score="raise")
         losses = -grid.fit(spectra, label).cv_results_["mean_test_score"]
@@ -117,7 +117,7 @@ def main(arguments: list[str]) -> None:
     with cluster(options.scheduler), Progress("search", len(outer) + 1, "round") as progress:
         for done, (learn, unseen) in enumerate(outer, 1):
             best = ranked(learn)[0][1]
-            model = Recipe(train, params.bands, best).fit([spectra[i] for i in learn],
+            model = Recipe(train, nm, best).fit([spectra[i] for i in learn],
                                                 [label[i] for i in learn])
             nested.append(scores(data.target[unseen], model.predict_proba(
                 [spectra[i] for i in unseen]), list(model.classes_)))

@@ -1,6 +1,6 @@
 """The models that crossvalidate compares: those of params.yaml, the published one, two simpler."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,9 @@ from asteroid_taxonomy.evaluation.folds import (
 from asteroid_taxonomy.evaluation.metrics import Floats, Rows
 from asteroid_taxonomy.learning import MAIN, VISIBLE
 from asteroid_taxonomy.learning.augmentation import Augmentation
+from asteroid_taxonomy.learning.models import make_model
 from asteroid_taxonomy.learning.training_set import TrainingSet
-from asteroid_taxonomy.params import BandParams, Mlp, Params, Train, read_yaml
+from asteroid_taxonomy.params import Mlp, Params, Train, read_yaml
 from asteroid_taxonomy.tables import OUT_OF_FOLD_PATH, rows_of
 
 PUBLISHED = Path("experiments/published.yaml")
@@ -31,7 +32,7 @@ NO_COPIES = Augmentation(noisy_copies=0, seed=0)
 
 
 def baselines(
-    train: Train, bands: BandParams, published_seeds: int
+    train: Train, wavelengths_nm: Sequence[int], published_seeds: int
 ) -> dict[tuple[str, int], Candidate]:
     """The models beside the two of params.yaml, by name and seed; they use all bands.
 
@@ -42,11 +43,13 @@ def baselines(
     for seed in range(network.random_state, network.random_state + published_seeds):
         recipe = train.model_copy(update={
             "model": "mlp", "mlp": network.model_copy(update={"random_state": seed})})
-        out[PUBLISHED_RECIPE, seed] = candidate(recipe, bands, bands.wavelengths_nm)
+        out[PUBLISHED_RECIPE, seed] = Candidate(
+            make_model(recipe, wavelengths_nm, wavelengths_nm), range(len(wavelengths_nm)),
+            NO_COPIES)
     for name, model in (("lda", LinearDiscriminantAnalysis()),
                         ("majority", DummyClassifier(strategy="prior"))):
-        every = range(len(bands.wavelengths_nm))
-        out[name, 0] = Candidate(Pipeline([("classifier", model)]), every, NO_COPIES)
+        out[name, 0] = Candidate(Pipeline([("classifier", model)]), range(len(wavelengths_nm)),
+                                 NO_COPIES)
     return out
 
 
@@ -63,14 +66,13 @@ def cross_validated(
     by_share : dict
         By share of the training part, those of the main model, float64 [n, targets].
     """
-    bands, train, settings = params.bands, params.train, params.crossvalidate
-    main_model, visible_model = (candidate(train, bands, used_nm, name == VISIBLE)
-                                 for name, used_nm in train.used_bands_nm)
+    nm, train, settings = params.bands.wavelengths_nm, params.train, params.crossvalidate
+    main_model, visible_model = (candidate(params, name) for name in (MAIN, VISIBLE))
     jobs: dict[Hashable, Job] = {(MAIN, 0, r): Job(main_model, numbers)
                                  for r, numbers in enumerate(fold) if r}
     jobs[VISIBLE, 0, 0] = Job(visible_model, fold[0])
     jobs |= {(name, seed, r): Job(model, numbers) for (name, seed), model in baselines(
-        train, bands, settings.published_seeds).items() for r, numbers in enumerate(fold)}
+        train, nm, settings.published_seeds).items() for r, numbers in enumerate(fold)}
     jobs |= {share: Job(main_model, fold[0], share=share) for share in settings.learning_curve}
     pairs, seed = class_pairs(data), params.calibration.seed
     found: dict[Any, Floats] = {key: of_targets(p[0], pairs)

@@ -20,7 +20,7 @@ from asteroid_taxonomy.files import rounded
 from asteroid_taxonomy.learning.augmentation import Augmentation, augmentation
 from asteroid_taxonomy.learning.models import fit, in_parallel, learns_classes, make_model
 from asteroid_taxonomy.learning.training_set import Labelled, Spectra, Strings, TrainingSet
-from asteroid_taxonomy.params import BandParams, Train
+from asteroid_taxonomy.params import Params
 
 
 class Candidate(NamedTuple):
@@ -58,13 +58,11 @@ class Fit(NamedTuple):
     pairs: Strings
 
 
-def candidate(
-    train: Train, bands: BandParams, used_nm: Sequence[int], visible: bool = False
-) -> Candidate:
-    """The model of block `train` of params.yaml that uses these bands."""
-    return Candidate(make_model(train, bands.wavelengths_nm, used_nm),
-                     [bands.wavelengths_nm.index(nm) for nm in used_nm],
-                     augmentation(train, bands, visible))
+def candidate(params: Params, name: str) -> Candidate:
+    """The model `name` of params.yaml."""
+    nm, used_nm = params.bands.wavelengths_nm, dict(params.train.used_bands_nm)[name]
+    return Candidate(make_model(params.train, nm, used_nm), [nm.index(band) for band in used_nm],
+                     augmentation(params, name))
 
 
 def fold_numbers(data: TrainingSet, folds: int, seed: int) -> Rows:

@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from asteroid_taxonomy.learning import VISIBLE
 from asteroid_taxonomy.learning.training_set import Labelled, Spectra
-from asteroid_taxonomy.params import BandParams, GroundBased, Train
+from asteroid_taxonomy.params import BandParams, GroundBased, Params
 
 
 class Augmentation(NamedTuple):
@@ -25,10 +26,11 @@ class Augmentation(NamedTuple):
     bands: BandParams | None = None
 
 
-def augmentation(train: Train, bands: BandParams, visible: bool = False) -> Augmentation:
-    """The data augmentation of block `train` of params.yaml, for the visible model or another."""
+def augmentation(params: Params, name: str) -> Augmentation:
+    """The data augmentation of the model `name` of params.yaml."""
+    train = params.train
     return Augmentation(train.chosen.noisy_copies, train.augmentation_seed,
-                        train.ground_based if visible else None, bands)
+                        train.ground_based if name == VISIBLE else None, params.bands)
 
 
 def augmented(labelled: Labelled, copies: Augmentation) -> Labelled:

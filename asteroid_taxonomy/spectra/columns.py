@@ -1,8 +1,7 @@
 """Which columns of a table hold spectra: usual names first, then plausible values, else an error.
 
-Wide: one row per spectrum, a column per wavelength (374, reflectance_550, R_0.55um ...). Long: one
-row per point, a column of wavelengths, one of reflectances, and columns that name the spectrum.
-Side by side: a column of wavelengths and one per spectrum. Array cells: a spectrum in each row.
+Wide: a row per spectrum, a column per wavelength. Long: a row per point, and columns that name the
+spectrum. Side by side: a column of wavelengths and one per spectrum. Arrays: a spectrum per cell.
 Without a header: wavelength, reflectance, error, or wavelength, band width, reflectance, error.
 """
 
@@ -10,7 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,22 +25,22 @@ class NotSpectra(Exception):
 
 @dataclass(frozen=True)
 class Table:
-    """A table of a user's file; cells may hold arrays. `note`: what the reader left out."""
+    """A table of a file; `header`: the file names its columns; `note`: what was left out."""
 
     frame: pd.DataFrame
     units: dict[str, str] = field(default_factory=dict)
-    header: bool = True  # whether the file names its columns
+    header: bool = True
     note: str = ""
 
 
 class Spectra(NamedTuple):
-    """The points of n spectra: row of `names`, wavelength and reflectance of each, [points]."""
+    """Points of n spectra: `names` [n] has the columns that name them, `spectrum` its rows."""
 
-    names: pd.DataFrame  # columns that name the spectra, if any; n rows
+    names: pd.DataFrame
     spectrum: npt.NDArray[np.int64]
     nm: Floats
     reflectance: Floats
-    notes: list[str]  # n
+    notes: list[str]
 
 
 SPELLINGS = {word: unit for unit, words in {
@@ -69,8 +68,8 @@ OTHER = set("r delta flux mag v g i z h airmass phase alpha albedo rh dist dista
 EXACT = set("reflectance reflectancespectrum refl reflectivity reflec relativereflectance "
             "normalizedreflectance normalisedreflectance".split())
 _UNITS = "|".join(sorted((re.escape(s) for s in SPELLINGS if s != "mu"), key=len, reverse=True))
-WIDE = re.compile(rf"(?P<kind>reflectance|refl|ref|r|wavelength|wave|w|band|b|)[\s_]*"
-                  rf"(?P<value>\d+([.,]\d+)?)([\s_\[(]*(?P<unit>{_UNITS})[\])]?)?", re.IGNORECASE)
+WIDE = re.compile(rf"(reflectance|refl|ref|r|wavelength|wave|w|band|b|)[\s_]*"
+                  rf"(?P<value>\d+([.,]\d+)?)([\s_\[(]*(?P<unit>{_UNITS})[\])]?)?")
 FLUX = re.compile(r"erg|jy|jansky|w/|watt|photon|electron|adu|count|\bdn\b|mag", re.IGNORECASE)
 
 LEAST_POINTS = 4  # of a spectrum that is distinguished from another one
@@ -79,7 +78,7 @@ AROUND_1 = (0.2, 5.0)  # the median of a normalised reflectance
 ANY_SCALE = (0.01, 150.0)  # ... or of an albedo, or a reflectance in percent
 ROUGH = 0.25  # median step between points, relative to the median: no spectrum is so noisy
 EXPECTED = ("expected a column of wavelengths and one called reflectance, or one column per "
-            "wavelength (374, reflectance_550, R_0.55um ...); rename them")
+            "wavelength (374, reflectance_550, R_0.55um ...)")
 HEADER = "begin it with a line such as: wavelength reflectance error"
 
 
@@ -97,8 +96,7 @@ def role(name: str) -> Role:
     lowered = name.strip().lower()[:100]
     if match := WIDE.fullmatch(lowered):
         return Role("wide", SPELLINGS.get(match["unit"] or "", ""),
-                    match["kind"] in ("reflectance", "refl", ""),
-                    float(match["value"].replace(",", ".")))
+                    value=float(match["value"].replace(",", ".")))
     words = re.findall(r"[a-zµμåλ]+|[\d.]+", lowered)
     if "".join(words) in IDS:
         return Role("id")
@@ -117,19 +115,18 @@ def role(name: str) -> Role:
     return Role("other" if any(w in OTHER for w in words) else "unknown")
 
 
-def usual_unit(wavelengths: npt.ArrayLike) -> str | None:
+def usual_unit(wavelengths: Any) -> str | None:
     """The unit in which these would be the wavelengths of a spectrum; None where in doubt."""
-    values = np.asarray(wavelengths, float)
-    middle = float(np.median(values)) if len(values) else 0.0
+    middle = float(np.median(wavelengths)) if np.size(wavelengths) else 0.0
     return next((unit for unit, (low, high) in USUAL.items() if low <= middle <= high), None)
 
 
-def factor_to_nm(wavelengths: npt.ArrayLike, found: Iterable[str], unit: str | None) -> float:
-    """Nanometres per unit of `wavelengths`: `unit`, the one found in the file, or the usual one."""
-    known = {unit} if unit else {SPELLINGS.get(t.strip().lower(), t.strip()) for t in found} - {""}
+def factor_to_nm(wavelengths: Any, found: Iterable[str], unit: str | None) -> float:
+    """Nanometres per unit of `wavelengths`: `unit`, the one found in a file, or the usual one."""
+    texts = [unit] if unit else [text.strip() for text in found if text.strip()]
+    known = {SPELLINGS.get(text.lower(), text) for text in texts}
     values = np.asarray(wavelengths, float)
     values = values[np.isfinite(values) & (values > 0)]
-    middle = float(np.median(values)) if len(values) else float("nan")
     if not known and (guess := usual_unit(values)):
         return IN_NM[guess]
     name = ", ".join(sorted(known))[:40] or "of an unknown unit"
@@ -137,6 +134,7 @@ def factor_to_nm(wavelengths: npt.ArrayLike, found: Iterable[str], unit: str | N
         factor = IN_NM.get(name) or float(u.Unit(name).to(u.nm))
     except (ValueError, u.UnitConversionError):
         factor = 0.0
+    middle = float(np.median(values)) if len(values) else float("nan")
     if not SHORTEST_NM <= middle * factor <= LONGEST_NM:
         raise NotSpectra(f"has wavelengths around {middle:g} {name}, which is no reflectance "
                          "spectrum; name their unit with --unit nm, um or angstrom")
@@ -167,8 +165,8 @@ def _by_name(table: Table, unit: str | None) -> Spectra:
     wide = {n: r for n, r in roles.items() if r.kind == "wide"}
     wavelengths = [n for n, r in roles.items() if r.kind == "wavelength" and _numeric(frame[n])]
     if len(wavelengths) > 1:
-        raise NotSpectra(f"has the columns {' and '.join(wavelengths[:3])}, each of which could be "
-                         "the wavelength; leave one")
+        raise NotSpectra(f"has the columns {_listed(wavelengths)}, each of which could be the "
+                         "wavelength; leave one")
     if wavelengths and (len(wide) <= LEAST_POINTS or usual_unit(_positive(frame[wavelengths[0]]))):
         return _long(table, roles, wavelengths[0], unit)
     if len(wide) >= 2:
@@ -177,11 +175,11 @@ def _by_name(table: Table, unit: str | None) -> Spectra:
 
 
 def _wide(frame: pd.DataFrame, wide: dict[str, Role], unit: str | None) -> Spectra:
+    names, n = list(wide), len(frame)
     grid = np.array([r.value for r in wide.values()])
     grid = grid * factor_to_nm(grid, {r.unit for r in wide.values()}, unit)
-    step, names = np.diff(grid), list(wide)
-    bare = names[0].strip()[0].isdigit()
-    if bare and (step < 0).any() and (step > 0).any():
+    way, bare = np.sign(np.diff(grid)), names[0].strip()[0].isdigit()
+    if bare and (way < 0).any() and (way > 0).any():
         raise NotSpectra(f"has the columns {_listed(names)}, which are not in the order of "
                          "wavelengths; call them reflectance_374 and so on")
     for i, j in pairwise(np.argsort(grid, kind="stable")):
@@ -189,26 +187,26 @@ def _wide(frame: pd.DataFrame, wide: dict[str, Role], unit: str | None) -> Spect
             raise NotSpectra(f"has two columns for one wavelength, {names[i]!r} and {names[j]!r}; "
                              "leave one out")
     _must_be_numbers(frame, names)
-    ids = [n for n in frame if role(n).kind in ("id", "night")] or [
-        n for n in frame if n not in wide and not _numeric(frame[n])]
-    n = len(frame)
+    ids = [c for c in frame if role(c).kind in ("id", "night")] or [
+        c for c in frame if c not in wide and not _numeric(frame[c])]
     labels = {role(str(text)).kind for name in ids for text in frame[name][:LEAST_POINTS]}
     if {"error", "reflectance"} & labels or not ids and bare and 1 < n <= LEAST_POINTS:
         raise NotSpectra("has rows that could be reflectances and errors of one spectrum; save it "
-                         "with a row for each point and a line such as: wavelength reflectance error")
+                         f"with a row for each point, and {HEADER}")
     return Spectra(frame[ids], np.repeat(np.arange(n), len(grid)), np.tile(grid, n),
                    frame[names].to_numpy(float).ravel(), [""] * n)
 
 
 def _long(table: Table, roles: dict[str, Role], wavelength: str, unit: str | None) -> Spectra:
-    frame = table.frame
-    ids: list[str] = []
+    frame, ids = table.frame, []
     for name, each in roles.items():
-        if each.kind in ("id", "night") or each.kind == "unknown" and not _numeric(frame[name]):
+        named = each.kind in ("id", "night")
+        if named or each.kind == "unknown" and not _numeric(frame[name]):
             nm = frame.groupby(name, observed=True)[wavelength]
-            of_spectra = nm.nunique().median() >= LEAST_POINTS  # else it names points
-            if of_spectra and (each.kind in ("id", "night") or _cover_the_same(nm)):
-                ids.append(name)
+            low, high = nm.min(), nm.max()
+            beside = float(high.min() - low.max()) > 0.5 * float((high - low).min())
+            if nm.nunique().median() >= LEAST_POINTS and (named or nm.ngroups > 1 and beside):
+                ids.append(name)  # with fewer wavelengths it names points
     nm = _positive(frame[wavelength])
     if not len(nm):
         raise NotSpectra(f"has no number above 0 in its column {wavelength}; correct it")
@@ -222,13 +220,7 @@ def _long(table: Table, roles: dict[str, Role], wavelength: str, unit: str | Non
     count = len(values)
     return Spectra(pd.DataFrame({"name": values}), np.repeat(np.arange(count), len(frame)),
                    np.tile(frame[wavelength].to_numpy(float) * to_nm, count),
-                   np.concatenate([frame[name].to_numpy(float) for name in values]), [note] * count)
-
-
-def _cover_the_same(nm: "pd.api.typing.SeriesGroupBy") -> bool:
-    """Whether groups of wavelengths are spectra beside each other, not parts of one."""
-    low, high = nm.min(), nm.max()
-    return nm.ngroups > 1 and float(high.min() - low.max()) > 0.5 * float((high - low).min())
+                   frame[values].to_numpy(float).T.ravel(), [note] * count)
 
 
 def _reflectances(
@@ -264,17 +256,20 @@ def _by_position(table: Table, unit: str | None) -> Spectra:
     """Spectra of a table without a header."""
     frame = table.frame
     numbers = [n for n in frame if len(_positive(frame[n]))]
-    texts = [n for n in frame if n not in numbers and frame[n].notna().any()]
+    texts = [n for n in frame if not _numeric(frame[n])]
     if len(numbers) < 2:
-        raise NotSpectra("has no header and fewer than two columns of numbers; expected "
-                         "wavelength and reflectance")
+        raise NotSpectra(f"has no header and fewer than two columns of numbers; {EXPECTED}")
     wavelength, *others = numbers
-    others = [n for n in others if n == others[0] or not _is_counter(frame[n])]
-    middle = [float(np.median(_positive(frame[n]))) if len(_positive(frame[n])) else 0.0
-              for n in others]
-    at = int(_is_width(frame, others, middle))
-    value, rest = others[at], np.array(middle[at + 1:]) / max(middle[at], 1e-9)
+    kinds = {n: np.unique(_positive(frame[n])) for n in others[1:]}
+    others = others[:1] + [n for n, values in kinds.items() if len(values) > 20 or (
+        len(values) > 1 and (values % 1 > 0).any())]  # else flags, or numbers of images
+    middle = [float(np.median(_positive(frame[n]))) for n in others]
     around_1 = [_around_1(frame[n]) and _varies(frame[n]) for n in others]
+    at = 0
+    if len(others) > 1 and around_1[1] and not around_1[0]:  # a band width may come before
+        few = len(np.unique(_positive(frame[others[0]]))) <= max(2, len(frame) / 2)
+        at = int(few or len(others) > 2 and middle[2] < middle[1] / 2)
+    value, rest = others[at], np.array(middle[at + 1:]) / middle[at]
     # an error is smaller than its reflectance, a number of counts far greater
     if len(rest) > 2 or ((rest >= 0.5) & (rest < 20)).any() or not around_1[at] and any(around_1):
         raise NotSpectra(f"has no header, and its columns {', '.join(others[:4])} could be "
@@ -285,25 +280,9 @@ def _by_position(table: Table, unit: str | None) -> Spectra:
             ANY_SCALE[0] <= middle[at] <= ANY_SCALE[1]):
         raise NotSpectra(f"has no header, and its {value} (around {middle[at]:g}) does not look "
                          f"like the reflectances of a spectrum; {HEADER}")
-    to_nm = factor_to_nm(_positive(frame[wavelength]), {table.units.get(wavelength, "")}, unit)
+    to_nm = factor_to_nm(_positive(frame[wavelength]), (), unit)
     return _points(frame, texts, wavelength, value, to_nm,
                    f"no header: {value} was taken for the reflectance")
-
-
-def _is_width(frame: pd.DataFrame, others: list[str], middle: list[float]) -> bool:
-    """Whether the column behind the wavelength is a band width, the reflectance the next one."""
-    width = frame[others[0]]
-    if len(others) < 2 or not (_varies(frame[others[1]]) and _around_1(frame[others[1]])) or (
-            _around_1(width) and _varies(width)):
-        return False
-    few = len(np.unique(_positive(width))) <= max(2, len(width) / 2)
-    return few or (len(others) > 2 and middle[2] < middle[1] / 2)
-
-
-def _is_counter(column: pd.Series) -> bool:
-    """Whether a column holds flags or numbers of images: few whole numbers, or one value."""
-    values = np.unique(_positive(column))
-    return len(values) <= 1 or (len(values) <= 20 and bool((values == np.round(values)).all()))
 
 
 def _points(
@@ -332,19 +311,18 @@ def _passes(nm: Floats) -> npt.NDArray[np.int64]:
     way = np.sign(np.diff(nm[there]))
     turns = np.flatnonzero(way == (-1 if way.sum() > 0 else 1)) + 1
     for one, other in pairwise(np.split(nm[there], turns)):
-        if min(len(one), len(other)) < LEAST_POINTS:
-            return turns[:0]
-        both = min(one.max(), other.max()) - max(one.min(), other.min())
-        if both < 0.5 * min(np.ptp(one), np.ptp(other)):  # they only meet at their ends
-            return turns[:0]
+        low, high = (max(one.min(initial=np.inf), other.min(initial=np.inf)),
+                     min(one.max(initial=0), other.max(initial=0)))
+        inside = [((part >= low) & (part <= high)).sum() for part in (one, other)]
+        if min(inside) < LEAST_POINTS or high - low < 0.5 * min(np.ptp(one), np.ptp(other)):
+            return turns[:0]  # they only meet at their ends
     return there[turns]
 
 
 def _exploded(table: Table) -> Table:
     """Turn a spectrum in each row, with its points as arrays, into a row per point."""
     frame = table.frame
-    arrays = [n for n in frame if frame[n].dtype == object and frame[n].map(
-        lambda cell: isinstance(cell, np.ndarray | list)).any()]
+    arrays = [n for n in frame if frame[n].dtype == object and frame[n].map(np.ndim).any()]
     if not arrays:
         return table
     sizes = {n: frame[n].map(np.size) for n in arrays}
@@ -362,9 +340,8 @@ def _exploded(table: Table) -> Table:
 
 
 def _must_be_numbers(frame: pd.DataFrame, names: list[str]) -> None:
-    for name in names:
-        if not _numeric(frame[name]):
-            raise NotSpectra(f"has text in its column {name!r}, expected numbers; correct it")
+    if texts := [name for name in names if not _numeric(frame[name])]:
+        raise NotSpectra(f"has text in its column {texts[0]!r}, expected numbers; correct it")
 
 
 def _numeric(column: pd.Series) -> bool:
@@ -391,4 +368,4 @@ def _joined(*notes: str) -> str:
 
 def _listed(names: Iterable[str]) -> str:
     listed = [str(name)[:40] for name in names]
-    return ", ".join(listed[:8]) + (" ..." if len(listed) > 8 else "")
+    return ", ".join(listed[:8] + ["..."] * (len(listed) > 8))

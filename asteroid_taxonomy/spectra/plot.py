@@ -17,13 +17,7 @@ MARGIN_NM, DRAWN = 60, (0.3, 2.5)  # beyond the bands; reflectances beyond are n
 
 
 def plot_spectrum(prediction: "Prediction", row: int = 0, title: str = "") -> Figure:
-    """Plot a spectrum, the bands used, and the mean of its complex with the middle two thirds.
-
-    Raises
-    ------
-    PipelineError
-        reports/mean_spectra.csv is missing.
-    """
+    """Plot a spectrum, the bands used, and the mean of its complex with the middle two thirds."""
     path, complex_ = shipped(MEANS_PATH), prediction.complex[row]
     if not path.exists():
         raise missing(MEANS_PATH)
@@ -34,7 +28,8 @@ def plot_spectrum(prediction: "Prediction", row: int = 0, title: str = "") -> Fi
     if len(mean):
         axes.fill_between(mean["nm"], mean["low"], mean["high"], color="0.88")
         axes.plot(mean["nm"], mean["median"], color="0.5", label=f"{complex_}-complex, mean")
-    nm, bands, used = np.array(prediction.wavelengths_nm), prediction.bands[row], prediction.used[row]
+    nm = np.array(prediction.wavelengths_nm)
+    bands, used = prediction.bands[row], prediction.used[row]
     if prediction.spectra:
         axes.plot(*prediction.spectra[row], lw=0.8, color="tab:blue", label="spectrum")
     axes.plot(nm[used], bands[used], "o", color="tab:blue", label="bands used")

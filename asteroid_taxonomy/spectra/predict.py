@@ -1,7 +1,7 @@
 """Classifying spectra: one function for files, arrays and the archive's spectra."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +16,15 @@ from asteroid_taxonomy.files import shipped
 from asteroid_taxonomy.onnx_model.classifier import Classifier, load_classifier
 from asteroid_taxonomy.onnx_model.metadata import CLASSES_PATH, ONNX_PATH
 from asteroid_taxonomy.spectra.columns import NotSpectra, Spectra, factor_to_nm, refuse_flux
-from asteroid_taxonomy.spectra.resample import MARK, SPIKE, to_bands
+from asteroid_taxonomy.spectra.resample import FAR, MARK, SPIKE, to_bands
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+OF_ASTEROIDS = (0.3, 3.0)  # normalised; Gaia DR3 has none beyond in a band that is used
+ROUGH = 0.15  # median step from band to band: a spectrum of too low S/N, or none at all
+DOUBTS = {MARK: "values at or below 0 or marks for missing data left out at",
+          SPIKE: "spikes left out at", FAR: "unlike an asteroid's reflectance at"}
 
 Floats = npt.NDArray[np.float64]
 Objects = npt.NDArray[np.object_]
@@ -29,17 +34,13 @@ Objects = npt.NDArray[np.object_]
 class Prediction:
     """The answer for n spectra, the same as that of `asteroid-taxonomy classify`.
 
-    probabilities : float64 [n, classes], NaN without a class; complex : object [n], the most
-    probable one or None; confidence : float64 [n], its probability; abstained : bool [n], below the
-    threshold, without a class, or with marks or spikes in a band that was used; complex_set :
-    object [n], complexes that cannot be excluded, such as "C X"; class_name, class_probability,
-    class_precision : [n], the class behind the complex, and its precision in cross-validation;
-    model : object [n], name of the classifier or None; note : object [n]; bands : float64
-    [n, bands], normalised; used : bool [n, bands]; spectra : (nm, reflectance) of each, normalised.
+    Without a class, `complex` and `model` are None, `complex_set` is "" and numbers are NaN.
+    `abstained` also where marks or spikes were left out of a band that was used. `class_name` is
+    the most probable class behind the complexes, where its precision is known.
     """
 
     classes: list[str]
-    probabilities: Floats
+    probabilities: Floats  # [n, classes]
     complex: Objects
     confidence: Floats
     abstained: npt.NDArray[np.bool_]
@@ -50,22 +51,22 @@ class Prediction:
     model: Objects
     note: Objects
     wavelengths_nm: list[int]
-    bands: Floats
-    used: npt.NDArray[np.bool_]
-    spectra: list[tuple[Floats, Floats]] = field(default_factory=list)
+    bands: Floats  # [n, bands], normalised
+    used: npt.NDArray[np.bool_]  # [n, bands]
+    spectra: list[tuple[Floats, Floats]] = field(default_factory=list)  # nm, reflectance
 
     def to_pandas(self) -> pd.DataFrame:
         """A row per spectrum, with the columns of `classify`; text is "" where there is none."""
-        text = {"complex": self.complex, "complex_set": self.complex_set, "class": self.class_name,
-                "model": self.model, "note": self.note}
-        columns = {f"probability_{name}": column
-                   for name, column in zip(self.classes, self.probabilities.T, strict=True)}
-        columns |= dict.fromkeys(("complex", "confidence", "abstained", "complex_set", "class"))
-        columns |= {"confidence": self.confidence, "abstained": self.abstained,
-                    "class_probability": self.class_probability,
-                    "class_precision": self.class_precision}
-        return pd.DataFrame(columns | {k: pd.Series(np.where(v == None, "", v), dtype="str")  # noqa: E711
-                                       for k, v in text.items()})
+        columns: dict[str, Any] = {f"probability_{name}": self.probabilities[:, i]
+                                   for i, name in enumerate(self.classes)}
+        columns |= {"complex": self.complex, "confidence": self.confidence,
+                    "abstained": self.abstained, "complex_set": self.complex_set,
+                    "class": self.class_name, "class_probability": self.class_probability,
+                    "class_precision": self.class_precision, "model": self.model,
+                    "note": self.note}
+        return pd.DataFrame({name: pd.Series(["" if v is None else v for v in column], dtype="str")
+                             if column.dtype == object else column
+                             for name, column in columns.items()})
 
     def plot(self, row: int = 0, title: str = "") -> "Figure":
         """Plot spectrum number `row`, the bands used and the mean of its complex."""
@@ -76,7 +77,6 @@ class Prediction:
 
 def load_classifiers(paths: Sequence[Path] = ()) -> list[Classifier]:
     """Load ONNX files, by default all that are shipped; the one that uses most bands first."""
-    # not any folder called models: the current one may hold others
     here = sorted(path for path in shipped(ONNX_PATH).parent.glob("*.onnx")
                   if path.name != CLASSES_PATH.name)
     found = [load_classifier(path) for path in paths or here or [ONNX_PATH]]
@@ -89,23 +89,13 @@ def load_classifiers(paths: Sequence[Path] = ()) -> list[Classifier]:
 def answer(
     bands: npt.NDArray[np.floating], classifiers: Sequence[Classifier],
     touched: npt.NDArray[np.uint8] | None = None, covered_nm: Floats | None = None,
-    notes: Sequence[str] | None = None, snr: Floats | None = None,
+    notes: Iterable[str] | None = None, snr: Floats | None = None,
 ) -> Prediction:
     """Normalise spectra, choose a classifier for each, and decide.
 
-    Each spectrum gets the classifier with most bands among those that it has bands for, free of
-    marks and spikes if possible. Values at or below 0 are no reflectances.
-
-    Parameters
-    ----------
-    bands : float [n, bands]
-        In any normalisation; NaN where not measured.
-    classifiers : sequence of Classifier
-        As `load_classifiers` returns them.
-    touched, covered_nm, notes : optional
-        As in `resample.Bands`.
-    snr : float [n], optional
-        Signal-to-noise ratios, where known.
+    Each gets the classifier with most bands of those that it covers, without marks if possible.
+    `bands` [n, bands] may have any normalisation, NaN where not measured; `classifiers` as
+    `load_classifiers` returns them; the rest as in `resample.Bands`; `snr` where known.
     """
     first, n = classifiers[0], len(bands)
     at = first.wavelengths_nm.index(first.normalised_at_nm)
@@ -114,6 +104,9 @@ def answer(
     by = np.where(bands[:, at] > 0, bands[:, at], np.nan)[:, None]
     with np.errstate(all="ignore"):  # a correction between instruments belongs here
         reflectance = (np.where(none, np.nan, bands) / by).astype(np.float32)
+        touched[(reflectance < OF_ASTEROIDS[0]) | (reflectance > OF_ASTEROIDS[1])] |= FAR
+        steps = np.abs(np.diff(reflectance[:, classifiers[-1].used], axis=1))
+        touched[np.median(steps, axis=1) > ROUGH] |= FAR
     choice, clean = np.full(n, -1), np.zeros(n, bool)
     for i, classifier in enumerate(classifiers):
         whole = classifier.has_bands(reflectance)
@@ -129,19 +122,18 @@ def answer(
         found = classifier.decide(p, None if snr is None else snr[rows])
         probabilities[rows], best[rows], sets[rows] = p, found.complex, found.complex_set
         confidence[rows], abstained[rows] = found.confidence, found.abstained | ~clean[rows]
-        model[rows] = np.where(np.isnan(found.confidence), None, classifier.name)
-        used[np.ix_(rows, classifier.used)] = True
-    with_class = np.flatnonzero((choice == 0) & ~np.isnan(confidence)) \
-        if first.path == shipped(ONNX_PATH) else []
+        model[rows] = [classifier.name if each else None for each in found.complex]
+        used[rows[:, None], classifier.used] = True
+    behind = np.flatnonzero((model == ONNX_PATH.stem) & (first.path == shipped(ONNX_PATH)))
     return Prediction(
         first.classes, probabilities, best, confidence, abstained, sets,
-        *_classes(reflectance, with_class), model,
+        *_classes(reflectance, behind), model,
         _notes(reflectance, touched, covered_nm, notes, np.isnan(confidence), classifiers[-1]),
         first.wavelengths_nm, reflectance.astype(float), used)
 
 
 def _classes(
-    reflectance: npt.NDArray[np.float32], rows: Sequence[int]
+    reflectance: npt.NDArray[np.float32], rows: npt.NDArray[np.intp]
 ) -> tuple[Objects, Floats, Floats]:
     """The most probable class, its probability and precision, where that is known."""
     n = len(reflectance)
@@ -162,13 +154,13 @@ def _class_model() -> Classifier:
 
 def _notes(
     reflectance: npt.NDArray[np.float32], touched: npt.NDArray[np.uint8],
-    covered_nm: Floats | None, notes: Sequence[str] | None, none: npt.NDArray[np.bool_],
+    covered_nm: Floats | None, notes: Iterable[str] | None, none: npt.NDArray[np.bool_],
     least: Classifier,
 ) -> Objects:
     """Why there is no class, or what is doubtful, per spectrum."""
     nm = np.array(least.wavelengths_nm)
     needed = nm[least.used]
-    out = np.array([""] * len(reflectance) if notes is None else notes, object)
+    out: Objects = np.array([""] * len(reflectance) if notes is None else list(notes), object)
     for i in np.flatnonzero(none | touched.any(axis=1)):
         missing = needed[~np.isfinite(reflectance[i, least.used])]
         low, high = (np.nan, np.nan) if covered_nm is None else covered_nm[i]
@@ -178,18 +170,11 @@ def _notes(
         elif none[i] and len(missing) == len(needed):
             parts.append(f"no reflectance above 0 at {least.normalised_at_nm} nm to normalise by")
         elif none[i]:
-            parts.append(f"no reflectance at {_listed(missing)} nm" if len(missing)
-                         else "values too far from those of a reflectance")
-        for bit, text in ((MARK, "values at or below 0 or marks for missing data left out at"),
-                          (SPIKE, "spikes left out at")):
-            if (touched[i] & bit).any():
-                parts.append(f"{text} {_listed(nm[touched[i] & bit > 0])} nm")
-        out[i] = "; ".join([*parts, *([out[i]] if out[i] else [])])
+            parts.append(f"no reflectance at {', '.join(map(str, missing))} nm")
+        parts += [f"{text} {', '.join(map(str, nm[touched[i] & bit > 0]))} nm"
+                  for bit, text in DOUBTS.items() if (touched[i] & bit).any()]
+        out[i] = "; ".join([*parts, out[i]] if out[i] else parts)
     return out
-
-
-def _listed(nm: Sequence[int]) -> str:
-    return ", ".join(map(str, nm))
 
 
 @dataclass(frozen=True)
@@ -201,23 +186,15 @@ class Model:
     def predict(
         self, wavelength: Any, reflectance: Any = None, unit: str | None = None
     ) -> Prediction:
-        """Classify one spectrum or several.
+        """Classify one spectrum or several, arrays or Quantities [points] or [n, points].
 
-        Parameters
-        ----------
-        wavelength : array_like, Quantity or Column, [points] or [n, points]
-            In any order. A `specutils.Spectrum` brings its own fluxes.
-        reflectance : array_like, Quantity or Column, [points] or [n, points]
-            Dimensionless, in any normalisation; NaN or masked where not measured.
-        unit : str, optional
-            Of the wavelengths: nm, um, angstrom. By default that of the Quantity or Column, or
-            the one that the numbers suggest.
+        A `specutils.Spectrum` is enough. The wavelengths may have any order; `unit` is theirs (nm,
+        um, angstrom), by default their own or the likely one. NaN and masked were not measured.
 
         Raises
         ------
         PipelineError
-            The shapes do not fit, the unit of the wavelengths is unknown, or `reflectance` is a
-            flux.
+            The shapes do not fit, the unit is unknown, or `reflectance` is a flux.
         """
         if hasattr(wavelength, "spectral_axis"):
             wavelength, reflectance = wavelength.spectral_axis, wavelength.flux
@@ -239,8 +216,9 @@ class Model:
         except (NotSpectra, u.UnitsError) as problem:
             raise PipelineError(f"the spectrum {problem}") from None
         n, points = grid.shape
-        return self.of_points(Spectra(pd.DataFrame(index=range(n)), np.repeat(np.arange(n), points),
-                                      nm, spectra.ravel(), [""] * n))
+        return self.of_points(Spectra(
+            pd.DataFrame(index=range(n)), np.repeat(np.arange(n), points), nm, spectra.ravel(),
+            [""] * n))
 
     def of_points(self, spectra: Spectra) -> Prediction:
         """Classify spectra given as points."""
@@ -251,7 +229,8 @@ class Model:
         by = bands.reflectance[:, first.wavelengths_nm.index(first.normalised_at_nm)]
         order = np.lexsort((spectra.nm, spectra.spectrum))
         ends = np.searchsorted(spectra.spectrum[order], np.arange(1, len(by)))
-        own = (spectra.reflectance / by[spectra.spectrum])[order]
+        with np.errstate(all="ignore"):
+            own = (spectra.reflectance / by[spectra.spectrum])[order]
         return replace(found, spectra=list(zip(np.split(spectra.nm[order], ends),
                                                np.split(own, ends), strict=True)))
 

@@ -38,12 +38,7 @@ WAVELENGTHS = ("", "LINEAR", "WAVE", "AWAV", "WAVELENGTH", "LAMBDA")  # CTYPE1
 def read_spectra(path: Path, unit: str | None = None) -> list[Spectra]:
     """Read the spectra of a file, one element per table that has any.
 
-    Parameters
-    ----------
-    path : Path
-        May be packed by gzip, bzip2 or zstd.
-    unit : {"nm", "um", "angstrom", "m"}, optional
-        Of the wavelengths; by default that of the file, or the one that the numbers suggest.
+    `unit` is that of the wavelengths; by default the file's, or the one that the numbers suggest.
 
     Raises
     ------
@@ -60,7 +55,7 @@ def read_spectra(path: Path, unit: str | None = None) -> list[Spectra]:
                 except NotSpectra as problem:
                     problems.append(problem)
         if not found:
-            raise problems[0] if problems else NotSpectra("has no table of spectra; save it as CSV")
+            raise problems[0] if problems else NotSpectra("has no table; save it as CSV")
     except NotSpectra as problem:
         raise PipelineError(plain(f"{path} {problem}")) from None
     except FileNotFoundError:
@@ -97,6 +92,8 @@ def _tables(data: bytes) -> list[Table]:
         text = data.decode("latin-1")
     form, start = None, text.lstrip()[:4]
     if text.startswith("# %ECSV"):
+        if re.search(r"(?m)^#.*unit: *\*", text):
+            raise NotSpectra("has a YAML alias for a unit; write the unit out")
         form = "ascii.ecsv"  # ESA writes null, which astropy does not read (#13331)
         text = re.sub(r"(?m)(?<=[,\s])null(?=[,\s]|$)|^null(?=[,\s])", '""', text)
     elif "Byte-by-byte Description of file" in text[:65536]:
@@ -133,7 +130,7 @@ def _fits(data: bytes) -> list[Table]:
 
 
 def _one_dimension(hdu: Any) -> Table:
-    """A spectrum in an image: wavelengths by CRVAL1, CDELT1 or CD1_1, CRPIX1 (FITS standard, 8)."""
+    """A spectrum in an image; wavelengths by CRVAL1, CDELT1, CRPIX1 (FITS standard, 8)."""
     header, values = hdu.header, np.ravel(hdu.data).astype(float)
     kind = str(header.get("CTYPE1", "")).strip().upper()
     if "CRVAL1" not in header or kind not in WAVELENGTHS:
@@ -148,7 +145,7 @@ def _one_dimension(hdu: Any) -> Table:
 
 
 def _of_astropy(table: Any) -> Table:
-    flat = [name for name in table.colnames if table[name].ndim == 1 and table[name].dtype != object]
+    flat = [n for n in table.colnames if table[n].ndim == 1 and table[n].dtype != object]
     frame = table[flat].to_pandas()
     frame = frame.astype({n: float for n, kind in frame.dtypes.items()
                           if str(kind).lstrip("U").startswith("Int")})  # with masked values

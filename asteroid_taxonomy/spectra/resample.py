@@ -29,41 +29,41 @@ USUAL_MARKS = np.array([9, 9.9, 9.99, 9.999, 99, 99.9, 99.99, 99.999, 999, 999.9
 # spikes differ from the running median by this share of it, with fewer points in the window by the
 # second one, and by so many times the scatter of the spectrum around its running median
 SPIKE_NM, SPIKE_SHARE, COARSE_SHARE, FINE_POINTS, SIGMAS = 80.0, 0.25, 0.5, 9, 6.0
-MARK, SPIKE = 1, 2  # bits of Bands.touched
+MARK, SPIKE, FAR = 1, 2, 4  # bits of Bands.touched; FAR: see predict.answer
 Floats = npt.NDArray[np.float64]
 
 
 class Bands(NamedTuple):
-    """Spectra on the bands.
+    """Spectra on the bands: NaN where not covered; `touched` has bits of what was left out."""
 
-    reflectance : float64 [n, bands], NaN where not covered; touched : uint8 [n, bands], bits MARK
-    and SPIKE of what was left out of a band; covered_nm : [n, 2], first and last wavelength that
-    was measured, NaN without any; notes : object [n], text or "".
-    """
-
-    reflectance: Floats
-    touched: npt.NDArray[np.uint8]
-    covered_nm: Floats
+    reflectance: Floats  # [n, bands]
+    touched: npt.NDArray[np.uint8]  # [n, bands]
+    covered_nm: Floats  # [n, 2], first and last wavelength that was measured
     notes: npt.NDArray[np.object_]
 
 
 def to_bands(spectra: Spectra, bands_nm: Sequence[int], width_nm: float = WIDTH_NM) -> Bands:
     """Resample spectra to bands with these centres (ascending) and this width."""
-    spectrum, nm, reflectance, n = *spectra[1:4], len(spectra.notes)
+    _, spectrum, nm, reflectance, notes = spectra
+    n = len(notes)
     out = Bands(np.full((n, len(bands_nm)), np.nan), np.zeros((n, len(bands_nm)), np.uint8),
-                np.full((n, 2), np.nan), np.array(spectra.notes, object))
+                np.full((n, 2), np.nan), np.array(notes, object))
     there = np.isfinite(nm) & (nm > 0)
-    _note(out.notes, np.unique(spectrum[~there]), "rows without a wavelength were left out")
+    _note(out.notes, spectrum[~there], "rows without a wavelength were left out")
     order = np.flatnonzero(there)[np.lexsort((nm[there], spectrum[there]))]
     nm, reflectance, spectrum = nm[order], reflectance[order].astype(float), spectrum[order]
     again = np.zeros(len(nm), bool)
     again[1:] = (np.diff(nm) < SAME_NM) & (np.diff(spectrum) == 0)
     twice = 3 * np.bincount(spectrum[again], minlength=n) > np.bincount(spectrum, minlength=n)
     if again.any():
-        _note(out.notes, np.unique(spectrum[again]), "values at one wavelength were averaged")
+        _note(out.notes, spectrum[again], "values at one wavelength were averaged")
         _note(out.notes, np.flatnonzero(twice),
               "two values at most wavelengths: several spectra under one name")
-        nm, reflectance, spectrum = _averaged(nm, reflectance, spectrum, again)
+        values = pd.Series(np.where(reflectance > 0, reflectance, np.nan))
+        groups = values.groupby((~again).cumsum())
+        nm, spectrum, mean = nm[~again], spectrum[~again], groups.mean().to_numpy()
+        reflectance = np.where(np.isnan(mean), reflectance[~again], mean)  # all are marks
+        reflectance[groups.max() > CONTRADICTION * groups.min()] = -1.0  # a mark
     first = np.searchsorted(spectrum, np.arange(n))
     length = np.diff(np.append(first, len(nm)))
     for points in np.unique(length[length > 0]):  # spectra on the same grid together
@@ -78,23 +78,9 @@ def to_bands(spectra: Spectra, bands_nm: Sequence[int], width_nm: float = WIDTH_
     return out
 
 
-def _note(notes: npt.NDArray[np.object_], rows: npt.NDArray[np.intp], text: str) -> None:
-    notes[rows] = [f"{note}; {text}" if note else text for note in notes[rows]]
-
-
-def _averaged(
-    nm: Floats, reflectance: Floats, spectrum: npt.NDArray[np.int64], again: npt.NDArray[np.bool_]
-) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
-    """Put the mean where one wavelength has several values; a mark where they contradict."""
-    heads = np.flatnonzero(~again)
-    values = np.where(reflectance > 0, reflectance, np.nan)  # a mark beside a value is no value
-    known = np.isfinite(values)
-    total = np.add.reduceat(np.where(known, values, 0.0), heads)
-    count = np.add.reduceat(known.astype(float), heads)
-    mean = np.where(count > 0, total / np.maximum(count, 1), reflectance[heads])
-    low, high = np.fmin.reduceat(values, heads), np.fmax.reduceat(values, heads)
-    mean[high > CONTRADICTION * low] = -1.0
-    return nm[heads], mean, spectrum[heads]
+def _note(notes: npt.NDArray[np.object_], spectra: npt.NDArray[np.int64], text: str) -> None:
+    for row in np.unique(spectra):
+        notes[row] = f"{notes[row]}; {text}" if notes[row] else text
 
 
 def _on_one_grid(
@@ -105,7 +91,7 @@ def _on_one_grid(
     marked = _marks(reflectance)
     reflectance = np.where(marked | ~np.isfinite(reflectance), np.nan, reflectance)
     measured = np.where(np.isnan(reflectance), np.nan, grid)
-    out.covered_nm[rows] = np.column_stack([np.fmin.reduce(measured, 1), np.fmax.reduce(measured, 1)])
+    out.covered_nm[rows] = np.stack([np.fmin.reduce(measured, 1), np.fmax.reduce(measured, 1)], 1)
     near = (grid > bands_nm[0] - MAX_GAP_NM) & (grid < bands_nm[-1] + MAX_GAP_NM)
     grid, reflectance, marked = grid[near], reflectance[:, near], marked[:, near]
     spiky = _spikes(grid, reflectance)
@@ -150,45 +136,34 @@ def _spikes(grid: Floats, reflectance: Floats) -> npt.NDArray[np.bool_]:
         running = spectra.rolling(window, center=True, min_periods=1).median()
         off = (spectra / running - 1).abs()
         out[rows] = (off > np.maximum(least, SIGMAS * 1.4826 * off.median())).to_numpy().T
+    if window < FINE_POINTS:  # Gaia's outer bands, for one, are known to be off
+        out[:, [0, 1, -2, -1]] = False
     return out
 
 
 def weights(grid_nm: Floats, bands_nm: Sequence[int], width_nm: float = WIDTH_NM) -> Floats:
     """Weights [points, bands] that turn reflectances on `grid_nm` into those of the bands.
 
-    `grid_nm` ascends, and no two points are the same. A column sums to 1; it is NaN where the grid
-    does not cover the band.
+    `grid_nm` ascends, without repetition. A column sums to 1, or is NaN: band not covered.
     """
     out, half = np.zeros((len(grid_nm), len(bands_nm))), width_nm / 2
     for j, centre in enumerate(bands_nm):
         inside = np.abs(grid_nm - centre) < half
-        if len(grid_nm) < 2 or not _covered(grid_nm, centre) and not (
+        right = int(np.searchsorted(grid_nm, centre - SAME_NM))
+        covered = right < len(grid_nm) and (grid_nm[right] - centre <= SAME_NM or (
+            right > 0 and grid_nm[right] - grid_nm[right - 1] <= MAX_GAP_NM))
+        if len(grid_nm) < 2 or not covered and not (
                 inside.sum() > 1 and np.abs(grid_nm - centre).min() <= BEYOND_NM):
             out[:, j] = np.nan
-        elif inside.sum() <= 1:
-            _add_lines(out[:, j], grid_nm, np.array([float(centre)]), np.ones(1))
-        else:
-            low, high = (np.clip(centre + side * half, grid_nm[0], grid_nm[-1])
-                         for side in (-1, 1))
-            nodes = np.unique(np.concatenate([[low], grid_nm[inside], [high]]))
+            continue
+        nodes, share = np.array([float(centre)]), np.ones(1)
+        if inside.sum() > 1:
+            low, high = np.clip([centre - half, centre + half], grid_nm[0], grid_nm[-1])
+            nodes = np.unique([low, *grid_nm[inside], high])
             step = np.diff(nodes)
             share = (np.append(step, 0) + np.insert(step, 0, 0)) / (2 * (high - low))
-            _add_lines(out[:, j], grid_nm, nodes, share)
+        left = np.clip(np.searchsorted(grid_nm, nodes, side="right") - 1, 0, len(grid_nm) - 2)
+        along = (nodes - grid_nm[left]) / (grid_nm[left + 1] - grid_nm[left])
+        np.add.at(out[:, j], left, share * (1 - along))
+        np.add.at(out[:, j], left + 1, share * along)
     return out
-
-
-def _covered(grid_nm: Floats, centre: float) -> bool:
-    right = int(np.searchsorted(grid_nm, centre - SAME_NM))
-    if right == len(grid_nm):
-        return False
-    if abs(grid_nm[right] - centre) <= SAME_NM:
-        return True
-    return right > 0 and bool(grid_nm[right] - grid_nm[right - 1] <= MAX_GAP_NM)
-
-
-def _add_lines(column: Floats, grid_nm: Floats, nodes: Floats, share: Floats) -> None:
-    """Add to `column` the weights of the straight lines through the points, at `nodes`."""
-    left = np.clip(np.searchsorted(grid_nm, nodes, side="right") - 1, 0, len(grid_nm) - 2)
-    along = (nodes - grid_nm[left]) / (grid_nm[left + 1] - grid_nm[left])
-    np.add.at(column, left, share * (1 - along))
-    np.add.at(column, left + 1, share * along)

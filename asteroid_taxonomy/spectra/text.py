@@ -1,7 +1,7 @@
 """Plain text: where the rows begin, how columns are separated, which line is the header.
 
-pandas reads the rows. Neither its sniffer nor astropy's finds a table below a preamble, a header in
-a comment, VizieR's rows of units and dashes, decimal commas, or a table without a header.
+pandas reads the rows. Neither its sniffer nor astropy's finds a table below a preamble, a header
+in a comment, VizieR's rows of units and dashes, decimal commas, or a table without header.
 """
 
 import csv
@@ -82,8 +82,8 @@ def _numbers(column: pd.Series, decimal: str) -> pd.Series:
         return column
     both = numbers[numbers.str.contains("," if decimal == "." else ".", regex=False)]
     if len(both):
-        raise NotSpectra(f"has {both.iloc[0][:20]} in its column {column.name}, and {decimal!r} as "
-                         "the decimal sign elsewhere; write all numbers with one sign")
+        raise NotSpectra(f"has {both.iloc[0][:20]} in its column {column.name}, and {decimal!r} "
+                         "as the decimal sign elsewhere; write all numbers with one sign")
     values = numbers.str.replace(decimal, ".", regex=False).str.replace("[dD]", "e", regex=True)
     return values.astype(float).reindex(column.index)
 

@@ -18,7 +18,8 @@ SPECTRA, MAPPING = "gaiadr3.sso_reflectance_spectrum", "gaiadr3.sso_source"
 LABELS = '"J/A+A/665/A26/asteroid"'
 NUMBERS = [3, 4, 5, 6, 7, 8, 9, 11, 13, 14, 15, 16, 18, 19, 21, 22, 23, 433, 1198, 2525]
 STAGES = {"spectra": fetch_spectra, "source_mapping": fetch_source_mapping, "labels": fetch_labels}
-TAP = {"connect_timeout_s": 2, "read_timeout_s": 1, "deadline_s": 2, "backoff_s": 0.01,
+# long enough for a busy machine; a test of what lasts shortens them
+TAP = {"connect_timeout_s": 10, "read_timeout_s": 10, "deadline_s": 60, "backoff_s": 0.01,
        "longest_pause_s": 0.2}
 VARIABLES = ("GAIA_TAP_URL", "VIZIER_TAP_URL", "LABELS_TABLE", "GAIA_FILES", "LABELS_FILE")
 

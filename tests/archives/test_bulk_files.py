@@ -144,7 +144,7 @@ def change_text(old, new):
     (Path.unlink, "lacks 1 files that its _MD5SUM.txt lists, e.g. SsoReflectanceSpectrum_00.csv"),
     (cut, "SsoReflectanceSpectrum_00.csv.gz has another MD5"),
     (cut_and_sign, "cut off or damaged (Compressed file ended before"),
-    (change_text(b",374.0,", b",x374.0,"), "wavelength has values that are not float, e.g. 'x37"),
+    (change_text(b",374.0,", b",x374.0,"), "wavelength: Failed to parse string: 'x374.0'"),
     (change_text(b",374.0,", b",375.0,"), "wavelength is not on the grid"),
 ])
 def test_a_damaged_download_is_one_message(bulk, damage, message, monkeypatch, capsys):
@@ -221,7 +221,7 @@ def test_a_delimited_label_table_is_read_whoever_wrote_it(tmp_path, name, monkey
 @pytest.mark.parametrize(("content", "message"), [
     ("Number,type\n4,V\n", "t.dat has no column class (once) among Number, type"),
     ("", "no column Number, class"),
-    ("Number,class\nfour,V\n", "Number has values that are not int64, e.g. 'four'"),
+    ("Number,class\nfour,V\n", "Number: Failed to parse string: 'four' as a scalar of type int64"),
     ("Vesta 4 V\n", "no column Number, class (once) among Vesta 4 V"),
 ])
 def test_what_is_not_a_label_table_is_one_message(tmp_path, content, message, monkeypatch, capsys):

@@ -43,9 +43,8 @@ def read(body, raw=RAW, names=NAMES):
     b"-1\to''higgins \t 0.5\t0\n2\t \t    \t2\n",
     b"id|denomination|value|flag\n-1|o''higgins|0.5|0\n2||-nan|2",
 ])
-@pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_every_form_of_csv_gives_the_same_columns(body, pack):
-    assert read(pack(body)).equals(TABLE)
+def test_every_form_of_csv_gives_the_same_columns(body):
+    assert read(body).equals(read(gzip.compress(body))) and read(body).equals(TABLE)
 
 
 @pytest.mark.parametrize("serialization", ["tabledata", "binary", "binary2"])
@@ -75,8 +74,8 @@ def test_recorded_spectra_are_read_with_their_types():
     (b"id,name,value,flag\n1,x,1,0\n", MissingColumn, 'no column "Denomination" (once) among id'),
     (b"id,id,denomination,value,flag\n1,1,x,1,0\n", MissingColumn, "no column id (once)"),
     (b"", MissingColumn, "no column"),
-    (b"id,denomination,value,flag\n1,x,four,0\n", BadTable, "value has values that are not float"),
-    (b"id,denomination,value,flag\n1,x,1,300\n", BadTable, "values that are not int8, e.g. '300'"),
+    (b"id,denomination,value,flag\n1,x,four,0\n", BadTable, "value: Failed to parse string: 'f"),
+    (b"id,denomination,value,flag\n1,x,1,300\n", BadTable, "flag: Failed to parse string: '300'"),
     (b"id,denomination,value,flag\n1,x\n", BadTable, "cut off or damaged"),
     (gzip.compress(b"id,denomination,value,flag\n" * 9)[:-9], BadTable, "cut off or damaged"),
     (b"<VOTABLE><RESOURCE><TABLE>", BadTable, "cut off or damaged"),

@@ -22,12 +22,12 @@ def fetch(request, service):
         numbers, names, source_ids, service.url, SPECTRA, request.param, MAPPING, MAPPED)
 
 
-@pytest.mark.parametrize("asked", [
+@pytest.mark.parametrize("wanted", [
     {"numbers": [4]}, {"names": ["Vesta"]}, {"source_ids": [-4284967256]},
     {"numbers": [4], "names": ["VESTA", "no such"], "source_ids": [-4284967256, -7]}])
-def test_number_name_and_source_id_find_the_same_spectrum(asked, fetch):
+def test_number_name_and_source_id_find_the_same_spectrum(wanted, fetch):
     rows = sample("spectra").drop_columns("num_of_spectra")
-    assert fetch(**asked).equals(rows.filter(pc.equal(rows["number"], 4)).combine_chunks())
+    assert fetch(**wanted).equals(rows.filter(pc.equal(rows["number"], 4)).combine_chunks())
 
 
 def test_an_apostrophe_finds_the_name_with_two(fetch):

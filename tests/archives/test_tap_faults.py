@@ -26,6 +26,12 @@ from tests.archives.tap_service import error_page, to_csv
 
 pytestmark = pytest.mark.loopback
 CORRECT = None
+LIMITS = {  # s, where something lasts
+    "silence of minutes at /sync": {"read_timeout_s": 1},
+    "silence mid-body": {"read_timeout_s": 1, "deadline_s": 1.5},
+    "async queued for 100 minutes": {"deadline_s": 4},
+    "job EXECUTING for 9,000 s while sync works": {"deadline_s": 4},
+}
 MAINTENANCE = b"<html><head><title>Down for maintenance</title></head><body>at 8</body></html>"
 QUEUED = b"<title>queued jobs (150)</title>"
 
@@ -118,18 +124,13 @@ def votable(table):
     return body.getvalue()
 
 
-def padded(table):
-    names = pc.utf8_rpad(table["denomination"], 40)
-    return table.set_column(table.column_names.index("denomination"), "denomination", names)
-
-
 NO_SYNC, NO_ASYNC = status("POST sync", 503), status("POST create", 503)
 
 CASES = {
     # recorded from the archives of ESA, CDS and AIP in 2025-2026
     "503 queued jobs for a while": ("spectra", outage(503, QUEUED, 5), CORRECT),
     "503 queued jobs for hours": (
-        "labels", outage(503, QUEUED), "503 Service queued jobs (150) 2 s mirror"),
+        "labels", outage(503, QUEUED), "503 Service queued jobs (150) 1.5 s mirror"),
     "500 Pool empty, then fine": ("spectra", outage(500, error_page("Pool empty"), 3), CORRECT),
     "500 statement timeout": (
         "spectra", outage(500, error_page("canceling statement due to statement timeout")),
@@ -153,13 +154,10 @@ CASES = {
         "spectra", all_of(have(render=votable), NO_ASYNC), CORRECT),
     # row limits and counts
     "truncated without a mark": ("spectra", have(hard_maxrec=100), "100 rows 320 row limit"),
-    "labels truncated": ("labels", have(hard_maxrec=7), "7 rows COUNT(*) is 21"),
     "labels truncated by /sync only": ("labels", have(sync_maxrec=20), CORRECT),
-    "fewer rows than counted": ("spectra", have(counts=[330]), "320 rows COUNT(*) is 330"),
     "more rows than counted": ("spectra", have(counts=[300]), "301 rows COUNT(*) is 300"),
     "count is zero": ("spectra", have(counts=[0]), "no rows table's name"),
     "count is not a number": ("spectra", have(counts=["many"]), "n_rows int64 'many'"),
-    "count is null": ("spectra", have(counts=["null"]), "no rows"),
     # transport
     "connection cut mid-body": ("spectra", have(send=cut_in_the_middle), "broken tap.deadline_s"),
     "connection cut once": ("spectra", have(send=cut_once), CORRECT),
@@ -168,41 +166,27 @@ CASES = {
     "body ends early inside the last line": ("spectra", have(send=functools.partial(
         end_early, at=lambda body: len(body) - 2)), "inside a line"),
     "gzip without a header": ("spectra", have(render=lambda t: gzip.compress(to_csv(t))), CORRECT),
-    "gzip with a header": ("spectra", have(send=lambda h, body: h.reply(
-        200, gzip.compress(body), Content_Encoding="gzip")), CORRECT),
     "gzip header on plain text": ("spectra", have(send=lambda h, body: h.reply(
         200, body, Content_Encoding="gzip")), CORRECT),
-    "gzip body cut": (
-        "spectra", have(render=lambda t: gzip.compress(to_csv(t))[:-40]), "cut off or damaged"),
     "empty body": ("spectra", have(render=lambda t: b""), "empty response"),
     "silence mid-body": ("spectra", have(send=fall_silent), "timed out tap.deadline_s"),
     # HTTP and jobs
     "async down": ("spectra", NO_ASYNC, CORRECT),
-    "async not there": ("spectra", status("POST create", 404), CORRECT),
     "async hangs up": ("spectra", hang_up("POST create"), CORRECT),
     "sync down": ("labels", NO_SYNC, CORRECT),
-    "sync forbidden": ("source_mapping", status("POST sync", 403), CORRECT),
     "sync hangs up": ("labels", hang_up("POST sync"), CORRECT),
     "both hang up": ("spectra", all_of(hang_up("POST create"), hang_up("POST sync")),
                      "Remote end closed tap.deadline_s"),
-    "XML error with HTTP 200": ("spectra", have(render=lambda t: error_page(
-        'Field "x" not found')), 'Field "x" not found'),
     "400 bad ADQL": ("spectra", outage(400, error_page("Expected SELECT")),
                      "400 Expected SELECT check the names of the table"),
-    "400 once": ("spectra", status("POST create", 400, times=1), CORRECT),
     "403 is a block": ("labels", outage(403, b"<title>blocked</title>"), "403 blocked mirror"),
     "404 wrong address": ("spectra", outage(404), "404 Not Found mirror"),
-    "429 with Retry-After": ("spectra", outage(429, times=1, Retry_After=0), CORRECT),
     "Retry-After of a day": ("spectra", outage(503, Retry_After=86400), "503 tap.deadline_s"),
     "Retry-After that is no number": (
         "spectra", outage(503, times=1, Retry_After="soon"), CORRECT),
-    "redirect of the creation": (
-        "spectra", status("POST create", 307, times=1, Location="/tap/async"), CORRECT),
-    "poll fails twice": ("spectra", status("GET job", 502, times=2), CORRECT),
     "result fails once": (
         "spectra", all_of(status("GET results", 500, times=1), NO_SYNC), CORRECT),
     "job is junk": ("spectra", status("GET job", 200, MAINTENANCE, times=9), CORRECT),
-    "job ABORTED": ("spectra", have(phases=["ABORTED"]), CORRECT),
     "job ERROR that blames the query": (
         "spectra", all_of(have(phases=["ERROR"], job_error="1 unresolved identifiers: x"),
                           status("POST sync", 200, error_page("1 unresolved identifiers: x"))),
@@ -214,29 +198,11 @@ CASES = {
     "extra column": ("spectra", edited(lambda t: t.append_column("x", t[0])), CORRECT),
     "missing column": ("spectra", edited(lambda t: t.drop_columns("denomination")),
                        "no column denomination"),
-    "column twice": ("spectra", edited(lambda t: t.append_column("source_id", t[0])), "source_id"),
     "re-ordered columns in upper case": ("spectra", edited(
         lambda t: t.select(t.column_names[::-1]).rename_columns(
             [name.upper() for name in t.column_names[::-1]])), CORRECT),
-    "null written as null": (
-        "spectra", edited(lambda t: t.set_column(6, t.column_names[6], pc.fill_null(
-            t[6].cast(pa.string()), "null"))), CORRECT),
-    "null written as NaN": (
-        "spectra", edited(lambda t: t.set_column(6, t.column_names[6], pc.fill_null(
-            t[6], float("nan")))), CORRECT),
-    "text padded with blanks": ("spectra", edited(padded), CORRECT),
-    "number that is text": ("spectra", cell("number_mp", "four"), "number_mp not int64 'four'"),
-    "number with a fraction": ("source_mapping", cell("number_mp", "4.5"), "number_mp not int64"),
-    "flag beyond int8": ("spectra", cell("reflectance_spectrum_flag", "300"), "not int8"),
-    "flag of 7": ("spectra", cell("reflectance_spectrum_flag", "7"), "flag is outside 0 ... 2"),
-    "source_id null": ("spectra", cell("source_id", None), "source_id is null in 1 of 320"),
-    "wavelength 550.0001": ("spectra", cell("wavelength", "550.0001"), "not on the grid"),
-    "name null in one band": ("spectra", cell("denomination", None), "name differs between"),
-    "reflectance 1e39": ("spectra", cell("reflectance_spectrum", "1e39"), "infinite in 1 of 320"),
-    "reflectance far below zero": (
-        "spectra", cell("reflectance_spectrum", "-1000"), "outside -30 ... 30"),
+    "number that is text": ("spectra", cell("number_mp", "four"), "number_mp parse 'four' int64"),
     "reflectance NaN": ("spectra", cell("reflectance_spectrum", "-nan"), "reflectance is null"),
-    "error of zero": ("spectra", cell("reflectance_spectrum_err", "0"), "error is outside"),
     "source twice in the mapping, another lost": ("source_mapping", edited(
         lambda t: pa.concat_tables([t[1:], t[1:2]])), "source_id not unique"),
     "number twice in the labels, another lost": ("labels", edited(
@@ -249,6 +215,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_it_ends_in_the_correct_table_or_in_one_message(name, service, project_folder, capsys):
     stage, fault, expected = CASES[name]
+    edit_params(tap=LIMITS.get(name, {"deadline_s": 60 if expected is CORRECT else 1.5}))
     fault(service)
     code = run(stage)
     printed = capsys.readouterr()
@@ -325,7 +292,6 @@ def test_blanks_around_an_address_do_no_harm(service, project_folder, monkeypatc
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
 def test_a_signal_deletes_the_remote_job_and_leaves_nothing(name, service, project_folder):
-    edit_params(tap={"deadline_s": 60.0, "read_timeout_s": 30.0})
     service.phases = ["QUEUED"]
     process = subprocess.Popen([sys.executable, "-m", "stages.fetch_spectra"], text=True,
                                stderr=subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(TOP)})

@@ -53,14 +53,13 @@ def test_the_classification_and_the_spectrum_are_printed(catalogued, look):
     text = look("eros")
     for line in (r"  S  0\.\d{3} ±0\.\d{3} #+", r"  complex S at 0\.\d{3}",
                  r"  literature: class S, complex S \(Mahlke 2022 taxonomy\)",
-                 r"  S/N \d+\.\d; \d+% of labelled asteroids .*", r"  550    1\.000 ±0\.\d{3}"):
+                 r"  S/N \d+\.\d; \d+% of labelled asteroids .*",
+                 r" +550 +1\.000 +0\.\d{3} +0"):
         assert re.search(f"^{line}", text, re.MULTILINE), line
 
 
-def test_several_are_printed_in_order_each_once(catalogued, look, tmp_path):
-    names = tmp_path / "names.txt"
-    names.write_text("psyche  # M\n\n(4)\n", encoding="utf-8")
-    assert numbers(look("433", "(433)", "--file", str(names))) == ["433", "16", "4"]
+def test_several_are_printed_in_order(catalogued, look):
+    assert numbers(look("433", "psyche", "(4)")) == ["433", "16", "4"]
 
 
 @pytest.mark.parametrize("typed", ["(4) Eros", "4 eros", "4eros"])
@@ -85,7 +84,7 @@ def test_an_asteroid_without_a_class_has_a_reason(catalogued, look):
     frame = read_catalogue(load_params().catalogue.name)[0].to_pandas()
     row = frame[frame["complex"] == ""].iloc[0]
     text = look(row["name"])
-    assert f"  no class: {row['reason']}\n" in text and " not measured\n" in text
+    assert f"  no class: {row['reason']}\n" in text
 
 
 @pytest.mark.parametrize(("typed", "words"), [
@@ -97,8 +96,8 @@ def test_what_is_not_in_the_catalogue_is_named_with_similar_names(catalogued, lo
 
 
 def test_one_that_is_not_found_does_not_lose_the_others(catalogued, capsys):
-    with pytest.raises(PipelineError, match=r"^1 of 3 asteroids were not found, see above"):
-        lookup.main(["433", "99999999", "4"])
+    with pytest.raises(PipelineError, match="'88888888'"):
+        lookup.main(["433", "99999999", "4", "88888888"])
     out, err = capsys.readouterr()
     assert numbers(out) == ["433", "4"] and err.count("\n") == 1 and "'99999999'" in err
 
@@ -110,15 +109,12 @@ def test_the_plot_is_a_png(catalogued, look, tmp_path):
 
 
 @pytest.mark.parametrize(("arguments", "words"), [
-    ([], "name an asteroid"), (["4", "--plot", "x.pdf"], "should end in .png")])
+    ([], "required: asteroid"), (["4", "--plot", "x.pdf"], "ends in .png"),
+    (["4", "5", "--plot", "x.png"], "takes one asteroid")])
 def test_wrong_arguments_end_with_2(look, capsys, arguments, words):
     with pytest.raises(SystemExit) as end:
         look(*arguments)
     assert end.value.code == 2 and words in capsys.readouterr().err
-
-
-def test_a_list_that_cannot_be_read_is_named(look):
-    assert "none.txt cannot be read" in refused(look, "--file", "none.txt")
 
 
 # without the catalogue
@@ -142,18 +138,16 @@ def archive(tmp_path, monkeypatch, rows):
         found = [pc.is_in(table[role], pa.array(values, kind)) for role, values, kind in wanted]
         return table.filter(pc.or_(pc.or_(found[0], found[1]), found[2]))
 
-    def names_like(name):
-        return proper_names(state["rows"]["name"].unique()).to_pylist()
-
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(lookup, "fetch_spectra_of", fetch)
-    monkeypatch.setattr(lookup, "names_like", names_like)
+    monkeypatch.setattr(lookup.Archive, "names_like", lambda archive, name: proper_names(
+        state["rows"]["name"].unique()).to_pylist())
     return state
 
 
 @pytest.mark.parametrize(("typed", "name"), [
     (["4"], "(4) Vesta"), (["(4) Vesta"], "(4) Vesta"), (["-4284967256"], "(4) Vesta"),
-    (["K00AE2H"], "(14264) 2000 AH142"), (["2000", "AH142"], "(14264) 2000 AH142")])
+    (["K00AE2H"], "(14264) 2000 AH142")])
 def test_without_the_catalogue_the_archives_spectrum_is_classified(archive, look, typed, name):
     text = look(*typed)
     assert text.startswith(f"{name}   source_id -428") and "  complex " in text
@@ -238,6 +232,7 @@ def test_similar_names_are_queried_by_their_beginning_and_end(monkeypatch):
 
     queries = []
     monkeypatch.setattr(lookup, "TapService", Service)
-    assert lookup.names_like("vestra") == ["Vesta"] and lookup.names_like("2001 xn87") == []
+    archive = lookup.Archive()
+    assert archive.names_like("vestra") == ["Vesta"] and archive.names_like("2001 xn87") == []
     assert queries == ["SELECT denomination FROM gaiadr3.sso_source WHERE LOWER(denomination) "
                        "LIKE 've%' OR LOWER(denomination) LIKE '%tra'"]

@@ -1,8 +1,6 @@
-import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,53 +8,50 @@ import yaml
 
 from asteroid_taxonomy.commands import search
 from asteroid_taxonomy.console import PipelineError
-from tests.project_fixtures import TOP
+from asteroid_taxonomy.files import read_json
+from tests.cluster import two_workers
+from tests.project_fixtures import TOP, sample_params
 from tests.running import environment
-
-SEARCH = [sys.executable, "-m", "asteroid_taxonomy", "search", "--scheduler"]
 
 
 @pytest.fixture
-def small_search(simulated_project):
-    """A search of two candidates among small networks."""
-    params = yaml.safe_load(Path("params.yaml").read_text())
-    params["train"]["mlp_ensemble"] |= {"networks": 1, "max_iter": 20,
-                                        "batch_size": 100}
-    params["search"] |= {"candidates": 2, "inner_folds": 2, "outer_folds": 3,
-                         "ranges": {"alpha": [0.5], "hidden_layer_sizes": [[8]]}}
-    Path("params.yaml").write_text(yaml.safe_dump(params))
-    return simulated_project
+def small_search(sample_project, monkeypatch):
+    """Write ranges of two candidates among small networks; give the arguments."""
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+    params = sample_params()
+    params["train"]["mlp_ensemble"] |= {"networks": 1, "max_iter": 4}
+    (sample_project / "params.yaml").write_text(yaml.safe_dump(params))
+
+    def small_search(**ranges):
+        (sample_project / "ranges.yaml").write_text(yaml.safe_dump({
+            "candidates": 2, "inner_folds": 2, "outer_folds": 2, "seed": 7,
+            "ranges": ranges or {"alpha": [0.5], "hidden_layer_sizes": [[8]]}}))
+        return ["--ranges", "ranges.yaml"]
+
+    return small_search
 
 
-def test_a_search_ranks_candidates_and_prints_lines_to_paste(small_search, monkeypatch, capsys):
-    search.main([])
+def test_a_search_ranks_candidates_and_prints_the_command_for_the_choice(small_search, capsys):
+    search.main(small_search())
     printed = capsys.readouterr().out
     losses = [float(loss) for loss in re.findall(r"log-loss ([\d.]+)", printed)]
-    assert len(losses) == 2 and losses == sorted(losses)
-    pasted = yaml.safe_load(printed.split("for params.yaml:\n")[1])
-    assert set(pasted["train"]) == {"mlp_ensemble"}
-    found = json.loads(search.RESULT_PATH.read_text())
-    assert found["configurations"] == 2 and 0 < found["nested_accuracy"] < 1
+    assert losses == sorted(losses) and len(losses) == 2
+    found = read_json(search.RESULT_PATH)
+    assert found["candidates"] == 2 and 0.6 < found["nested"]["accuracy"] < 1
+    expected = "dvc exp run -S" if found["changes"] else "params.yaml as it is"
+    assert f"the choice: {expected}" in printed
 
 
-def test_a_range_of_another_models_hyperparameter_is_refused(small_search):
-    params = yaml.safe_load(Path("params.yaml").read_text())
-    params["search"]["ranges"] = {"gamma": [0.1], "alpha": [0.5]}
-    Path("params.yaml").write_text(yaml.safe_dump(params))
-    with pytest.raises(PipelineError, match="has gamma, which no mlp_ensemble has; it has learn"):
-        search.main([])
+@pytest.mark.parametrize(("ranges", "message"), [
+    ({"gamma": [0.1], "alpha": [0.5]}, "ranges: gamma of mlp_ensemble: Extra inputs"),
+    ({"alpha": [-1.0]}, "ranges: alpha of mlp_ensemble: Input should be greater"),
+    ({"early_stopping": [True], "validation_fraction": [1e-5]}, "scikit-learn refuses .*; corr")])
+def test_a_range_that_the_model_cannot_have_stops_in_one_line(small_search, ranges, message):
+    with pytest.raises(PipelineError, match=message):
+        search.main(small_search(**ranges))
 
 
-def test_a_candidate_that_scikit_learn_refuses_stops_with_a_sentence(small_search):
-    params = yaml.safe_load(Path("params.yaml").read_text())
-    params["train"]["mlp_ensemble"]["early_stopping"] = True
-    params["search"]["ranges"] = {"validation_fraction": [0.00001]}
-    Path("params.yaml").write_text(yaml.safe_dump(params))
-    with pytest.raises(PipelineError, match=r"refused by scikit-learn: .*; correct that hyper"):
-        search.main([])
-
-
-def test_a_target_too_rare_for_folds_in_folds_is_named(small_search, monkeypatch):
+def test_a_target_too_rare_for_folds_in_folds_stops_the_search(small_search, monkeypatch):
     read = search.read_training_set
 
     def with_one_b(*given):
@@ -65,40 +60,35 @@ def test_a_target_too_rare_for_folds_in_folds_is_named(small_search, monkeypatch
         return data
 
     monkeypatch.setattr(search, "read_training_set", with_one_b)
-    with pytest.raises(PipelineError, match="each target needs 4 asteroids.* and B has 1; raise"):
-        search.main([])
+    with pytest.raises(PipelineError, match="a target has 1 asteroids, and a search needs 4; rai"):
+        search.main(small_search())
 
 
-def test_outer_folds_share_no_row_with_the_rows_the_choice_was_made_on():
+def test_outer_folds_share_no_row_with_the_rows_that_the_choice_was_made_on():
     target = np.array(["C", "S"] * 20)
-    for learn, judge in search.stratified(np.arange(40), target, folds=4, seed=1):
-        assert not set(learn) & set(judge) and len(learn) + len(judge) == 40
+    for learn, unseen in search.stratified(np.arange(40), target, folds=4, seed=1):
+        assert not set(learn) & set(unseen) and len(learn) + len(unseen) == 40
+
+
+def call(arguments, folder):
+    return subprocess.run([sys.executable, "-m", "asteroid_taxonomy", "search", *arguments],
+                          capture_output=True, text=True, cwd=folder,
+                          env=environment(PYTHONPATH=str(TOP)))
 
 
 @pytest.mark.loopback
-def test_a_scheduler_that_does_not_answer_is_named(small_search):
-    done = subprocess.run([sys.executable, "-m", "asteroid_taxonomy", "search", "--scheduler",
-                           "tcp://127.0.0.1:9"], capture_output=True, text=True, cwd=small_search,
-                          env=environment(PYTHONPATH=str(TOP)))
-    assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert "no Dask scheduler answers at tcp://127.0.0.1:9" in done.stderr
+def test_a_scheduler_that_does_not_answer_is_named(small_search, sample_project):
+    done = call([*small_search(), "--scheduler", "tcp://127.0.0.1:9"], sample_project)
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
+    assert "no Dask scheduler at tcp://127.0.0.1:9" in done.stderr
 
 
 @pytest.mark.slow
 @pytest.mark.loopback
-def test_a_search_on_a_cluster_survives_a_lost_worker(small_search, dask_cluster):
-    address, workers = dask_cluster
-    with subprocess.Popen([sys.executable, "-m", "asteroid_taxonomy", "search",
-                           "--scheduler", address], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True, cwd=small_search,
-                          env=environment(PYTHONPATH=str(TOP))) as child:
-        try:
-            for line in child.stderr:  # killed once the first outer fold is done
-                if "1 of 4 rounds" in line:
-                    break
-            workers[0].kill()
-            printed, said = child.communicate(timeout=120)
-        finally:
-            child.kill()
-    assert child.returncode == 0, said
-    assert len(re.findall(r"log-loss", printed)) == 2
+def test_a_search_on_a_cluster_gives_the_same_result(small_search, sample_project, tmp_path):
+    search.main(small_search())
+    before = search.RESULT_PATH.read_bytes()
+    with two_workers(tmp_path) as address:
+        done = call([*small_search(), "--scheduler", address], sample_project)
+    assert done.returncode == 0, done.stderr
+    assert search.RESULT_PATH.read_bytes() == before

@@ -10,6 +10,7 @@ from astropy.io import fits
 from astropy.table import Table
 
 from asteroid_taxonomy.console import PipelineError
+from tests.project_fixtures import TOP
 from tests.spectra.made_up import (
     C_LIKE,
     D_LIKE,
@@ -21,7 +22,6 @@ from tests.spectra.made_up import (
     rows,
     text,
 )
-from tests.project_fixtures import TOP
 
 LONG = ("name", "wavelength", "reflectance")
 SHARED = TOP.parent / "shared" / "cases"
@@ -236,8 +236,10 @@ def test_a_second_table_of_a_fits_file_and_text_of_arrows_view_type_are_read(tmp
     ("a.txt", text([[nm, .3 + i % 3 / 50, s] for i, (nm, s) in enumerate(zip(
         GRID, S_LIKE, strict=True))]), "could be reflectances or errors; begin it with"),
     ("a.txt", text([[nm, 14.5] for nm in range(400, 1000, 10)]), "does not look like"),  # filters
-    ("a.txt", text([[nm, .05 + nm * 37 % 11 / 30] for nm in range(380, 1000, 13)]), "does not look like"),
-    ("a.csv", text([GRID, S_LIKE, [.3 * r for r in S_LIKE]], ","), "reflectances and errors of one"),
+    ("a.txt", text([[nm, .05 + nm * 37 % 11 / 30] for nm in range(380, 1000, 13)]),
+     "does not look like"),  # albedos of asteroids by number
+    ("a.csv", text([GRID, S_LIKE, [.3 * r for r in S_LIKE]], ","),
+     "reflectances and errors of one"),
     ("a.csv", text([["wavelength", *GRID], ["reflectance", *S_LIKE], ["error", *[.3] * 16]], ","),
      "reflectances and errors of one"),
     ("a.csv", text([["a", *S_LIKE]], ",", header=("name", *map(str, [433, 951, *GRID[2:]]))),

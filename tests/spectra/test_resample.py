@@ -1,3 +1,5 @@
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -21,9 +23,8 @@ def marked(values):
 
 @pytest.mark.parametrize("mark", [-1, -9.99, 0, -0.9999, -1e30, *USUAL_MARKS[::3].tolist(), 7.0,
                                   0.01])
-@pytest.mark.parametrize("curve", [S_LIKE, C_LIKE])
-def test_a_mark_for_missing_data_is_found_however_many_there_are(mark, curve):
-    for many in (1, 5, 12):
+def test_a_mark_for_missing_data_is_found_however_many_there_are(mark):
+    for many, curve in product((1, 5, 12), (S_LIKE, C_LIKE)):
         if mark in (7.0, 0.01) and many > 7:  # no usual mark: the rest has to outvote it
             continue
         values = [mark] * many + curve[many:]
@@ -62,18 +63,17 @@ def test_nothing_is_extrapolated(low, high, first, last):
 @pytest.mark.parametrize(("step", "at", "factor"), [
     (2.5, range(144, 149), 2.0), (2.5, [60], 5.0), (2.5, [60], 0.4), (5.0, [40, 41], 1.5),
     (20.0, [15], 3.0)])
-@pytest.mark.parametrize("curve", [S_LIKE, C_LIKE, D_LIKE])
-def test_spikes_are_left_out_and_reported(curve, step, at, factor):
-    nm, values = finer(curve, step)
-    spoilt = values.copy()
-    spoilt[list(at)] *= factor
-    before, after = bands(nm, values), bands(nm, spoilt)
-    assert after.touched.any() and not before.touched.any()
-    np.testing.assert_allclose(after.reflectance, before.reflectance, atol=0.02)
+def test_spikes_are_left_out_and_reported(step, at, factor):
+    for curve in (S_LIKE, C_LIKE, D_LIKE):
+        nm, values = finer(curve, step)
+        spoilt = values.copy()
+        spoilt[list(at)] *= factor
+        before, after = bands(nm, values), bands(nm, spoilt)
+        assert after.touched.any() and not before.touched.any()
+        np.testing.assert_allclose(after.reflectance, before.reflectance, atol=0.02)
 
 
-@pytest.mark.parametrize("noise", [0.005, 0.03, 0.08])
-@pytest.mark.parametrize("curve", [S_LIKE, C_LIKE, D_LIKE])
+@pytest.mark.parametrize(("curve", "noise"), [(S_LIKE, 0.005), (C_LIKE, 0.03), (D_LIKE, 0.08)])
 def test_noise_and_absorption_bands_are_no_spikes(curve, noise):
     nm, values = finer(curve, 2.5)
     values = values * np.random.default_rng(3).normal(1, noise, len(nm))

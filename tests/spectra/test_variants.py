@@ -121,7 +121,7 @@ def test_a_spectrum_in_any_layout_gets_the_probabilities_of_the_clean_table(
     path.unlink()
 
 
-@pytest.mark.parametrize("mark", MARKS)
+@pytest.mark.parametrize("mark", MARKS[::3])
 def test_a_mark_for_missing_data_in_a_used_band_never_gives_a_class(tmp_path, mark):
     table = rows(GRID, CURVES["S"])
     table[7][1] = mark

@@ -1,109 +1,123 @@
-import json
+import csv
+import shutil
 import subprocess
 import sys
-import time
 
 import numpy as np
-import pandas as pd
-import psutil
 import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from asteroid_taxonomy.evaluation.abstention import calibration
-from asteroid_taxonomy.evaluation.out_of_fold import OUT_OF_FOLD_PATH
-from asteroid_taxonomy.evaluation.plot_data import PLOTS
-from stages import crossvalidate
-from tests.project_fixtures import TOP, simulated_params
+from asteroid_taxonomy.console import PipelineError
+from asteroid_taxonomy.evaluation.curves import FOLDER
+from asteroid_taxonomy.files import read_json, read_metadata, write_parquet
+from asteroid_taxonomy.tables import OUT_OF_FOLD_PATH, TRAINING_SET_PATH
+from stages import calibrate, crossvalidate
+from tests.cluster import two_workers
+from tests.project_fixtures import TOP, once, run_stage, sample_params
 from tests.running import environment
 
-OUTS = (crossvalidate.METRICS_PATH, OUT_OF_FOLD_PATH, PLOTS)
+
+def small_params():
+    """Two folds, one repeat, and small models."""
+    params = sample_params()
+    params["calibration"]["folds"] = 2
+    params["crossvalidate"] |= {"repeats": 2, "published_seeds": 2, "learning_curve": [0.5]}
+    params["train"]["mlp_ensemble"] |= {"networks": 1, "max_iter": 8}
+    return params
 
 
-def outs():
-    """Every file that crossvalidate wrote."""
-    files = [file for out in OUTS for file in ([out] if out.is_file() else sorted(out.iterdir()))]
-    return {file: file.read_bytes() for file in files}
+@pytest.fixture(scope="session")
+def small_run(sample_run, tmp_path_factory):
+    """A folder with a small cross-validation; do not change."""
+    def make(folder):
+        for name in ("data", "experiments"):
+            shutil.copytree(sample_run / name, folder / name)
+        (folder / "params.yaml").write_text(yaml.safe_dump(small_params()))
+        for stage in ("calibrate", "crossvalidate"):
+            run_stage(stage, folder)
+
+    return once(tmp_path_factory, "small_crossvalidation", make)
 
 
-def busy(process):
-    """Whether a Dask worker is in the middle of its fits: to start takes half a second of CPU."""
-    return sum(psutil.Process(process.pid).cpu_times()[:2]) > 3
+@pytest.fixture
+def small(small_run, tmp_path, monkeypatch):
+    """A copy of `small_run` as the current folder."""
+    folder = shutil.copytree(small_run, tmp_path / "project")
+    monkeypatch.chdir(folder)
+    return folder
 
 
-def metrics():
-    return json.loads(crossvalidate.METRICS_PATH.read_text())
+def rows(name):
+    with (FOLDER / f"{name}.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_metrics_are_few_and_nested_and_of_complete_spectra(small):
+    found = read_json(crossvalidate.METRICS_PATH)
+    assert found.pop("survey") == "Gaia DR3"
+    assert {key: list(block) for key, block in found.items()} == {
+        "cv": ["accuracy", "accuracy_std", "balanced_accuracy", "macro_f1", "log_loss", "ece"],
+        "published_cv": ["accuracy", "log_loss"], "gain": ["accuracy", "log_loss"]}
+    models = {row["model"]: row for row in rows("models")}
+    assert list(models) == ["asteroid_taxonomy", "asteroid_taxonomy_visible", "lda", "majority",
+                            "published"]
+    complete = np.sum(pq.read_table(OUT_OF_FOLD_PATH)["complete"].to_numpy())
+    assert {row["asteroids"] for row in models.values()} == {str(complete)}
+    assert float(models["majority"]["accuracy"]) < float(models["lda"]["accuracy"]) < (
+        found["cv"]["accuracy"])
+    assert found["gain"]["accuracy"] == pytest.approx(
+        found["cv"]["accuracy"] - found["published_cv"]["accuracy"], abs=2e-5)
+
+
+def test_the_first_repeat_is_that_of_calibrate(small):
+    """Its predictions are not fitted again, and one number stands for one thing."""
+    classes = read_json(calibrate.CALIBRATION_PATH)["classes"]
+    for row in rows("classes"):
+        assert int(row["predicted"]) == classes[row["class"]]["predicted"]
+
+
+def test_every_table_of_plots_is_written_and_names_its_population(small):
+    assert {path.stem for path in FOLDER.iterdir()} == {
+        "classes", "complexes", "confusion", "coverage", "faint_bias", "gains", "groups",
+        "label_probability", "learning_curve", "models", "reliability", "snr"}
+    groups = {row["group"]: int(row["asteroids"]) for row in rows("groups")}
+    assert groups["all labelled"] == groups["complete"] + groups["incomplete"] == 3023
+    assert groups["complete, S/N below 25"] < groups["S/N below 25"]
+    assert sum(int(row["asteroids"]) for row in rows("snr")) == 3023
+    assert len(rows("confusion")) == groups["complete"]
+
+
+def test_faint_spectra_of_one_complex_are_redder(small):
+    median = {(row["snr"], row["nm"]): float(row["median"]) for row in rows("faint_bias")
+              if row["complex"] == "S"}
+    assert median["below 17.5", "418"] > median["from 100", "418"] + 0.1
+    assert median["below 17.5", "990"] > median["from 100", "990"] + 0.05
+
+
+def test_permuted_labels_stop_the_stage(small):
+    table = pq.read_table(TRAINING_SET_PATH)
+    order = np.arange(len(table))
+    swapped = np.random.default_rng(1).permutation(len(table))[:len(table) // 3]
+    order[np.sort(swapped)] = swapped
+    for name in ("target", "class_without_flags"):
+        table = table.set_column(table.schema.get_field_index(name), name,
+                                 [table[name].take(order).combine_chunks()])
+    write_parquet(table, TRAINING_SET_PATH, read_metadata(TRAINING_SET_PATH))
+    calibrate.main()
+    with pytest.raises(PipelineError, match=r"crossvalidate: accuracy is 0\.\d+, expected 0.76"):
+        crossvalidate.main()
 
 
 @pytest.mark.slow
 @pytest.mark.loopback
-def test_the_same_bytes_come_from_one_core_from_two_and_from_a_cluster_that_loses_a_worker(
-        simulated_project, dask_cluster):
-    params = simulated_params()
-    params["crossvalidate"] |= {"folds": 2, "repeats": 2, "published_seeds": 2}
-    (simulated_project / "params.yaml").write_text(yaml.safe_dump(params))
-    address, workers = dask_cluster
-
-    def start(*arguments, cores="2"):
-        # in a process of its own: pytest may have loaded NumPy before the package pins kernels
-        return subprocess.Popen(
-            [sys.executable, "-m", "stages.crossvalidate", *arguments], text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            env=environment(PYTHONPATH=str(TOP), LOKY_MAX_CPU_COUNT=cores))
-
-    found = []
-    for arguments, cores in (((), "1"), ((), "2"), (("--scheduler", address), "2")):
-        running = start(*arguments, cores=cores)
-        if arguments:
-            while running.poll() is None and not busy(workers[0]):
-                time.sleep(0.05)
-            workers[0].kill()
-        said, _ = running.communicate(timeout=120)
-        assert running.returncode == 0, said
-        found.append(outs())
-    assert found[0] == found[1] == found[2]
-
-
-def test_every_labelled_asteroid_is_judged_out_of_fold(catalogued):
-    table, labelled = pq.read_table(OUT_OF_FOLD_PATH), pq.read_table("data/training_set.parquet")
-    assert table["source_id"].equals(labelled["source_id"])
-    assert table["target"].equals(labelled["target"])
-    for kind in ("probability_", "class_probability_"):
-        columns = [name for name in table.column_names if name.startswith(kind)]
-        assert np.allclose(sum(table[name].to_numpy() for name in columns), 1)
-    classes = {name.removeprefix("class_probability_") for name in columns}
-    assert classes == set(labelled["class_without_flags"].to_pylist())
-    likeliest = np.array(list("COSX"))[np.stack(
-        [table[f"probability_{c}"].to_numpy() for c in "COSX"]).argmax(axis=0)]
-    assert likeliest.tolist() == table["predicted"].to_pylist()
-
-
-def test_the_metrics_start_with_the_survey_and_judge_complete_spectra(catalogued):
-    found, table = metrics(), pq.read_table(OUT_OF_FOLD_PATH).to_pandas()
-    assert next(iter(found)) == "survey" and "SIMULATED" in found["survey"]
-    complete = table[table["complete"]]
-    assert found["asteroids"] == len(complete)
-    right = (complete["predicted"] == complete["target"]).mean()
-    assert found["cv_accuracy"] == pytest.approx(right, abs=0.01)  # a mean over folds
-    assert found["majority_cv_accuracy"] < found["cv_accuracy"]
-    assert not [name for name, value in found.items() if name.startswith("cv_") and value is None]
-
-
-def test_the_threshold_keeps_what_the_curve_says(catalogued):
-    found, curve = metrics(), pd.read_csv(PLOTS / "kept.csv")
-    threshold = found["abstention_threshold"]
-    (row,) = curve[np.isclose(curve["threshold"], threshold)].to_dict("records")
-    assert found["kept_asteroids"] == row["kept"]
-    wanted = simulated_params()["crossvalidate"]["abstention_accuracy"]
-    for name in ("weighted", "degraded"):
-        assert found[f"kept_accuracy_{name}"] == pytest.approx(row[f"accuracy_{name}"], abs=1e-4)
-        assert found[f"kept_accuracy_{name}"] >= wanted
-    assert sum(found[f"kept_{c}"] for c in "COSX") == found["kept_asteroids"]
-
-
-def test_the_params_hold_what_was_measured_of_abstention():
-    params = yaml.safe_load((TOP / "params.yaml").read_text(encoding="utf-8"))
-    measured = json.loads((TOP / "reports/metrics.json").read_text(encoding="utf-8"))
-    assert params["calibration"] == calibration(
-        measured, sorted(params["taxonomy"]["complexes"]), [*params["train"]["used_bands_nm"]],
-    ), "paste what crossvalidate prints"
+def test_a_dask_cluster_gives_the_same_bytes(small, tmp_path):
+    before = {path: path.read_bytes() for path in [crossvalidate.METRICS_PATH, *FOLDER.iterdir()]}
+    for path in before:
+        path.unlink()
+    with two_workers(tmp_path) as address:
+        done = subprocess.run(
+            [sys.executable, "-m", "stages.crossvalidate", "--scheduler", address],
+            capture_output=True, text=True, env=environment(PYTHONPATH=str(TOP)))
+    assert done.returncode == 0, done.stderr
+    assert {path: path.read_bytes() for path in before} == before

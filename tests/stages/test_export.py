@@ -1,193 +1,103 @@
+import json
 from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import RandomForestClassifier, VotingClassifier
-from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
 
 from asteroid_taxonomy.commands import show_model
-from asteroid_taxonomy.onnx_model.contract import Contract, check_contract, metadata, read_onnx
-from asteroid_taxonomy.onnx_model.description import CLASSES_PATH, ONNX_PATH, onnx_path
-from asteroid_taxonomy.onnx_model.graph import pick_bands, to_onnx
+from asteroid_taxonomy.console import PipelineError
+from asteroid_taxonomy.files import read_parquet, sha256
+from asteroid_taxonomy.onnx_model.classifier import load_classifier
+from asteroid_taxonomy.onnx_model.metadata import (
+    CLASSES_PATH,
+    JSON_PATH,
+    ONNX_PATH,
+    VISIBLE,
+    onnx_path,
+)
+from asteroid_taxonomy.tables import ASTEROIDS_PATH, matrix, reflectance_columns
 from stages import export
-from tests.project_fixtures import simulated_params
-
-USED = [1, 2, 3, *range(5, 15)]  # all but 374, 550 and 1034 nm
+from tests.project_fixtures import sample_params
 
 
-def pipeline(classifier, spectra, used=USED, complexes="COSX"):
-    """A model of the project's shape, fitted to made-up complexes of real spectra."""
-    model = Pipeline([("bands", ColumnTransformer([("used", "passthrough", used)])),
-                      ("scaler", StandardScaler()), ("classifier", classifier)])
-    slope = spectra[:, 12] - spectra[:, 2]
-    return model.fit(spectra, np.array(list(complexes))[
-        np.digitize(slope, [0.0, 0.2, 0.4]) % len(complexes)])
-
-
-def mlp(seed, sizes=(64, 32)):
-    return MLPClassifier(sizes, max_iter=3, random_state=seed)
-
-
-@pytest.fixture
-def ensemble(simulated_spectra):
-    members = [(f"seed_{seed}", mlp(seed)) for seed in range(5)]
-    return pipeline(VotingClassifier(members, voting="soft", flatten_transform=False),
-                    simulated_spectra)
-
-
-def predict(exported, spectra):
-    session = onnxruntime.InferenceSession(exported.SerializeToString())
-    return session.run(None, {"float_input": spectra})[0]
-
-
-def test_the_file_has_one_input_and_one_output_of_float32(simulated_project):
-    graph = onnx.load(ONNX_PATH).graph
+def test_the_file_has_one_input_and_one_output_and_plain_operators(sample_project):
+    model = onnx.load(ONNX_PATH)
     tensors = [(t.name, t.type.tensor_type.elem_type,
                 [d.dim_param or d.dim_value for d in t.type.tensor_type.shape.dim])
-               for t in (*graph.input, *graph.output)]
+               for t in (*model.graph.input, *model.graph.output)]
     assert tensors == [("float_input", onnx.TensorProto.FLOAT, ["batch", 16]),
                        ("probabilities", onnx.TensorProto.FLOAT, ["batch", 4])]
-
-
-def test_the_graph_uses_operators_of_the_default_domain_only(simulated_project):
-    model = onnx.load(ONNX_PATH)
     assert [(o.domain, o.version) for o in model.opset_import] == [("", 17)]
-    assert {node.domain for node in model.graph.node} <= {"", "ai.onnx"}
-    assert model.ir_version == 8
+    assert {node.domain for node in model.graph.node} == {""} and model.ir_version == 8
 
 
-def test_exporting_twice_gives_the_same_bytes(simulated_project):
-    files = sorted(Path("models").glob("*.onnx"))
-    assert len(files) == 3
+def test_exporting_twice_gives_the_same_bytes(sample_project):
+    files = [*sorted(Path("models").glob("*.onnx")), JSON_PATH]
+    assert len(files) == 4
     first = [path.read_bytes() for path in files]
     export.main()
     assert [path.read_bytes() for path in files] == first
 
 
-def test_the_file_of_the_classes_sums_to_the_file_of_the_complexes(
-        simulated_project, simulated_spectra):
-    """They hold the same weights: only the last sum is left out."""
-    sessions = [onnxruntime.InferenceSession(path) for path in (CLASSES_PATH, ONNX_PATH)]
-    of_class, of_complex = (s.run(None, {"float_input": simulated_spectra})[0] for s in sessions)
-    names, complexes = (s.get_modelmeta().custom_metadata_map["classes"].split(",")
-                        for s in sessions)
-    assert of_class.shape[1] == len(names) > len(complexes)
-    members = simulated_params()["taxonomy"]["complexes"]
+def test_thresholds_sets_and_accuracies_are_those_of_the_calibration(sample_project):
+    calibration = json.loads(export.CALIBRATION_PATH.read_text())
+    calibration["threshold"] = {"asteroid_taxonomy": 0.123, VISIBLE: None}
+    export.CALIBRATION_PATH.write_text(json.dumps(calibration))
+    export.main()
+    main, visible = load_classifier(), load_classifier(onnx_path(VISIBLE))
+    assert (main.threshold, visible.threshold) == (0.123, None)
+    assert main.metadata.above_threshold == calibration["above_threshold"]
+    for model in (main, visible):
+        assert model.metadata.least_probability == calibration["least_probability"][model.name]
+
+
+def test_the_file_of_the_classes_sums_to_the_file_of_the_complexes(sample_project):
+    names = reflectance_columns(load_classifier().wavelengths_nm)
+    spectra = matrix(read_parquet(ASTEROIDS_PATH, columns=names), names)[:500]
+    of_class, of_complex = (
+        onnxruntime.InferenceSession(path).run(None, {"float_input": spectra})[0]
+        for path in (CLASSES_PATH, ONNX_PATH))
+    classes, complexes = load_classifier(CLASSES_PATH).classes, load_classifier().classes
+    assert len(classes) > len(complexes)
+    members = sample_params()["taxonomy"]["complexes"]
     for i, name in enumerate(complexes):
-        mine = [label in members[name] for label in names]
-        assert np.allclose(of_class[:, mine].sum(axis=1), of_complex[:, i], rtol=0, atol=1e-6)
-    weights = [{t.name: t.raw_data for t in onnx.load(path).graph.initializer
-                if t.name not in ("members", "zeros")} for path in (CLASSES_PATH, ONNX_PATH)]
-    assert weights[0] == weights[1]
-    said = metadata(onnx.load(CLASSES_PATH))
-    assert said["abstention_threshold"] == "none" and said["taxonomy"].startswith("classes of")
+        mine = [label in members[name] for label in classes]
+        assert np.allclose(of_class[:, mine].sum(axis=1), of_complex[:, i], atol=1e-6,
+                           equal_nan=True)
 
 
-def test_the_model_for_visible_spectra_has_its_own_bands_and_figures(simulated_project):
-    main, visible = (metadata(onnx.load(onnx_path(name)))
-                     for name in ("asteroid_taxonomy", "asteroid_taxonomy_visible"))
-    params = simulated_params()
-    assert visible["used_bands_nm"] == ",".join(
-        map(str, params["train"]["used_bands_nm"]["asteroid_taxonomy_visible"]))
-    assert float(visible["abstention_threshold"]) == params["calibration"][
-        "abstention_threshold"]["asteroid_taxonomy_visible"]
-    assert visible["trained_on"] == main["trained_on"]
-    assert visible["held_out_log_loss"] != main["held_out_log_loss"]
-    assert "sha256_asteroid_taxonomy_visible.skops" in visible
+def test_the_file_of_the_classes_has_their_precision_and_no_threshold(sample_project):
+    about = load_classifier(CLASSES_PATH).metadata
+    measured = json.loads(export.CALIBRATION_PATH.read_text())["classes"]
+    assert about.abstention_threshold is None and about.least_probability == {}
+    assert about.class_precision == {
+        name: measured.get(name, {}).get("precision") for name in about.classes}
+    assert about.taxonomy.startswith("classes of the Mahlke 2022")
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_an_ensemble_of_networks_is_one_plain_graph_within_100_kb(
-        ensemble, simulated_spectra, tmp_path):
-    exported = to_onnx(ensemble, 16, USED, 17, 8)
-    path = tmp_path / "ensemble.onnx"
-    exported.metadata_props.extend(
-        onnx.StringStringEntryProto(key=key, value=",".join(map(str, value))) for key, value in
-        (("classes", "COSX"), ("wavelengths_nm", range(16)), ("used_bands_nm", USED)))
-    onnx.save(exported, path)
-    check_contract(read_onnx(path), path,
-                   Contract("COSX", range(16), USED, 17, 8, 100_000, plain=True))
-    difference = predict(exported, simulated_spectra) - ensemble.predict_proba(simulated_spectra)
-    assert np.abs(difference).max() < 1e-6
-    assert not {"Identity", "Cast"} & {node.op_type for node in exported.graph.node}
+def test_the_file_names_its_data_and_its_model(sample_project):
+    main, visible = load_classifier().metadata, load_classifier(onnx_path(VISIBLE)).metadata
+    assert visible.used_bands_nm == sample_params()["train"]["used_bands_nm"][VISIBLE]
+    assert visible.trained_on == main.trained_on and sum(main.held_out.values()) > 500
+    assert visible.held_out_metrics["log_loss"] != main.held_out_metrics["log_loss"]
+    assert visible.sha256[f"{VISIBLE}.skops"] == sha256(Path(f"models/{VISIBLE}.skops"))
+    assert main.complexes["O"] == ["D", "T", "K", "Ld", "O", "R", "V", "Z"]
+    assert main.split.startswith("0.2 of the labelled asteroids held out")
+    assert main.versions.keys() >= {"scikit-learn"} and "A&A 665, A26" in main.citation
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("classifier", [mlp(1), VotingClassifier(
-    [("a", mlp(1)), ("b", mlp(2))], voting="soft", flatten_transform=False)], ids=["one", "two"])
-def test_networks_that_tell_two_classes_apart_are_exported_too(simulated_spectra, classifier):
-    model = pipeline(classifier, simulated_spectra, complexes="CS")
-    difference = predict(to_onnx(model, 16, USED, 17, 8), simulated_spectra) - model.predict_proba(
-        simulated_spectra)
-    assert np.abs(difference).max() < 1e-6
-
-
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("used", [USED, list(range(16)), [15], [4, 2, 3]], ids=str)
-def test_a_graph_picks_the_bands_it_uses_and_no_other(simulated_spectra, used):
-    model = pipeline(mlp(0, (8,)), simulated_spectra, used)
-    exported = to_onnx(model, 16, used, 17, 8)
-    blind = np.full_like(simulated_spectra, np.nan)
-    blind[:, used] = simulated_spectra[:, used]
-    assert np.abs(predict(exported, blind) - model.predict_proba(blind)).max() < 1e-6
-
-
-def test_neighbouring_bands_are_cut_out_together():
-    nodes, _ = pick_bands(USED)
-    assert [node.op_type for node in nodes] == ["Slice", "Slice", "Concat"]
-
-
-def test_a_forest_needs_operators_for_trees_and_says_so(simulated_spectra):
-    model = pipeline(RandomForestClassifier(3, random_state=0), simulated_spectra)
-    exported = to_onnx(model, 16, USED, 17, 8)
-    assert {opset.domain for opset in exported.opset_import} == {"", "ai.onnx.ml"}
-    assert np.abs(predict(exported, simulated_spectra)
-                  - model.predict_proba(simulated_spectra)).max() < 1e-5
-    holed = simulated_spectra[:1].copy()
-    holed[0, USED[0]] = np.nan
-    assert np.isnan(predict(exported, holed)).all()
-
-
-def test_a_loader_that_has_only_the_file_can_label_its_output(
-        simulated_project, simulated_spectra):
-    session = onnxruntime.InferenceSession(ONNX_PATH)
-    about = session.get_modelmeta().custom_metadata_map
-    classes = about["classes"].split(",")
-    assert len(about["wavelengths_nm"].split(",")) == session.get_inputs()[0].shape[1] == 16
-    probabilities, = session.run(None, {session.get_inputs()[0].name: simulated_spectra[:5]})
-    labels = [classes[i] for i in probabilities.argmax(axis=1)]
-    assert set(labels) <= set("COSX")
-    about["abstention_threshold"] == "none" or float(about["abstention_threshold"])
-
-
-@pytest.mark.parametrize("key", [
-    "classes", "wavelengths_nm", "used_bands_nm", "input", "missing_values",
-    "abstention_threshold", "taxonomy", "complex_C", "complex_O", "complex_S", "complex_X",
-    "feature_flags", "survey", "rows_spectra", "rows_mapping", "rows_labels", "rows_asteroids",
-    "sha256_training_set.parquet", "sha256_asteroid_taxonomy.skops", "trained_on", "held_out",
-    "split", "held_out_accuracy", "versions", "licence", "citation"])
-def test_the_file_says_about_itself(simulated_project, key):
-    assert metadata(onnx.load(ONNX_PATH))[key]
-
-
-def test_the_file_says_what_it_was_trained_on(simulated_project):
-    stored = metadata(onnx.load(ONNX_PATH))
-    assert "SIMULATED" in stored["survey"]
-    assert stored["complex_O"] == "D,T,K,Ld,O,R,V,Z"
-    assert stored["split"].startswith("0.2 of the labelled asteroids held out, stratified")
-    assert "scikit-learn " in stored["versions"] and "A&A 665, A26" in stored["citation"]
-
-
-def test_one_command_prints_everything_about_the_file(simulated_project, capsys):
+def test_show_model_prints_everything_about_the_file(sample_project, capsys):
     show_model.main([])
     printed = " ".join(capsys.readouterr().out.split())
-    for key, value in metadata(onnx.load(ONNX_PATH)).items():
-        assert f"{key} {value}" in printed
-    for part in ("float_input float32 [batch, 16]", "probabilities float32 [batch, 4]",
-                 "IR version 8, opset ai.onnx 17", "Relu", "sha256"):
-        assert part in printed
+    for key, value in load_classifier().metadata.to_text().items():
+        assert f"{key} {value}".strip() in printed
+    assert "float_input tensor(float) ['batch', 16]" in printed and "sha256" in printed
+
+
+@pytest.mark.parametrize("missing", [export.CALIBRATION_PATH, export.SCORES_PATH])
+def test_a_missing_report_is_named(sample_project, missing):
+    missing.unlink()
+    with pytest.raises(PipelineError, match=f"{missing} not found"):
+        export.main()

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from asteroid_taxonomy.archives import tap
 from asteroid_taxonomy.files import read_metadata
 from asteroid_taxonomy.tables import LABELS_PATH, SPECTRA_PATH
 from tests.archives.small_survey import (
@@ -133,7 +134,8 @@ def test_arrays_give_the_long_table(service, project_folder):
 
 
 @loopback
-def test_plain_lines_show_phase_rows_and_bytes(service, project_folder, capsys):
+def test_plain_lines_show_phase_rows_and_bytes(service, project_folder, capsys, monkeypatch):
+    monkeypatch.setattr(tap, "SHOWN_BYTES", 0)
     service.phases = ["QUEUED", "QUEUED", "EXECUTING", "COMPLETED"]
     assert run("spectra") == 0
     lines = capsys.readouterr().err.splitlines()
