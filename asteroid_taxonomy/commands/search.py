@@ -19,11 +19,17 @@ from sklearn.model_selection import GridSearchCV, ParameterSampler, StratifiedKF
 
 from asteroid_taxonomy.console import PipelineError, Progress, one_line
 from asteroid_taxonomy.evaluation.cluster import HELP, cluster
-from asteroid_taxonomy.evaluation.metrics import Floats, Rows, Strings, scores
+from asteroid_taxonomy.evaluation.metrics import scores
 from asteroid_taxonomy.files import read_metadata, rounded, write_json
 from asteroid_taxonomy.learning.augmentation import Augmentation
 from asteroid_taxonomy.learning.models import fit, make_model
-from asteroid_taxonomy.learning.training_set import Labelled, read_training_set
+from asteroid_taxonomy.learning.training_set import (
+    Floats,
+    Labelled,
+    Rows,
+    Strings,
+    read_training_set,
+)
 from asteroid_taxonomy.params import Train, load_params, read_yaml
 from asteroid_taxonomy.tables import TRAINING_SET_PATH
 

@@ -21,8 +21,10 @@ from asteroid_taxonomy.tables import (
 )
 
 Spectra = npt.NDArray[np.float32]  # [n, bands]
+Floats = npt.NDArray[np.floating]
 Strings = npt.NDArray[np.str_]
 Rows = npt.NDArray[np.int64]
+Booleans = npt.NDArray[np.bool_]
 DESCRIPTION = ("source_id", "number", "name", "snr", "class_without_flags", "label_probability",
                "target", "complete", "held_out")
 

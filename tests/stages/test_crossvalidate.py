@@ -22,7 +22,7 @@ def small_params():
     """Two folds, one repeat, and small models."""
     params = sample_params()
     params["calibration"]["folds"] = 2
-    params["crossvalidate"] |= {"repeats": 2, "published_seeds": 2, "learning_curve": [0.5]}
+    params["crossvalidate"] |= {"repeats": 2, "published_seeds": 2}
     params["train"]["mlp_ensemble"] |= {"networks": 1, "max_iter": 8}
     return params
 
