@@ -58,7 +58,7 @@ def test_the_metrics_are_few_and_nested_and_of_complete_spectra(small):
     assert found.pop("survey") == "Gaia DR3"
     assert {key: list(block) for key, block in found.items()} == {
         "cv": ["accuracy", "accuracy_std", "balanced_accuracy", "macro_f1", "log_loss", "ece"],
-        "published_cv": ["accuracy", "log_loss"], "gain": ["accuracy", "log_loss"]}
+        "gain": ["accuracy"]}
     models = {row["model"]: row for row in rows("models")}
     assert list(models) == ["asteroid_taxonomy", "asteroid_taxonomy_visible", "lda", "majority",
                             "published"]
@@ -67,20 +67,13 @@ def test_the_metrics_are_few_and_nested_and_of_complete_spectra(small):
     assert float(models["majority"]["accuracy"]) < float(models["lda"]["accuracy"]) < (
         found["cv"]["accuracy"])
     assert found["gain"]["accuracy"] == pytest.approx(
-        found["cv"]["accuracy"] - found["published_cv"]["accuracy"], abs=2e-5)
-
-
-def test_the_first_repeat_is_that_of_calibrate(small):
-    """Its predictions are not fitted again, and one number stands for one thing."""
-    classes = read_json(calibrate.CALIBRATION_PATH)["classes"]
-    for row in rows("classes"):
-        assert int(row["predicted"]) == classes[row["class"]]["predicted"]
+        found["cv"]["accuracy"] - float(models["published"]["accuracy"]), abs=1e-4)
 
 
 def test_every_table_of_plots_is_written_and_names_its_population(small):
     assert {path.stem for path in FOLDER.iterdir()} == {
-        "classes", "complexes", "confusion", "coverage", "faint_bias", "gains", "groups",
-        "label_probability", "learning_curve", "models", "reliability", "snr"}
+        "complexes", "confusion", "faint_bias", "gains", "groups", "label_probability", "models",
+        "reliability", "snr"}
     groups = {row["group"]: int(row["asteroids"]) for row in rows("groups")}
     assert groups["all labelled"] == groups["complete"] + groups["incomplete"] == 3023
     assert groups["complete, S/N below 25"] < groups["S/N below 25"]

@@ -8,7 +8,6 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.files import rounded
 from asteroid_taxonomy.learning import MAIN, VISIBLE
 from asteroid_taxonomy.learning.model_file import load_model, model_path
@@ -72,16 +71,6 @@ def test_only_the_visible_model_learns_from_spectra_as_from_the_ground(sample_pr
     train.main()
     assert model_path(MAIN).read_bytes() == before[MAIN]
     assert model_path(VISIBLE).read_bytes() != before[VISIBLE]
-
-
-@pytest.mark.parametrize(("changes", "reason"), [
-    ({"model": "mpl"}, "train.model"), ({"mlp": {"alhpa": 1.0}}, "alhpa"),
-    ({"mlp_ensemble": {"learn": "complex"}}, "train.mlp_ensemble.learn"),
-    ({"used_bands_nm": {MAIN: [418, 555]}}, "555")])
-def test_a_wrong_value_stops_with_the_name_of_its_key(sample_project, changes, reason):
-    change(sample_project, **changes)
-    with pytest.raises(PipelineError, match=reason):
-        train.main()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
