@@ -53,15 +53,6 @@ def message(path):
     return str(error.value)
 
 
-def with_schema(content, text):
-    """The file with another schema."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(out, "w") as new:
-        for name in old.namelist():
-            new.writestr(name, text if name == "schema.json" else old.read(name))
-    return out.getvalue()
-
-
 class Spy:
     """Leaves a file behind when unpickled."""
 
@@ -80,15 +71,11 @@ def test_a_saved_model_predicts_the_same_after_loading(tmp_path):
     assert (load_model(path).predict_proba(SPECTRA) == model.predict_proba(SPECTRA)).all()
 
 
-def test_the_file_has_no_time_and_no_memory_address(content):
+def test_the_file_has_no_time_no_memory_address_and_no_history_of_the_training(content):
     with zipfile.ZipFile(io.BytesIO(content)) as file:
         assert {entry.date_time for entry in file.infolist()} == {(1980, 1, 1, 0, 0, 0)}
         assert all(len(Path(name).stem) <= 6 for name in file.namelist())
-
-
-def test_the_history_of_the_training_is_not_in_the_file(content):
-    """It differs between versions of NumPy and SciPy, and predictions do not need it."""
-    names = zipfile.ZipFile(io.BytesIO(content)).read("schema.json").decode()
+        names = file.read("schema.json").decode()
     for name in ("loss_curve_", "validation_scores_", "best_validation_score_", "_optimizer",
                  "_random_state", '"t_"', "n_iter_\""):
         assert name not in names, name
@@ -113,7 +100,6 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 
 @pytest.mark.parametrize("damage", [
     lambda content: b"", lambda content: content[:len(content) // 2],
-    lambda content: with_schema(content, "[" * 100_000),
-], ids=["empty", "cut", "deep lists"])
+], ids=["empty", "cut"])
 def test_a_damaged_file_ends_in_one_line(saved, content, damage):
     assert "is not a readable skops file" in message(saved(damage(content)))

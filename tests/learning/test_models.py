@@ -5,7 +5,7 @@ from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.learning import MAIN, VISIBLE
 from asteroid_taxonomy.learning.augmentation import augmentation
 from asteroid_taxonomy.learning.model_file import load_model, model_path, save_model
-from asteroid_taxonomy.learning.models import MODELS, fit, learns_classes, make_model, members
+from asteroid_taxonomy.learning.models import MODELS, fit, make_model, members
 from asteroid_taxonomy.learning.predictions import predict
 from asteroid_taxonomy.learning.training_set import read_training_set
 from asteroid_taxonomy.params import validated
@@ -48,12 +48,6 @@ def test_every_model_predicts_the_targets_and_has_the_same_bytes_again(name, dat
     assert spread.shape == (9, 4 if name == "mlp_ensemble" else 0)
 
 
-def test_every_model_can_learn_classes(data):
-    model = trained("random_forest", data, learn="class")
-    assert learns_classes(model) and model.classes_.tolist() == list("COSX")
-    assert {"Ch", "V", "S", "M"} <= set(model[-1].class_names_)
-
-
 def test_a_complex_has_the_probabilities_of_its_classes(data):
     model = load_model(model_path(MAIN))
     found, complexes = predict(model, data.reflectance), sample_params()["taxonomy"]["complexes"]
@@ -63,19 +57,15 @@ def test_a_complex_has_the_probabilities_of_its_classes(data):
         assert np.allclose(found.by_class[:, mine].sum(axis=1), found.probability[:, i])
 
 
-def test_predictions_are_those_of_the_scikit_learn_pipeline(data):
-    for name in (MAIN, VISIBLE):
-        model = load_model(model_path(name))
-        found = predict(model, data.reflectance).probability
-        assert np.allclose(found, model.predict_proba(data.reflectance.astype(float)))
-
-
-def test_the_spread_is_that_over_the_networks(data):
-    model = load_model(model_path(MAIN))
+@pytest.mark.parametrize("name", [MAIN, VISIBLE])
+def test_predictions_are_the_mean_and_the_spread_over_the_networks(name, data):
+    model = load_model(model_path(name))
+    found = predict(model, data.reflectance)
     scaled = model[:-1].transform(data.reflectance.astype(float))
     each = [net.predict_proba(scaled) @ model[-1].members_ for net in members(model)]
     assert len(each) == sample_params()["train"]["mlp_ensemble"]["networks"]
-    assert np.allclose(predict(model, data.reflectance).spread, np.std(each, axis=0))
+    assert np.allclose(found.probability, model.predict_proba(data.reflectance.astype(float)))
+    assert np.allclose(found.spread, np.std(each, axis=0))
 
 
 def test_a_value_missing_in_an_unused_band_changes_nothing(data):
