@@ -352,10 +352,13 @@ def _band_fields(wavelengths_nm: Sequence[int]) -> list[tuple[str, pa.DataType]]
 
 
 def read_asteroids(
-    wavelengths_nm: Sequence[int], columns: Sequence[str] | None = None
+    wavelengths_nm: Sequence[int], columns: Sequence[str] | None = None,
+    source_id: npt.NDArray[np.int64] | None = None,
 ) -> pa.Table:
-    """Read the table of asteroids, or some of its columns."""
-    return read_parquet(ASTEROIDS_PATH, asteroid_schema(wavelengths_nm), columns)
+    """Read the table of asteroids, or some of its columns, or the rows of these source_ids."""
+    table = read_parquet(ASTEROIDS_PATH, asteroid_schema(wavelengths_nm), columns)
+    return table if source_id is None else table.take(
+        rows_of(source_id, table["source_id"].to_numpy(), ASTEROIDS_PATH))
 
 
 def reflectance_columns(wavelengths_nm: Sequence[int]) -> list[str]:

@@ -126,7 +126,7 @@ def catalogued_run(sample_run, tmp_path_factory):
     def make(folder):
         shutil.copytree(sample_run, folder, dirs_exist_ok=True)
         params = sample_params()
-        params["crossvalidate"] |= {"repeats": 1, "published_seeds": 1, "learning_curve": [0.5]}
+        params["crossvalidate"] |= {"repeats": 1, "published_seeds": 1}
         (folder / PARAMS).write_text(yaml.safe_dump(params), encoding="utf-8")
         for stage in LATER_STAGES:
             run_stage(stage, folder)

@@ -47,7 +47,7 @@ def made_up_params():
     params["train"]["mlp_ensemble"] |= {"networks": 2, "max_iter": 8, "batch_size": 200}
     params["evaluate"]["above_majority"] = None
     params["calibration"]["folds"] = 2
-    params["crossvalidate"] |= {"repeats": 1, "published_seeds": 1, "learning_curve": [0.5]}
+    params["crossvalidate"] |= {"repeats": 1, "published_seeds": 1}
     params["catalogue"]["name"] = "orion2"
     return params
 

@@ -1,10 +1,10 @@
-"""Bins of a quantity such as S/N: names, numbers, and the accuracy in each."""
+"""Bins of a quantity such as S/N."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from asteroid_taxonomy.evaluation.metrics import Floats, Rows
+from asteroid_taxonomy.learning.training_set import Booleans, Floats, Rows
 
 
 def names(edges: Sequence[float]) -> list[str]:
@@ -19,6 +19,7 @@ def numbers(value: Floats, edges: Sequence[float]) -> Rows:
     return np.where(np.isnan(value), len(edges) + 1, number)
 
 
-def counts(value: Floats, edges: Sequence[float]) -> Rows:
-    """Number of values in each bin of `names`."""
-    return np.bincount(numbers(value, edges), minlength=len(edges) + 2)
+def groups(value: Floats, edges: Sequence[float]) -> dict[str, Booleans]:
+    """By name of a bin, which values are in it."""
+    number = numbers(value, edges)
+    return {name: number == i for i, name in enumerate(names(edges))}

@@ -6,16 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from asteroid_taxonomy.evaluation.metrics import Booleans, Floats
 from asteroid_taxonomy.files import read_json, rounded
+from asteroid_taxonomy.learning.training_set import Floats, Rows
 
 CALIBRATION_PATH = Path("reports/calibration.json")
+COEFFICIENTS = ("intercept", "logit_confidence", "log10_snr")
 SURE = 1e-4  # distance of a confidence from 0 and 1 (and of S/N from 0) in a logarithm
 
 
-def read_calibration(path: Path = CALIBRATION_PATH) -> dict[str, Any]:
+def read_calibration() -> dict[str, Any]:
     """Read what stage calibrate wrote."""
-    return read_json(path)
+    return read_json(CALIBRATION_PATH)
 
 
 def _features(confidence: Floats, snr: Floats) -> Floats:
@@ -24,17 +25,15 @@ def _features(confidence: Floats, snr: Floats) -> Floats:
                             np.log10(np.maximum(snr.astype(np.float64), SURE))])
 
 
-def fit_expected_accuracy(confidence: Floats, snr: Floats, correct: Booleans) -> dict[str, float]:
-    """Logistic regression of correct on the logit of the confidence and the logarithm of S/N.
-
-    Of out-of-fold predictions [n]: two slopes and an intercept, which need no bins.
-    """
+def fit_expected_accuracy(probabilities: Floats, target: Rows, snr: Floats) -> dict[str, float]:
+    """Regress correct (target number) on confidence and S/N, logistically, out of fold."""
     from sklearn.linear_model import LogisticRegression  # a second, which look-ups do without
 
     known = ~np.isnan(snr)
-    model = LogisticRegression().fit(_features(confidence[known], snr[known]), correct[known])
-    return dict(zip(("intercept", "logit_confidence", "log10_snr"),
-                    (model.intercept_[0], *model.coef_[0]), strict=True))
+    correct = probabilities.argmax(axis=1) == target
+    features = _features(probabilities.max(axis=1), snr)
+    model = LogisticRegression().fit(features[known], correct[known])
+    return dict(zip(COEFFICIENTS, (model.intercept_[0], *model.coef_[0]), strict=True))
 
 
 def expected_accuracy(confidence: Floats, snr: Floats, calibration: Mapping[str, Any]) -> Floats:
@@ -42,6 +41,5 @@ def expected_accuracy(confidence: Floats, snr: Floats, calibration: Mapping[str,
 
     NaN where either is NaN.
     """
-    found = calibration["expected_accuracy"]
-    slopes = np.array([found["logit_confidence"], found["log10_snr"]])
-    return rounded(1 / (1 + np.exp(-(found["intercept"] + _features(confidence, snr) @ slopes))))
+    intercept, *slopes = (calibration["expected_accuracy"][name] for name in COEFFICIENTS)
+    return rounded(1 / (1 + np.exp(-(intercept + _features(confidence, snr) @ np.array(slopes)))))

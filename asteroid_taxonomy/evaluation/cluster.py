@@ -11,13 +11,7 @@ HELP = "address of a Dask scheduler, tcp://host:port, whose workers do the fits"
 
 
 def cluster(scheduler: str | None) -> AbstractContextManager[Any]:
-    """Have joblib run its tasks at `scheduler`; None: on this machine.
-
-    Raises
-    ------
-    PipelineError
-        Dask is not installed, or there is no scheduler at that address.
-    """
+    """Have joblib run its tasks at `scheduler`; None: on this machine."""
     if scheduler is None:
         return nullcontext()
     try:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from asteroid_taxonomy.evaluation.bins import numbers
-from asteroid_taxonomy.evaluation.metrics import Booleans, Floats, Rows
+from asteroid_taxonomy.learning.training_set import Booleans, Floats, Rows
 
 
 def least_probability(
@@ -20,19 +20,8 @@ def least_probability(
 ) -> Floats:
     """The limit of each target in each group of S/N, float64 [groups, targets].
 
-    0 (never excluded) where a group has too few asteroids of a target to set one.
-
-    Parameters
-    ----------
-    probabilities : float64 [n, targets]
-        Out of fold, rounded as they are stored.
-    target : int64 [n]
-        Number of the true target.
-    snr : float [n]
-        Asteroids with an unknown one (NaN) are left out.
-    edges : sequence of float
-        Of the groups.
-    coverage : float
+    Of out-of-fold probabilities [n, targets], the number of the true target [n] and S/N [n]. 0
+    (never excluded) where a group, between `edges`, has too few asteroids of a target to set one.
     """
     group, out = numbers(snr, edges), np.zeros((len(edges) + 1, probabilities.shape[1]))
     for i, k in np.ndindex(out.shape):
@@ -54,18 +43,23 @@ def in_set(probabilities: Floats, snr: Floats, edges: Sequence[float], least: Fl
 
 def cross_checked(
     probabilities: Floats, target: Rows, snr: Floats, edges: Sequence[float], coverage: float,
-    fold: Rows,
-) -> Booleans:
-    """Whether the true target is in the set by limits from the other folds, bool [n]."""
-    out = np.zeros(len(target), bool)
+    fold: Rows, classes: Sequence[str],
+) -> dict[str, float]:
+    """Share of true targets in the sets by limits from the other folds: all, and each of them."""
+    covered = np.zeros(len(target), bool)
     for number in np.unique(fold):
         here = fold == number
         least = least_probability(probabilities[~here], target[~here], snr[~here], edges, coverage)
         found = in_set(probabilities[here], snr[here], edges, least)
-        out[here] = found[np.arange(len(found)), target[here]]
-    return out
+        covered[here] = found[np.arange(len(found)), target[here]]
+    return {"all": covered.mean(),
+            **{name: covered[target == k].mean() for k, name in enumerate(classes)}}
 
 
-def limits(least: Floats, edges: Sequence[float], classes: Sequence[str]) -> dict[str, Any]:
-    """The limits [groups, targets] as they are stored, with the upper edge of each group."""
+def limits(
+    probabilities: Floats, target: Rows, snr: Floats, edges: Sequence[float], coverage: float,
+    classes: Sequence[str],
+) -> dict[str, Any]:
+    """Those limits as they are stored, by target, with the upper edge of each group."""
+    least = least_probability(probabilities, target, snr, edges, coverage)
     return {"snr_below": [*edges, None], **dict(zip(classes, least.T.tolist(), strict=True))}

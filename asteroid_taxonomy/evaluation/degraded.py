@@ -10,8 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from asteroid_taxonomy.evaluation.bins import numbers
-from asteroid_taxonomy.evaluation.metrics import Booleans, Floats
-from asteroid_taxonomy.learning.training_set import Spectra, TrainingSet
+from asteroid_taxonomy.learning.training_set import Floats, Spectra, TrainingSet
 
 
 def degraded_spectra(
@@ -19,20 +18,9 @@ def degraded_spectra(
 ) -> Spectra:
     """The labelled spectra with noise as in each bin of S/N, float32 [bins, n, bands].
 
-    Each asteroid gets the errors of one drawn from the bin: noise is added until its own errors
-    are as large, and none where they are already.
-
-    Parameters
-    ----------
-    data : TrainingSet
-    error : float32 [survey, bands]
-        Standard errors of the survey's asteroids, dimensionless.
-    snr : float [survey]
-        Their S/N.
-    edges : sequence of float
-        Of the bins.
-    seed : int
-        Of the draws.
+    `error` [survey, bands] and `snr` [survey] are those of the survey's asteroids. Each labelled
+    one gets the errors of one drawn from the bin: noise is added until its own errors are as
+    large, and none where they are already.
     """
     rng = np.random.default_rng(seed)
     bin_of, out = numbers(snr, edges), []
@@ -43,10 +31,3 @@ def degraded_spectra(
         noise = rng.standard_normal(data.error.shape, np.float32)
         out.append(data.reflectance + noise * np.nan_to_num(lacking))
     return np.asarray(out, dtype=np.float32)
-
-
-def brighter(snr: Floats, edges: Sequence[float]) -> Booleans:
-    """Which asteroids are brighter than each bin, bool [bins, n]; in the last bin, those in it."""
-    bin_of = numbers(snr, edges)
-    bins = np.arange(len(edges) + 1)[:, None]
-    return (bin_of > bins) & (bin_of <= len(edges)) | (bin_of == bins) & (bins == len(edges))

@@ -8,21 +8,11 @@ class.
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
-from sklearn.metrics import (
-    accuracy_score,
-    balanced_accuracy_score,
-    f1_score,
-    log_loss,
-    precision_recall_fscore_support,
-)
+from sklearn import metrics
 
 from asteroid_taxonomy.files import DIGITS
+from asteroid_taxonomy.learning.training_set import Floats, Strings
 
-Floats = npt.NDArray[np.floating]
-Strings = npt.NDArray[np.str_]
-Rows = npt.NDArray[np.int64]
-Booleans = npt.NDArray[np.bool_]
 ECE_BINS = 10
 SMALLEST = 0.5 * 10.0**-DIGITS  # a stored probability of 0 is less than this
 
@@ -37,28 +27,30 @@ def scores(actual: Strings, probabilities: Floats, classes: Sequence[str]) -> di
     guess = predicted(probabilities, classes)
     above_0 = np.maximum(probabilities, SMALLEST)
     return {
-        "accuracy": float(accuracy_score(actual, guess)),
-        "balanced_accuracy": float(balanced_accuracy_score(actual, guess)),
-        "macro_f1": float(f1_score(actual, guess, average="macro", zero_division=0.0)),
-        "log_loss": float(log_loss(actual, above_0 / above_0.sum(axis=1, keepdims=True),
+        "accuracy": float(metrics.accuracy_score(actual, guess)),
+        "balanced_accuracy": float(metrics.balanced_accuracy_score(actual, guess)),
+        "macro_f1": float(metrics.f1_score(actual, guess, average="macro", zero_division=0.0)),
+        "log_loss": float(metrics.log_loss(actual, above_0 / above_0.sum(axis=1, keepdims=True),
                                    labels=classes)),
     }
 
 
 def by_class(
-    actual: Strings, guess: Strings, classes: Sequence[str]
+    actual: Strings, probabilities: Floats, classes: Sequence[str]
 ) -> dict[str, dict[str, float | int | None]]:
     """Labelled asteroids, predictions, precision (purity) and recall (completeness) by class.
 
-    Precision is None where a class is never predicted.
+    Precision is None where a class is never predicted. Empty without classes.
     """
-    precision, recall, f1, labelled = precision_recall_fscore_support(
+    if not len(classes):
+        return {}
+    guess = predicted(probabilities, classes)
+    precision, recall, _, labelled = metrics.precision_recall_fscore_support(
         actual, guess, labels=classes, zero_division=0.0)
     found = [int((guess == name).sum()) for name in classes]
     return {name: {"asteroids": int(n), "predicted": m, "precision": float(p) if m else None,
-                   "recall": float(r), "f1": float(f)}
-            for name, n, m, p, r, f in zip(classes, labelled, found, precision, recall, f1,
-                                           strict=True)}
+                   "recall": float(r)}
+            for name, n, m, p, r in zip(classes, labelled, found, precision, recall, strict=True)}
 
 
 def reliability(
@@ -73,26 +65,15 @@ def reliability(
 
 
 def ece(actual: Strings, probabilities: Floats, classes: Sequence[str]) -> float:
-    """Expected calibration error: mean distance of confidence and accuracy, weighted by rows.
+    """Expected calibration error (Naeini et al. 2015, AAAI 29).
 
-    Naeini et al. 2015 (AAAI 29), with ECE_BINS bins. Chance adds to it: about 0.03 on 500 rows of
-    a perfectly calibrated model, so compare it only between sets of one size.
+    Chance adds to it: 0.03 on 500 rows of a perfectly calibrated model. Compare sets of one size.
     """
     return sum(n * abs(confidence - accuracy) for confidence, accuracy, n
                in reliability(actual, probabilities, classes)) / len(actual)
 
 
-def coverage_curve(
-    actual: Strings, probabilities: Floats, classes: Sequence[str]
-) -> tuple[Floats, Floats]:
-    """Accuracy of the 1, 2 ... n most confident rows, and the confidence of the last of them."""
-    confidence = probabilities.max(axis=1)
-    order = np.argsort(-confidence, kind="stable")
-    correct = predicted(probabilities, classes) == actual
-    return np.cumsum(correct[order]) / np.arange(1, len(order) + 1), confidence[order]
-
-
-def corrected_error(differences: Sequence[float], folds: int) -> float:
+def corrected_error(differences: Floats, folds: int) -> float:
     """Standard error of the mean difference of two models over repeated k-fold CV.
 
     Training sets of different folds overlap, so that the usual error is too small; corrected as

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from asteroid_taxonomy.evaluation.metrics import Floats, Rows, predicted
-from asteroid_taxonomy.files import read_parquet, rounded, write_parquet
+from asteroid_taxonomy.evaluation.metrics import predicted
+from asteroid_taxonomy.files import read_parquet, rounded
+from asteroid_taxonomy.learning.training_set import Floats, Rows
 from asteroid_taxonomy.tables import OUT_OF_FOLD_PATH, matrix, rows_of
 
 SCHEMA = pa.schema([
@@ -23,23 +24,18 @@ def out_of_fold_table(
     asteroids: pa.Table, probabilities: Floats, classes: Sequence[str], by_class: Floats,
     class_names: Sequence[str],
 ) -> pa.Table:
-    """The labelled `asteroids` with what was predicted of each.
+    """The labelled `asteroids` with their predictions.
 
     Columns of SCHEMA, probability_<target> and class_probability_<class> (none where `class_names`
     is empty), float64, rounded.
     """
-    table = asteroids.append_column("predicted", pa.array(predicted(probabilities, classes)))
-    table = table.select(SCHEMA.names)
-    for i, name in enumerate(classes):
-        table = table.append_column(f"probability_{name}", pa.array(probabilities[:, i]))
-    for i, name in enumerate(class_names):
-        table = table.append_column(f"class_probability_{name}", pa.array(by_class[:, i]))
+    guess = pa.array(predicted(probabilities, classes))
+    table = asteroids.append_column("predicted", guess).select(SCHEMA.names)
+    for kind, names, values in (("probability", classes, probabilities),
+                                ("class_probability", class_names, by_class)):
+        for name, column in zip(names, values.T, strict=False):
+            table = table.append_column(f"{kind}_{name}", pa.array(column))
     return table
-
-
-def write_out_of_fold(table: pa.Table, survey: str) -> None:
-    """Write that table."""
-    write_parquet(table, OUT_OF_FOLD_PATH, {"survey": survey})
 
 
 def read_out_of_fold() -> pa.Table:
@@ -54,9 +50,8 @@ def without_training(
 
     Those of the asteroids whose source_id is `in_training` are replaced by out-of-fold ones.
     """
-    found = rounded(matrix(predictions, columns))
-    here = np.isin(predictions["source_id"].to_numpy(), in_training)
-    rows = rows_of(predictions["source_id"].to_numpy()[here],
-                   out_of_fold["source_id"].to_numpy(), OUT_OF_FOLD_PATH)
+    found, source_id = rounded(matrix(predictions, columns)), predictions["source_id"].to_numpy()
+    here = np.isin(source_id, in_training)
+    rows = rows_of(source_id[here], out_of_fold["source_id"].to_numpy(), OUT_OF_FOLD_PATH)
     found[here] = np.column_stack([out_of_fold[name].to_numpy() for name in columns])[rows]
     return found

@@ -1,11 +1,8 @@
 """Data augmentation: copies of the training spectra with noise drawn from their own errors.
 
-Labelled asteroids are bright (median S/N 104, that of all asteroids is 23). From copies with noise
-as large as the stated errors a model learns how far a faint spectrum can be trusted (Bishop 1995,
-Neural Computation 7, 108). Only training spectra are copied.
-
-Gaia spectra are redder at the red end than those of ground-based surveys. The copies for the
-visible model are changed to look like the latter, by an amount that varies as between surveys.
+From copies with noise as large as the stated errors a model learns how far a faint spectrum can be
+trusted (Bishop 1995, Neural Computation 7, 108). Gaia spectra are redder at the red end than those
+of ground-based surveys: copies for the visible model look like the latter, by a varying amount.
 """
 
 from typing import NamedTuple
@@ -41,9 +38,8 @@ def augmented(labelled: Labelled, copies: Augmentation) -> Labelled:
     noisy = reflectance + rng.standard_normal(shape, np.float32) * error
     if copies.bands is not None:
         noisy = as_ground_based(noisy, copies.ground_based, copies.bands, rng)
-    spectra = np.concatenate([reflectance[None], noisy])
     repeats = copies.noisy_copies + 1
-    return Labelled(spectra.reshape(-1, error.shape[1]), np.tile(error, (repeats, 1)),
+    return Labelled(np.concatenate([reflectance, *noisy]), np.tile(error, (repeats, 1)),
                     *(np.tile(names, repeats) for names in labels))
 
 
@@ -52,8 +48,7 @@ def as_ground_based(
 ) -> Spectra:
     """Gaia spectra, float32 [..., bands], each times a power of the ratio ground-based / Gaia.
 
-    Each is also multiplied by a random slope: within a survey, slopes scatter as much as the
-    surveys' mean ratios do. Unchanged where `ground` is None.
+    And times a slope, random as within a survey. Unchanged where `ground` is None.
     """
     if ground is None:
         return reflectance

@@ -1,9 +1,8 @@
 """The models that `train.model` in params.yaml can name: one entry each in MODELS.
 
 Each takes spectra [n, bands] with all bands of the grid, selects the bands that it uses, and
-returns probabilities of the targets in alphabetical order. Networks, kernels and linear models get
-standardised bands. Trees do not need it, and rounding could then send scikit-learn and an ONNX
-runtime down different branches.
+returns probabilities of the targets in alphabetical order. Trees get no standardised bands:
+rounding could send scikit-learn and an ONNX runtime down different branches.
 """
 
 import warnings
@@ -38,17 +37,14 @@ FITTED = {"classes_", "coefs_", "intercepts_", "n_features_in_", "n_layers_", "n
 
 @dataclass(frozen=True)
 class Model:
-    """How a model is built and exported.
+    """How to build a classifier from hyperparameters; whether it gets standardised bands.
 
-    build : its hyperparameters, as scikit-learn calls them -> the unfitted classifier; scaled :
-    whether it gets standardised bands; plain_onnx : whether it exports to operators of the
-    default ONNX domain only; trusted_types : types in its file beyond those that skops trusts.
+    plain_onnx : whether it exports to operators of the default ONNX domain only.
     """
 
     build: Callable[..., BaseEstimator]
     scaled: bool = True
     plain_onnx: bool = False
-    trusted_types: tuple[str, ...] = ()
 
 
 def _mlp_ensemble(networks: int, random_state: int, **hyperparameters: Any) -> BaseEstimator:
@@ -59,42 +55,26 @@ def _mlp_ensemble(networks: int, random_state: int, **hyperparameters: Any) -> B
 
 
 def _svc(calibration_folds: int, **hyperparameters: Any) -> BaseEstimator:
-    """A support vector machine per class, with probabilities from Platt's sigmoid.
-
-    One SVC of all classes would count votes of pairs, and ties of votes differ in the single
-    precision of ONNX.
-    """
+    """A support vector machine per class, with probabilities from Platt's sigmoid."""
+    # one SVC of all classes would count votes of pairs, and ties differ in the precision of ONNX
     return OneVsRestClassifier(CalibratedClassifierCV(
         SVC(**hyperparameters), method="sigmoid", cv=calibration_folds, ensemble=False))
 
 
-TREES = ("sklearn.tree._tree.Tree",)
 MODELS: dict[str, Model] = {
-    "mlp_ensemble": Model(_mlp_ensemble, plain_onnx=True,
-                          trusted_types=("sklearn.utils._bunch.Bunch",)),
+    "mlp_ensemble": Model(_mlp_ensemble, plain_onnx=True),
     "mlp": Model(MLPClassifier, plain_onnx=True),
     "logistic_regression": Model(LogisticRegression),
-    "random_forest": Model(RandomForestClassifier, scaled=False, trusted_types=TREES),
-    "extra_trees": Model(ExtraTreesClassifier, scaled=False, trusted_types=TREES),
-    "svc": Model(_svc, trusted_types=("sklearn.calibration._CalibratedClassifier",
-                                      "sklearn.calibration._SigmoidCalibration")),
+    "random_forest": Model(RandomForestClassifier, scaled=False),
+    "extra_trees": Model(ExtraTreesClassifier, scaled=False),
+    "svc": Model(_svc),
 }
 
 
 def make_model(train: Train, wavelengths_nm: Sequence[int], used_nm: Sequence[int]) -> Pipeline:
-    """Build the unfitted model of block `train` of params.yaml.
+    """Build the unfitted model of block `train` for the bands `used_nm` of a grid.
 
-    Parameters
-    ----------
-    train : params.Train
-    wavelengths_nm, used_nm : sequence of int
-        The grid, and the bands of it that the model uses, nm.
-
-    Returns
-    -------
-    sklearn.pipeline.Pipeline
-        Steps bands, scaler (if any), classifier; the last is a SumOfClasses where classes are
-        learned.
+    Its steps are bands, scaler (if any) and classifier, a SumOfClasses where classes are learned.
     """
     model = MODELS[train.model]
     classifier = model.build(**train.chosen.hyperparameters())
@@ -121,15 +101,9 @@ def members(model: Pipeline) -> list[BaseEstimator]:
 def in_parallel(
     function: Callable[..., Any], tasks: Iterable[Sequence[Any]], backend: str | None = None
 ) -> Iterator[Any]:
-    """Results of `function` for each task, a sequence of arguments, in their order.
+    """Results of `function`, which fits a model, for each task, its arguments, in their order.
 
-    Parameters
-    ----------
-    function : callable
-        Fits a model.
-    tasks : iterable of sequences
-    backend : str, optional
-        Of joblib; by default loky, or the one of `joblib.parallel_config`.
+    The backend of joblib is by default loky, or the one of `joblib.parallel_config`.
     """
     warnings.simplefilter("ignore", ConvergenceWarning)  # which scikit-learn passes to workers
     yield from Parallel(n_jobs=-1, backend=backend, return_as="generator")(
@@ -139,10 +113,7 @@ def in_parallel(
 def fit(model: Pipeline, labelled: Labelled, copies: Augmentation) -> Pipeline:
     """Fit `model` on labelled spectra and their noisy copies; drop the history of its training.
 
-    Raises
-    ------
-    PipelineError
-        scikit-learn refuses a hyperparameter with these spectra, or lacks memory for it.
+    PipelineError where scikit-learn refuses a hyperparameter, or lacks memory for it.
     """
     spectra, _, target, class_name = augmented(labelled, copies)
     label = np.column_stack([target, class_name]) if learns_classes(model) else target

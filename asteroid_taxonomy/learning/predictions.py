@@ -20,8 +20,7 @@ Floats = npt.NDArray[np.float64]
 class Predictions(NamedTuple):
     """Probabilities of targets, their spread over the networks, probabilities of classes.
 
-    float64 [n, targets] and [n, classes], not rounded; without the last two columns where a model
-    is no ensemble or learns no classes.
+    float64 [n, targets or classes], not rounded; [n, 0] where a model has none.
     """
 
     probability: Floats
@@ -36,28 +35,22 @@ def predictions_path(name: str) -> Path:
 
 def predict(model: Pipeline, spectra: Spectra) -> Predictions:
     """Predict spectra [n, bands] with a fitted model, in double precision."""
-    batches = [_predict(model, spectra[start:start + BATCH].astype(np.float64))
-               for start in range(0, len(spectra), BATCH)]
+    batches = []
+    for start in range(0, len(spectra), BATCH):
+        scaled = model[:-1].transform(spectra[start:start + BATCH].astype(np.float64))
+        each = np.stack([classifier.predict_proba(scaled) for classifier in members(model)])
+        of_targets = each @ model[-1].members_ if learns_classes(model) else each
+        none = np.empty((len(scaled), 0))
+        batches.append((of_targets.mean(axis=0),
+                        of_targets.std(axis=0) if len(each) > 1 else none,
+                        each.mean(axis=0) if learns_classes(model) else none))
     return Predictions(*map(np.concatenate, zip(*batches, strict=True)))
-
-
-def _predict(model: Pipeline, spectra: Floats) -> Predictions:
-    scaled = model[:-1].transform(spectra)
-    each = np.stack([classifier.predict_proba(scaled) for classifier in members(model)])
-    of_targets = each @ model[-1].members_ if learns_classes(model) else each
-    none = np.empty((len(spectra), 0))
-    return Predictions(of_targets.mean(axis=0),
-                       of_targets.std(axis=0) if len(each) > 1 else none,
-                       each.mean(axis=0) if learns_classes(model) else none)
 
 
 def write_predictions(
     model: Pipeline, predictions: Predictions, source_id: pa.ChunkedArray, survey: str, path: Path
 ) -> None:
-    """Write predictions as float32 columns, rounded; what a model lacks has no columns.
-
-    probability_<target>, spread_<target> (over the networks), class_probability_<class>.
-    """
+    """Write columns probability_<target>, spread_<target>, class_probability_<class>, rounded."""
     classes = model.classes_.tolist()
     class_names = model[-1].class_names_.tolist() if learns_classes(model) else []
     columns = {"source_id": source_id}

@@ -11,9 +11,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 
 class SumOfClasses(ClassifierMixin, BaseEstimator):
-    """A classifier of classes that returns the probabilities of their targets, the complexes.
+    """Once fitted, `members_` is float32 [classes, targets]: 1 where a class belongs to a target.
 
-    Once fitted, `members_` is float32 [classes, targets]: 1 where a class belongs to a target;
     `class_names_` and `classes_` are the names of its rows and columns.
     """
 

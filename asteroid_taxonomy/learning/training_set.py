@@ -9,22 +9,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from asteroid_taxonomy import tables
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.files import read_parquet
-from asteroid_taxonomy.tables import (
-    TRAINING_SET_PATH,
-    error_columns,
-    has_bands,
-    matrix,
-    reflectance_columns,
-    training_schema,
-)
 
 Spectra = npt.NDArray[np.float32]  # [n, bands]
+Floats = npt.NDArray[np.floating]
 Strings = npt.NDArray[np.str_]
 Rows = npt.NDArray[np.int64]
-DESCRIPTION = ("source_id", "number", "name", "snr", "class_without_flags", "label_probability",
-               "target", "complete", "held_out")
+Booleans = npt.NDArray[np.bool_]
 
 
 class Labelled(NamedTuple):
@@ -40,9 +33,8 @@ class Labelled(NamedTuple):
 class TrainingSet:
     """Labelled asteroids that have every band that a model uses, ordered by source_id.
 
-    asteroids : pyarrow.Table [n], columns DESCRIPTION; reflectance, error : float32 [n, bands],
-    NaN only in bands that no model uses; target, class_name : str [n]; train, test : int64 row
-    numbers of the training part and of the held-out asteroids, each shuffled.
+    asteroids : of training_schema; reflectance, error : [n, bands], NaN in bands that no model
+    uses; train, test : rows of the training part and of the held-out asteroids, each shuffled.
     """
 
     asteroids: pa.Table
@@ -62,28 +54,17 @@ class TrainingSet:
 def read_training_set(wavelengths_nm: Sequence[int], used_nm: Sequence[int]) -> TrainingSet:
     """Read the labelled asteroids that are in the training part or held out.
 
-    Parameters
-    ----------
-    wavelengths_nm, used_nm : sequence of int
-        The grid, and the bands of it that a model uses, nm.
-
-    Raises
-    ------
-    PipelineError
-        No such file, a damaged one, one of another grid, or one from which no model can be made:
-        a used band without a value, or a part with fewer than two targets.
+    PipelineError where one of them lacks a band of `used_nm`.
     """
-    table = read_parquet(TRAINING_SET_PATH, training_schema(wavelengths_nm))
+    path = tables.TRAINING_SET_PATH
+    table = read_parquet(path, tables.training_schema(wavelengths_nm))
     table = table.filter(pc.is_valid(table["held_out"]))
-    held_out = table["held_out"].to_numpy()
-    target = table["target"].to_numpy().astype(str)
-    if (min(len(set(target[held_out])), len(set(target[~held_out]))) < 2
-            or not has_bands(table, used_nm, with_errors=True).all()):
-        raise PipelineError(f"{TRAINING_SET_PATH} lacks targets in one of its parts, or a used "
-                            "band in some of its spectra; delete it and run dvc repro")
-    order = np.argsort(table["place"].to_numpy(), kind="stable")
+    if not tables.has_bands(table, used_nm, with_errors=True).all():
+        raise PipelineError(f"{path} lacks a used band in some spectra; run dvc repro split")
+    held_out, order = table["held_out"].to_numpy(), np.argsort(table["place"], kind="stable")
+    target, class_name = (table[name].to_numpy().astype(str)
+                          for name in ("target", "class_without_flags"))
     return TrainingSet(
-        table.select(DESCRIPTION), matrix(table, reflectance_columns(wavelengths_nm)),
-        matrix(table, error_columns(wavelengths_nm)), target,
-        table["class_without_flags"].to_numpy().astype(str), order[~held_out[order]],
-        order[held_out[order]])
+        table, tables.matrix(table, tables.reflectance_columns(wavelengths_nm)),
+        tables.matrix(table, tables.error_columns(wavelengths_nm)), target, class_name,
+        order[~held_out[order]], order[held_out[order]])

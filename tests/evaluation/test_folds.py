@@ -7,7 +7,6 @@ from sklearn.dummy import DummyClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 
-from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.evaluation import folds
 from asteroid_taxonomy.evaluation.baselines import NO_COPIES
 from asteroid_taxonomy.learning.sum_of_classes import SumOfClasses
@@ -28,14 +27,12 @@ def labelled():
                        np.zeros_like(spectra), target, name, rows, rows[:0])
 
 
-def candidate(classifier=None, used=range(BANDS)):
+def found(data, fold, classifier=None, used=range(BANDS), extra=None):
+    """Out-of-fold probabilities by a nearest neighbour, or by another classifier."""
     model = Pipeline([("pick", "passthrough"),
                       ("classifier", classifier or KNeighborsClassifier(1))])
-    return folds.Candidate(model, used, NO_COPIES)
-
-
-def found(data, seed=0, **jobs):
-    return folds.out_of_fold(data, jobs, seed, "sequential")
+    jobs = {"cv": folds.Job(model, NO_COPIES, used, fold, extra)}
+    return folds.out_of_fold(data, jobs, "sequential")["cv"]
 
 
 def test_folds_have_one_size_and_each_target_and_are_the_same_again(labelled):
@@ -49,8 +46,7 @@ def test_folds_have_one_size_and_each_target_and_are_the_same_again(labelled):
 
 def test_no_model_has_seen_the_asteroid_it_predicts(labelled):
     """A nearest neighbour is correct for all that it has seen."""
-    fold = folds.fold_numbers(labelled, 5, 1)
-    p = found(labelled, cv=folds.Job(candidate(), fold))["cv"]
+    p = found(labelled, folds.fold_numbers(labelled, 5, 1))
     correct = np.array(["C", "S"])[p[0].argmax(axis=1)] == labelled.target
     assert 0.3 < correct.mean() < 0.75
 
@@ -59,15 +55,14 @@ def test_a_spectrum_that_lacks_a_band_is_predicted_by_the_models_that_do_not_nee
     labelled.reflectance[::10, 0] = np.nan
     fold = folds.fold_numbers(labelled, 5, 1)
     prior = DummyClassifier(strategy="prior")
-    p = found(labelled, every=folds.Job(candidate(prior), fold),
-              three=folds.Job(candidate(prior, [1, 2, 3]), fold))
-    assert np.array_equal(np.isnan(p["every"][0]).any(axis=1), np.arange(N) % 10 == 0)
-    assert not np.isnan(p["three"]).any()
+    every, three = (found(labelled, fold, prior, used) for used in (range(BANDS), [1, 2, 3]))
+    assert np.array_equal(np.isnan(every[0]).any(axis=1), np.arange(N) % 10 == 0)
+    assert not np.isnan(three).any()
 
 
 def test_other_spectra_of_the_same_asteroids_are_predicted_by_the_same_models(labelled):
     spectra, fold = labelled.reflectance, folds.fold_numbers(labelled, 4, 1)
-    p = found(labelled, cv=folds.Job(candidate(), fold, np.stack([spectra, spectra[::-1]])))["cv"]
+    p = found(labelled, fold, extra=np.stack([spectra, spectra[::-1]]))
     assert p.shape == (3, N, 2)
     assert np.array_equal(p[0], p[1]) and not np.array_equal(p[0], p[2])
 
@@ -78,29 +73,8 @@ def test_a_class_that_is_in_one_fold_only_has_no_probability_there(labelled):
     data = replace(labelled, class_name=name)
     pairs = folds.class_pairs(data)
     assert pairs.tolist() == [["C", "B"], ["C", "C"], ["C", "Ch"], ["S", "Q"], ["S", "S"]]
-    model = candidate(SumOfClasses(KNeighborsClassifier(1)))
-    (by_class,) = found(data, cv=folds.Job(model, folds.fold_numbers(data, 3, 1)))["cv"]
+    (by_class,) = found(data, folds.fold_numbers(data, 3, 1),
+                        SumOfClasses(KNeighborsClassifier(1)))
     assert by_class.shape == (N, 5) and by_class[5, 2] == 0
     of_targets = folds.of_targets(by_class, pairs)
     assert np.allclose(of_targets[:, 0], by_class[:, :3].sum(axis=1)) and of_targets.shape[1] == 2
-
-
-def test_a_share_of_the_training_part_gives_other_predictions(labelled):
-    fold = folds.fold_numbers(labelled, 3, 1)
-    p = found(labelled, every=folds.Job(candidate(), fold),
-              half=folds.Job(candidate(), fold, share=0.5))
-    assert not np.array_equal(p["every"], p["half"]) and not np.isnan(p["half"]).any()
-
-
-def test_a_share_is_stratified_and_always_the_same():
-    target, rows = np.repeat(["C", "S"], [30, 90]), np.arange(120)
-    part = folds.share_of(rows, target, 0.5, 3)
-    assert (target[part] == "C").sum() == 15 and len(part) == 60
-    assert np.array_equal(part, folds.share_of(rows, target, 0.5, 3))
-
-
-@pytest.mark.parametrize(("target", "share"), [(["C"] * 20 + ["S"], 0.5), (["C", "S"] * 10, 0.01)],
-                         ids=["a target of one", "a share of none"])
-def test_a_share_that_cannot_have_each_target_is_refused(target, share):
-    with pytest.raises(PipelineError, match="cannot have each target; change crossvalidate"):
-        folds.share_of(np.arange(len(target)), np.array(target), share, 1)

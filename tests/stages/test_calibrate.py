@@ -62,7 +62,7 @@ def test_what_is_above_the_threshold_is_counted_as_in_the_catalogue(sample_proje
     assert same[~replaced].all() and not same[replaced].all()
 
 
-def test_the_sets_cover_each_complex(sample_project):
+def test_the_sets_cover_each_complex_and_the_classes_have_a_precision(sample_project):
     found = read_calibration()
     for name, groups in ((MAIN, [*PARAMS["calibration"]["snr_groups"], None]), (VISIBLE, [None])):
         least = found["least_probability"][name]
@@ -70,12 +70,8 @@ def test_the_sets_cover_each_complex(sample_project):
         assert all(0 < p < 1 for c in "COSX" for p in least[c])
     assert set(found["coverage"]) == {"all", *"COSX"}
     assert all(abs(share - 0.9) < 0.02 for share in found["coverage"].values())
-
-
-def test_the_classes_behind_the_complexes_have_precision_and_recall(sample_project):
-    classes = read_calibration()["classes"]
-    assert sum(row["asteroids"] for row in classes.values()) == len(read_out_of_fold())
-    assert classes["V"]["precision"] > 0.8 and classes["B"]["precision"] is None
+    assert sum(row["asteroids"] for row in found["classes"].values()) == len(read_out_of_fold())
+    assert found["classes"]["V"]["precision"] > 0.8 and found["classes"]["B"]["precision"] is None
 
 
 def test_calibrating_twice_gives_the_same_bytes_and_another_model_other_numbers(sample_project):

@@ -40,7 +40,7 @@ def without_value(column):
             table["source_id"][row].as_py())
 
 
-def test_every_labelled_asteroid_is_in_one_part_and_no_other_asteroid_is(sample_project):
+def test_every_labelled_asteroid_is_in_one_part_and_a_fifth_is_held_out(sample_project):
     asteroids, table = pq.read_table(ASTEROIDS_PATH), pq.read_table(TRAINING_SET_PATH)
     labelled = asteroids.filter(asteroids["class"].is_valid())
     assert table["source_id"].to_pylist() == sorted(labelled["source_id"].to_pylist())
@@ -48,27 +48,18 @@ def test_every_labelled_asteroid_is_in_one_part_and_no_other_asteroid_is(sample_
     assert counts["labelled"] == len(table) == 3024
     assert sum(counts["train"].values()) + sum(counts["held_out"].values()) == (
         3024 - table["held_out"].null_count)
-
-
-def test_a_fifth_of_each_complex_is_held_out(sample_project):
-    share = pq.read_table(TRAINING_SET_PATH).to_pandas().groupby("target")["held_out"].mean()
+    share = table.to_pandas().groupby("target")["held_out"].mean()
     assert list(share.index) == list("COSX") and share.between(0.19, 0.21).all()
 
 
-def test_the_same_asteroids_are_held_out_in_whatever_order_rows_come(sample_project):
-    before = TRAINING_SET_PATH.read_bytes()
-    table = pq.read_table(ASTEROIDS_PATH)
+def test_who_is_held_out_depends_on_the_seed_and_not_on_the_order_of_rows(sample_project):
+    before, table = TRAINING_SET_PATH.read_bytes(), pq.read_table(ASTEROIDS_PATH)
     rewrite(table.take(np.random.default_rng(3).permutation(len(table))))
     split.main()
     assert TRAINING_SET_PATH.read_bytes() == before
-
-
-def test_another_seed_holds_others_out(sample_project):
-    before = pq.read_table(TRAINING_SET_PATH)["held_out"].to_pylist()
     change(seed=43)
     split.main()
-    after = pq.read_table(TRAINING_SET_PATH)["held_out"].to_pylist()
-    assert before != after and before.count(True) == after.count(True)
+    assert TRAINING_SET_PATH.read_bytes() != before
 
 
 def test_a_split_over_classes_leaves_rare_ones_out_and_counts_them(sample_project):
@@ -106,17 +97,10 @@ def test_too_few_labelled_asteroids_stop_the_stage_with_the_counts_found(sample_
     assert not TRAINING_SET_PATH.exists()
 
 
-def test_no_labelled_asteroid_at_all_stops_the_stage(sample_project):
-    table = pq.read_table(ASTEROIDS_PATH)
-    rewrite(table.filter(table["class"].is_null()))
-    with pytest.raises(PipelineError, match="needs 20 labelled ones, found none;"):
-        split.main()
-
-
 @pytest.mark.parametrize("settings", [
     {"target": "class", "min_class_members": 1_000_000}, {"test_fraction": 0.0001},
-    {"test_fraction": 0.9999}, {"target": "class", "min_class_members": 1000}],
-    ids=["no class is large enough", "too few held out", "too many", "a single target"])
+    {"target": "class", "min_class_members": 1000}],
+    ids=["no class is large enough", "too few held out", "a single target"])
 def test_parts_that_cannot_have_two_targets_are_refused(sample_project, settings):
     before = TRAINING_SET_PATH.read_bytes()
     change(**settings)
