@@ -1,10 +1,10 @@
-"""Write figures and real output into README.md and docs/, between their markers.
+"""Write results and real output into README.md and docs/, between their markers.
 
     python -m benchmarks.pages
 
 Run it after `dvc repro`. Reads reports/, data/ and models/. A block begins with the line
-`<!-- name: benchmarks/pages.py -->` and ends with `<!-- /name -->`. Tests fail where a page is not
-that of the run: the blocks of FROM_REPORTS in any clone, the others where the data are.
+`<!-- name: benchmarks/pages.py -->` and ends with `<!-- /name -->`. Tests fail where a page
+differs from the run: the blocks of FROM_REPORTS in any clone, the others where the data are.
 """
 
 import re
@@ -112,7 +112,7 @@ def results() -> str:
         f"| all Gaia asteroids: estimated accuracy | {range_of(everything)} |",
         f"| above the confidence threshold ({above['asteroids']:,} asteroids): estimated accuracy "
         f"| {range_of(above)} |",
-        f"| all but one complex excluded, at {calibration['coverage']['all']:.0%} coverage | "
+        f"| a single possible complex, at {calibration['coverage']['all']:.0%} coverage | "
         f"{sum(single.values()):,} asteroids ({listed}) |"])
 
 
@@ -157,8 +157,8 @@ def by_snr() -> str:
     bins = table.groupby("snr_bin", sort=False)[
         ["asteroids", "above_threshold", "labelled", "correct"]].sum()
     c = table[table["complex"] == "C"].set_index("snr_bin").reindex(bins.index)
-    lines = ["| S/N | asteroids | above the threshold | labelled | correct | classified C, "
-             "labelled | correct |", "|---|---|---|---|---|---|---|"]
+    lines = ["| S/N | asteroids | above the threshold | labelled | correct | labelled, "
+             "classified C | correct |", "|---|---|---|---|---|---|---|"]
     lines += [f"| {name} | {row.asteroids:,} | {row.above_threshold:,} | {row.labelled} | "
               f"{row.correct / row.labelled:.0%} | {c.labelled[name]} | "
               f"{c.correct[name] / c.labelled[name]:.0%} |" for name, row in bins.iterrows()]
@@ -168,7 +168,7 @@ def by_snr() -> str:
         f"How accurate is a faint C? Of {faint.labelled} labelled asteroids with S/N below "
         f"{calibration.snr_groups[0]:g} that are classified as C out of fold, at any confidence, "
         f"{faint.correct} are C ({faint.correct / faint.labelled:.0%}). Of the "
-        f"{faint.asteroids:,} faint C in the catalogue {faint.above_threshold} are above the "
+        f"{faint.asteroids:,} faint C in the catalogue, {faint.above_threshold} are above the "
         "threshold.", WIDTH)])
 
 
@@ -181,8 +181,8 @@ def sets() -> str:
     return "\n".join([
         f"| set | {' | '.join(name for name, _ in found)} |", "|---" * (len(found) + 1) + "|",
         f"| asteroids | {' | '.join(f'{n:,}' for _, n in found)} |", "", textwrap.fill(
-            f"One complex is left for {single:,} of {counts['classified']:,}. Coverage on "
-            f"labelled asteroids that did not set the limits: {everything}, {', '.join(each)}.",
+            f"A single complex remains for {single:,} of {counts['classified']:,} asteroids. "
+            f"Cross-validated coverage: {everything}, {', '.join(each)}.",
             WIDTH)])
 
 
@@ -190,7 +190,7 @@ def classes() -> str:
     """Catalogue: the classes that are precise enough to be given."""
     found = {name: n for name, n in report("calibration")["classes"].items()
              if n["predicted"] >= catalogue.LEAST and n["precision"] >= catalogue.MOSTLY}
-    return textwrap.fill("Out of fold, with precision and recall: " + ", ".join(
+    return textwrap.fill("Out-of-fold precision and recall: " + ", ".join(
         f"{name} {n['precision']:.2f} and {n['recall']:.2f} ({n['asteroids']:,} labelled)"
         for name, n in found.items()) + ".", WIDTH)
 
@@ -366,8 +366,8 @@ def two_answers() -> str:
     where = "below" if row["abstained"] else "above"
     return textwrap.fill(
         f"({row['number']}) {row['name']}, for instance, has complex {row['complex']} at "
-        f"{row['confidence']:.2f} and class {row['class']} at {row['class_probability']:.2f} "
-        f"({row['literature_class']} in the label table); {where} the threshold.", WIDTH)
+        f"{row['confidence']:.2f}, {where} the threshold, and class {row['class']} at "
+        f"{row['class_probability']:.2f} (label table: {row['literature_class']}).", WIDTH)
 
 
 FROM_REPORTS: Blocks = {
@@ -392,7 +392,7 @@ def main() -> None:
     for page, text in changed.items():
         with atomic(page) as part:
             part.write_text(text, encoding="utf-8", newline="\n")
-    print(f"wrote {', '.join(map(str, changed)) or 'nothing: the pages are those of this run'}")
+    print(f"wrote {', '.join(map(str, changed)) or 'nothing: the pages are up to date'}")
 
 
 if __name__ == "__main__":
