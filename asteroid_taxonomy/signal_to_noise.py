@@ -26,8 +26,10 @@ def mean_signal_to_noise(reflectance: Spectra, error: Spectra) -> Spectra:
 
 
 def _over_bands(reflectance: Spectra, error: Spectra, average: Callable[..., Any]) -> Spectra:
-    ratio = reflectance / np.where(error > 0, error, np.nan)
-    out = np.full(len(ratio), np.nan, dtype=np.float32)
-    some = ~np.isnan(ratio).all(axis=1)
-    out[some] = average(ratio[some], axis=1)
+    out = np.full(len(reflectance), np.nan, dtype=np.float32)
+    for start in range(0, len(out), 1 << 16):  # a median takes several times the memory of values
+        block = slice(start, start + (1 << 16))
+        ratio = reflectance[block] / np.where(error[block] > 0, error[block], np.nan)
+        some = ~np.isnan(ratio).all(axis=1)
+        out[block][some] = average(ratio[some], axis=1)
     return out

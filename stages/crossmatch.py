@@ -17,6 +17,7 @@ from asteroid_taxonomy import tables
 from asteroid_taxonomy.console import run
 from asteroid_taxonomy.files import read_metadata, read_parquet, write_json, write_parquet
 from asteroid_taxonomy.params import ExpectedMatch, load_params
+from asteroid_taxonomy.signal_to_noise import signal_to_noise
 from asteroid_taxonomy.taxonomy import classified, usable_labels
 
 COUNTS_PATH = Path("reports/crossmatch.json")
@@ -35,13 +36,12 @@ def identify(asteroids: pa.Table, mapping: pa.Table) -> tuple[pa.Table, dict[str
     shared = pc.is_in(number, often.field(0).filter(pc.greater(often.field(1), 1)))
     columns = {name: mapping[name].take(row) for name in mapping.column_names[1:]}
     columns |= {name: asteroids[name] for name in asteroids.column_names}
-    differs = pc.not_equal(number, columns["number"])
+    name, differs = columns["name"], pc.not_equal(number, columns["number"])
     # the archive doubles apostrophes, as its SQL quotes them
-    doubled = pc.match_substring(columns["name"], "''")
-    columns |= {"number": number, "name": pc.replace_substring(columns["name"], "''", "'"),
+    columns |= {"number": number, "name": pc.replace_substring(name, "''", "'"),
                 "own": pc.if_else(shared, None, number)}
     return pa.table(columns), {
-        "names_with_doubled_apostrophe": pc.sum(doubled).as_py() or 0,
+        "names_with_doubled_apostrophe": pc.sum(pc.match_substring(name, "''")).as_py() or 0,
         "mapping_rows": len(mapping),
         "mapping_without_spectrum": len(mapping) - len(row) + row.null_count,
         "asteroids_without_mapping": row.null_count,
@@ -72,12 +72,13 @@ def main() -> None:
     """Run the stage."""
     params = load_params()
     nm, expected = params.bands.wavelengths_nm, params.crossmatch.expected
-    asteroids = tables.one_row_per_asteroid(nm)
+    asteroids, about = tables.one_row_per_asteroid(nm), [read_metadata(path) for path in RAW_PATHS]
+    snr = signal_to_noise(*tables.band_matrices(asteroids, nm)[:2])
+    asteroids = asteroids.append_column("snr", pa.array(snr, from_pandas=True))
     counts: dict[str, Any] = {
-        "survey": read_metadata(tables.SPECTRA_PATH)["survey"],
-        "spectra_rows": len(asteroids) * len(nm), "asteroids": len(asteroids),
-        **{f"asteroids_without_{band}_nm": n for band in nm
-           if (n := asteroids[f"reflectance_{band}"].null_count)}}
+        "survey": about[0]["survey"], "spectra_rows": len(asteroids) * len(nm),
+        "asteroids": len(asteroids), **{f"asteroids_without_{band}_nm": n for band in nm
+                                        if (n := asteroids[f"reflectance_{band}"].null_count)}}
     asteroids, identified = identify(asteroids, read_parquet(tables.SOURCE_MAPPING_PATH))
     labels, left_out = usable_labels(
         read_parquet(tables.LABELS_PATH, tables.LABELS.schema).to_pandas(
@@ -99,9 +100,8 @@ def main() -> None:
 
     schema = tables.asteroid_schema(nm)
     write_parquet(asteroids.select(schema.names).cast(schema), tables.ASTEROIDS_PATH, {
-        "survey": counts["survey"], "rows": str(len(asteroids)),
-        "labels": read_metadata(tables.LABELS_PATH)["survey"],
-        "citation": [read_metadata(path)["citation"] for path in RAW_PATHS]})
+        "survey": counts["survey"], "rows": str(len(asteroids)), "labels": about[-1]["survey"],
+        "citation": [each["citation"] for each in about]})
     write_json(counts, COUNTS_PATH)
     print(f"wrote {tables.ASTEROIDS_PATH}: {len(asteroids):,} rows, {len(labelled):,} labelled")
 
