@@ -14,8 +14,8 @@ from astropy.table import MaskedColumn, Table
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from asteroid_taxonomy.archives.formats import BadTable, MissingColumn, long_form, read_rows
-from asteroid_taxonomy.archives.session import QUERY_FAULT, server_message
+from asteroid_taxonomy.archives import QUERY_FAULT, TransientError, server_message
+from asteroid_taxonomy.archives.formats import BadTable, MissingColumn, read_rows
 from asteroid_taxonomy.tables import SPECTRA, Column, RawTable
 from tests.archives.small_survey import read_params
 
@@ -126,13 +126,13 @@ def arrays_in_csv(opening, between, closing, null):
 @pytest.mark.parametrize("form", [("[", ", ", "]", "null"), ("(", ",", ")", "NaN"),
                                   ("{", ",", "}", "nan"), ("", " ", "", "--")])
 def test_arrays_as_text_become_the_long_table(form):
-    assert long_form(read(arrays_in_csv(*form), ARRAYS, ARRAY_NAMES)).equals(LONG)
+    assert (read(arrays_in_csv(*form), ARRAYS, ARRAY_NAMES)).equals(LONG)
 
 
 def test_arrays_in_parquet_become_the_long_table():
     body = io.BytesIO()
     pq.write_table(array_table(), body)
-    assert long_form(read(body.getvalue(), ARRAYS, ARRAY_NAMES)).equals(LONG)
+    assert (read(body.getvalue(), ARRAYS, ARRAY_NAMES)).equals(LONG)
 
 
 @pytest.mark.parametrize("variable", [True, False])
@@ -147,7 +147,7 @@ def test_arrays_in_a_votable_become_the_long_table(variable):
             columns[name] = np.array(values, "i2" if name == "flag" else None)
     body = io.BytesIO()
     from_table(Table(columns)).to_xml(body, tabledata_format="binary2")
-    assert long_form(read(body.getvalue(), ARRAYS, ARRAY_NAMES)).equals(LONG)
+    assert (read(body.getvalue(), ARRAYS, ARRAY_NAMES)).equals(LONG)
 
 
 @pytest.mark.parametrize("error", [[[0.1], [0.3, 0.3]], [None, [0.3, 0.3]]])
