@@ -68,8 +68,8 @@ def read_rows(
         if head.startswith(b"<") and not re.search(rb"<(\w+:)?TABLE\b", head):
             raise reported(f"a page in place of a table: {server_message(head)}")
         if head.startswith(PARQUET_MAGIC):
-            found = _columns(raw, names, pq.read_schema(body).names)
-            table = pq.read_table(body, columns=list(found.values()))
+            found = _columns(raw, names, pq.read_schema(stream).names)
+            table = pq.read_table(stream, columns=list(found.values()))
         elif head.startswith(b"<"):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # about the finer points of the VOTable standard
