@@ -92,8 +92,8 @@ def test_arrays_become_the_long_table(body):
     assert read(body, ARRAYS, ARRAY_NAMES).equals(LONG)
 
 
-@pytest.mark.parametrize("error", [[[0.1], [0.3, 0.3]], [None, [0.3, 0.3]]])
-def test_arrays_of_different_lengths_are_an_error(error):
+def test_arrays_of_different_lengths_are_an_error():
+    error = [[0.1], [0.3, 0.3]]
     rows = AS_ARRAYS.set_column(3, "error", pa.array(error, pa.list_(pa.float64())))
     with pytest.raises(BadTable, match="differ in length"):
         read(parquet(rows), ARRAYS, ARRAY_NAMES)
@@ -108,7 +108,6 @@ def test_arrays_of_different_lengths_are_an_error(error):
     (b"id,denomination,value,flag\n1,x\n", BadTable, "cut off or damaged"),
     (gzip.compress(b"id,denomination,value,flag\n" * 9)[:-9], BadTable, "cut off or damaged"),
     (b"<VOTABLE><RESOURCE><TABLE>", BadTable, "cut off or damaged"),
-    (b"PAR1", BadTable, "cut off or damaged"), (b"\x1f\x8b", BadTable, "cut off or damaged"),
     (b'id,denomination,value,flag\n1,"x', BadTable, "cut off or damaged"),
     ((DATA / "dachs_adql_error.xml").read_bytes(), QueryError, "Could not parse your query"),
 ])
@@ -123,7 +122,6 @@ def test_another_table_is_an_error_that_names_what_is_wrong(body, kind, message)
     (b"<html><title>502 Bad\nGateway</title><body>nginx</body></html>", "502 Bad Gateway", False),
     (b"<uws:errorSummary><uws:message>too &lt;long&gt;</uws:message></uws:errorSummary>",
      "too <long>", False),
-    (b"plain \x1b[2J words", "plain [2J words", False),
     (b"1 unresolved identifiers: numbr [l.1 c.8] !", "1 unresolved", True),  # VOLLT
     (b'ERROR: column "x" does not exist', 'ERROR: column "x"', True),  # PostgreSQL
     (b"canceling statement due to statement timeout", "canceling", False)])

@@ -90,7 +90,7 @@ def test_a_source_that_the_mapping_lacks_or_contradicts_is_counted(raw):
 
 
 @pytest.mark.parametrize(("number", "label", "reason"), [
-    (None, "S", "labels_without_number"), (0, "S", "labels_without_number"),
+    (0, "S", "labels_without_number"),
     (5, None, "labels_without_class"), (777, "S", "labels_without_spectrum")])
 def test_every_label_that_cannot_be_used_is_counted_by_reason(raw, number, label, reason):
     rest = raw["labels"].filter(pc.not_equal(raw["labels"]["number"], 5))
