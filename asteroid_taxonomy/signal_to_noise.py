@@ -1,11 +1,15 @@
 """The signal-to-noise ratio of a spectrum, in the two definitions in use."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
+from asteroid_taxonomy.tables import error_columns, matrix, reflectance_columns
+
+BLOCK = 1 << 16  # spectra at a time: medians take several times the memory of the values
 Spectra = npt.NDArray[np.float32]  # [n, bands]
 
 
@@ -25,11 +29,18 @@ def mean_signal_to_noise(reflectance: Spectra, error: Spectra) -> Spectra:
     return _over_bands(reflectance[:, 2:-2], error[:, 2:-2], np.nanmean)
 
 
+def with_signal_to_noise(asteroids: pa.Table, wavelengths_nm: Sequence[int]) -> pa.Table:
+    """Append the column snr, `signal_to_noise`, null where it is NaN."""
+    blocks = (asteroids.slice(i, BLOCK) for i in range(0, len(asteroids), BLOCK))
+    snr = [signal_to_noise(*(matrix(block, names(wavelengths_nm))
+                             for names in (reflectance_columns, error_columns)))
+           for block in blocks]
+    return asteroids.append_column("snr", pa.array(np.concatenate(snr), from_pandas=True))
+
+
 def _over_bands(reflectance: Spectra, error: Spectra, average: Callable[..., Any]) -> Spectra:
-    out = np.full(len(reflectance), np.nan, dtype=np.float32)
-    for start in range(0, len(out), 1 << 16):  # a median takes several times the memory of values
-        block = slice(start, start + (1 << 16))
-        ratio = reflectance[block] / np.where(error[block] > 0, error[block], np.nan)
-        some = ~np.isnan(ratio).all(axis=1)
-        out[block][some] = average(ratio[some], axis=1)
+    ratio = reflectance / np.where(error > 0, error, np.nan)
+    out = np.full(len(ratio), np.nan, dtype=np.float32)
+    some = ~np.isnan(ratio).all(axis=1)
+    out[some] = average(ratio[some], axis=1)
     return out

@@ -102,7 +102,7 @@ def labels_with(classes: Sequence[str]) -> RawTable:
 
 
 def in_order(
-    raw: RawTable, rows: pa.Table, bounds: Mapping[Any, Any] | Block | None = None
+    raw: RawTable, rows: pa.Table, bounds: Mapping[Any, Any] | None = None
 ) -> pa.Table:
     """Rows in the order of `raw`, checked: a service's own order would change the bytes.
 
@@ -160,9 +160,9 @@ def refuse(rows: pa.Table, bad: pa.ChunkedArray | pa.Array, title: str, what: st
                             f"{', '.join(map(str, keys))}; check the table and its source")
 
 
-def check_bounds(rows: pa.Table, title: str, bounds: Mapping[Any, Any] | Block) -> None:
+def check_bounds(rows: pa.Table, title: str, bounds: Mapping[Any, Any]) -> None:
     """Raise PipelineError where a column lies outside the bounds of its role; null may be."""
-    for role, span in dict(bounds).items():
+    for role, span in bounds.items():
         if span is not None and role in rows.column_names:
             outside = pc.or_(pc.less(rows[role], span[0]), pc.greater(rows[role], span[1]))
             refuse(rows, outside, title, f"{role} is outside {span[0]:g} ... {span[1]:g}")

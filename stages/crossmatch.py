@@ -17,7 +17,7 @@ from asteroid_taxonomy import tables
 from asteroid_taxonomy.console import run
 from asteroid_taxonomy.files import read_metadata, read_parquet, write_json, write_parquet
 from asteroid_taxonomy.params import ExpectedMatch, load_params
-from asteroid_taxonomy.signal_to_noise import signal_to_noise
+from asteroid_taxonomy.signal_to_noise import with_signal_to_noise
 from asteroid_taxonomy.taxonomy import classified, usable_labels
 
 COUNTS_PATH = Path("reports/crossmatch.json")
@@ -36,12 +36,13 @@ def identify(asteroids: pa.Table, mapping: pa.Table) -> tuple[pa.Table, dict[str
     shared = pc.is_in(number, often.field(0).filter(pc.greater(often.field(1), 1)))
     columns = {name: mapping[name].take(row) for name in mapping.column_names[1:]}
     columns |= {name: asteroids[name] for name in asteroids.column_names}
-    name, differs = columns["name"], pc.not_equal(number, columns["number"])
+    differs = pc.not_equal(number, columns["number"])
     # the archive doubles apostrophes, as its SQL quotes them
-    columns |= {"number": number, "name": pc.replace_substring(name, "''", "'"),
+    doubled = pc.match_substring(columns["name"], "''")
+    columns |= {"number": number, "name": pc.replace_substring(columns["name"], "''", "'"),
                 "own": pc.if_else(shared, None, number)}
     return pa.table(columns), {
-        "names_with_doubled_apostrophe": pc.sum(pc.match_substring(name, "''")).as_py() or 0,
+        "names_with_doubled_apostrophe": pc.sum(doubled).as_py() or 0,
         "mapping_rows": len(mapping),
         "mapping_without_spectrum": len(mapping) - len(row) + row.null_count,
         "asteroids_without_mapping": row.null_count,
@@ -72,13 +73,12 @@ def main() -> None:
     """Run the stage."""
     params = load_params()
     nm, expected = params.bands.wavelengths_nm, params.crossmatch.expected
-    asteroids, about = tables.one_row_per_asteroid(nm), [read_metadata(path) for path in RAW_PATHS]
-    snr = signal_to_noise(*tables.band_matrices(asteroids, nm)[:2])
-    asteroids = asteroids.append_column("snr", pa.array(snr, from_pandas=True))
+    asteroids = with_signal_to_noise(tables.one_row_per_asteroid(nm), nm)
     counts: dict[str, Any] = {
-        "survey": about[0]["survey"], "spectra_rows": len(asteroids) * len(nm),
-        "asteroids": len(asteroids), **{f"asteroids_without_{band}_nm": n for band in nm
-                                        if (n := asteroids[f"reflectance_{band}"].null_count)}}
+        "survey": read_metadata(tables.SPECTRA_PATH)["survey"],
+        "spectra_rows": len(asteroids) * len(nm), "asteroids": len(asteroids),
+        **{f"asteroids_without_{band}_nm": n for band in nm
+           if (n := asteroids[f"reflectance_{band}"].null_count)}}
     asteroids, identified = identify(asteroids, read_parquet(tables.SOURCE_MAPPING_PATH))
     labels, left_out = usable_labels(
         read_parquet(tables.LABELS_PATH, tables.LABELS.schema).to_pandas(
@@ -86,7 +86,6 @@ def main() -> None:
     row = pc.index_in(asteroids["own"], pa.array(labels["number"], pa.int64()), skip_nulls=True)
     for name, values in classified(labels, params.taxonomy).drop(columns="number").items():
         asteroids = asteroids.append_column(name, pa.chunked_array([values]).take(row))
-
     labelled = asteroids.filter(pc.is_valid(asteroids["complex"]))
     complete = labelled.filter(labelled["complete"])
     counts |= identified | left_out | {
@@ -100,8 +99,9 @@ def main() -> None:
 
     schema = tables.asteroid_schema(nm)
     write_parquet(asteroids.select(schema.names).cast(schema), tables.ASTEROIDS_PATH, {
-        "survey": counts["survey"], "rows": str(len(asteroids)), "labels": about[-1]["survey"],
-        "citation": [each["citation"] for each in about]})
+        "survey": counts["survey"], "rows": str(len(asteroids)),
+        "labels": read_metadata(tables.LABELS_PATH)["survey"],
+        "citation": [read_metadata(path)["citation"] for path in RAW_PATHS]})
     write_json(counts, COUNTS_PATH)
     print(f"wrote {tables.ASTEROIDS_PATH}: {len(asteroids):,} rows, {len(labelled):,} labelled")
 

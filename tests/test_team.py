@@ -118,4 +118,5 @@ def test_a_damaged_object_in_the_cache_is_found_and_pulled_again(ann):
     assert dvc(ann, "checkout")[0] == 0 and not is_whole(ann)  # DVC does not notice
     assert damaged(cache) == [str(object_path.relative_to(cache))]
     object_path.unlink()
+    (ann / path).unlink()
     assert dvc(ann, "pull")[0] == 0 and is_whole(ann)

@@ -45,7 +45,7 @@ RUNNING = {"PENDING", "QUEUED", "EXECUTING", "HELD", "SUSPENDED"}  # UWS 1.1, se
 SHOWN_BYTES = 1 << 20  # from which on a transfer is shown
 ATTEMPTS = 2  # where both endpoints refuse, or the host cannot be reached
 TRANSIENT_STATUS = {429, 500, 502, 503, 504}
-GRACE_S = 5.0  # of a request after the deadline: deleting a job is still worth a try
+GRACE_S = 5.0  # no new attempt so shortly before the deadline; and time to delete a job
 # ValueError: pyvo was sent something else than the XML of a job
 TRANSIENT = (TransientError, requests.RequestException, urllib3.exceptions.HTTPError,
              pyvo.dal.DALAccessError, ValueError)
@@ -216,7 +216,7 @@ class TapService(contextlib.AbstractContextManager["TapService"]):
             # Retry-After counts, up to the longest pause
             wait = min(max(self.session.retry_after_s, pause * random.uniform(0.5, 1.5)),
                        self.tap.longest_pause_s)
-            if self.session.left_s < wait:
+            if self.session.left_s < wait + GRACE_S:
                 raise PipelineError(
                     f"{self} gave no result within {self.tap.deadline_s:g} s (tap.deadline_s): "
                     f"{one_line(reasons, 160)}; {RefusalError.advice}")

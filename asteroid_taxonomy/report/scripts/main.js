@@ -2,7 +2,6 @@ const $ = (id) => document.getElementById(id);
 const L = JSON.parse($("layout").textContent), specs = JSON.parse($("specs").textContent);
 let table;
 
-// the charts below the first are drawn when they come near the screen, in a place kept for them
 const dark = matchMedia("(prefers-color-scheme: dark)").matches;
 if (innerWidth < 600) L.style.legend.columns = 3;
 const options = { renderer: "svg", actions: false, logLevel: 1, config: L.style,
@@ -14,15 +13,12 @@ function draw(id) {
   return views[id];
 }
 
-function drawWhenNear() {
-  const near = new IntersectionObserver((entries) => {
-    for (const { isIntersecting, target } of entries) if (isIntersecting) {
-      near.unobserve(target);
-      draw(target.id);
-    }
-  }, { rootMargin: "300px" });
-  for (const id of Object.keys(specs)) near.observe($(id));
-  addEventListener("beforeprint", () => Object.keys(specs).forEach(draw));
+// one after the other, so that the page stays responsive
+async function drawAll() {
+  for (const id of Object.keys(specs)) {
+    await draw(id);
+    await new Promise((done) => setTimeout(done));
+  }
 }
 
 function startNetworks() {
@@ -81,7 +77,7 @@ function listen() {
 }
 
 startNetworks();
-drawWhenNear();
+drawAll();
 announceWideTables();
 unpack($("data").textContent).then((unpacked) => {
   table = unpacked;
