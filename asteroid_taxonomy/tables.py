@@ -28,7 +28,6 @@ ASTEROIDS_PATH = Path("data/asteroids.parquet")
 TRAINING_SET_PATH = Path("data/training_set.parquet")
 OUT_OF_FOLD_PATH = Path("data/out_of_fold.parquet")
 BAD_FLAG = 2  # of 0 good, 1 suspect, 2 bad (Gaia DR3 data model)
-EXAMPLES = 3  # keys of rows that an error names
 
 
 @dataclass(frozen=True)
@@ -141,18 +140,10 @@ def in_order(
 def stored_metadata(
     raw: RawTable, rows: pa.Table, spec: Any, names: Mapping[str, str], adql: str
 ) -> dict[str, Any]:
-    """Provenance of a raw table; the same whichever mirror or file it came from.
+    """Provenance of a raw table, the same whichever mirror or file it came from.
 
-    Parameters
-    ----------
-    raw : RawTable
-    rows : pyarrow.Table
-    spec : params.Table
-        The block of params.yaml that describes the published table.
-    names : mapping
-        The published column name by role.
-    adql : str
-        The query as it would be sent to the published table.
+    `spec` is the block of params.yaml, with the published `names` of the columns by role; `adql`
+    is the query as it would be sent to the archive.
     """
     return {"survey": spec.release, "archive": spec.service, "adql": adql,
             "rows": str(rows.num_rows), "units": {c.role: c.unit for c in raw.columns if c.unit},
@@ -164,24 +155,15 @@ def refuse(rows: pa.Table, bad: pa.ChunkedArray | pa.Array, title: str, what: st
     count = pc.sum(bad).as_py() or 0
     if count:
         key = rows.column_names[0]
-        keys = rows.column(key).filter(bad).unique().slice(0, EXAMPLES).to_pylist()
+        keys = rows.column(key).filter(bad).unique().slice(0, 3).to_pylist()
         raise PipelineError(f"{title}: {what} in {count:,} of {rows.num_rows:,} rows, e.g. {key} "
                             f"{', '.join(map(str, keys))}; check the table and its source")
 
 
 def check_bounds(rows: pa.Table, title: str, bounds: Mapping[Any, Any]) -> None:
-    """Check that each column named by its role lies within its bounds; null is allowed.
-
-    Raises
-    ------
-    PipelineError
-        Names the column, how many rows, and up to three keys.
-    """
+    """Raise PipelineError where a column lies outside the bounds of its role; null may be."""
     for role, span in bounds.items():
-        if span is None or role not in rows.column_names:
-            continue
-        found = pc.min_max(rows[role]).as_py()
-        if found["min"] is not None and not span[0] <= found["min"] <= found["max"] <= span[1]:
+        if span is not None and role in rows.column_names:
             outside = pc.or_(pc.less(rows[role], span[0]), pc.greater(rows[role], span[1]))
             refuse(rows, outside, title, f"{role} is outside {span[0]:g} ... {span[1]:g}")
 
@@ -191,17 +173,9 @@ def check_spectra(
 ) -> npt.NDArray[np.float32]:
     """Check that rows are whole spectra on the grid; return the reflectances, float32 [n, bands].
 
-    Each source has each wavelength once and one number and name; each error has a reflectance;
-    each spectrum is 1 at `normalised_at_nm` (true of all 60,518 of Gaia DR3).
-
-    Parameters
-    ----------
-    rows : pyarrow.Table
-        Columns of SPECTRA, sorted by source_id and wavelength.
-    wavelengths_nm : sequence of int
-        The grid, nm.
-    normalised_at_nm : int
-        One of the grid.
+    The rows, of SPECTRA, are sorted by source_id and wavelength. Each source has each wavelength
+    once and one number and name; each error has a reflectance; each spectrum is 1 at
+    `normalised_at_nm` (true of all 60,518 of Gaia DR3).
 
     Raises
     ------
@@ -235,16 +209,8 @@ def check_spectra(
 def one_row_per_asteroid(wavelengths_nm: Sequence[int]) -> pa.Table:
     """Read the stored spectra as one row per asteroid, a column at a time.
 
-    Parameters
-    ----------
-    wavelengths_nm : sequence of int
-        The grid, nm.
-
-    Returns
-    -------
-    pyarrow.Table
-        source_id; number, name and num_of_spectra where the spectra have them; the bands' columns,
-        and complete of `asteroid_schema`.
+    The columns are source_id; number, name and num_of_spectra where the spectra have them; the
+    bands' columns and `complete` of `asteroid_schema`.
 
     Raises
     ------
@@ -264,22 +230,19 @@ def one_row_per_asteroid(wavelengths_nm: Sequence[int]) -> pa.Table:
     stored = pq.read_schema(SPECTRA_PATH).names
     columns = {role: read(role)[::n] for role in ("source_id", "number", "name", "num_of_spectra")
                if role in stored}
-    measured = {}
     for role, names in (("reflectance", reflectance_columns), ("error", error_columns),
                         ("flag", flag_columns)):
-        measured[role] = read(role).to_numpy().reshape(-1, n)
-        columns |= {name: pa.array(np.ascontiguousarray(values), from_pandas=True) for name, values
-                    in zip(names(wavelengths_nm), measured[role].T, strict=True)}
-    columns["complete"] = pa.array(~np.isnan(measured["reflectance"]).any(axis=1))
-    return pa.table(columns)
+        by_band = read(role).to_numpy().reshape(-1, n).T
+        columns |= {name: pa.array(np.ascontiguousarray(values), from_pandas=True)
+                    for name, values in zip(names(wavelengths_nm), by_band, strict=True)}
+    asteroids = pa.table(columns)
+    return asteroids.append_column("complete", pa.array(has_bands(asteroids, wavelengths_nm)))
 
 
 def compare(
     block: str, measured: Mapping[Any, Any], expected: Mapping[Any, Any] | Block | None
 ) -> None:
-    """Compare what was measured with the ranges of `<block>.expected` in params.yaml.
-
-    Where nothing is expected, print what was measured: what a new release needs.
+    """Compare what was measured with `<block>.expected` of params.yaml; print it if that is null.
 
     Raises
     ------
@@ -313,12 +276,10 @@ def _flat(nested: Mapping[Any, Any], above: str = "") -> list[tuple[str, Any]]:
 def asteroid_schema(wavelengths_nm: Sequence[int]) -> pa.Schema:
     """Columns of the table that crossmatch writes: one row per asteroid with a Gaia spectrum.
 
-    source_id int64 (Gaia), number int64 (minor-planet number, null for unnumbered), name,
-    reflectance_<nm> and reflectance_err_<nm> float32 (dimensionless, null where not measured),
-    flag_<nm> int8 (0 good, 1 suspect, 2 bad), num_of_spectra int32, snr float32
-    (signal_to_noise.py), class (as in the label table, null without a label), class_without_flags,
-    label_probability float32 (of that class, where the label table has it), complex (null without
-    a label), complete (all bands present).
+    number is null for unnumbered asteroids; reflectance_<nm> and reflectance_err_<nm> are
+    dimensionless, null where not measured; flag_<nm> is 0 good, 1 suspect, 2 bad; snr as in
+    signal_to_noise.py; class as in the label table; label_probability is that of the class, where
+    the label table has it; class and complex are null without a label; complete: has all bands.
     """
     return pa.schema([
         ("source_id", pa.int64()), ("number", pa.int64()), ("name", pa.string()),
@@ -403,9 +364,8 @@ def has_bands(
 
 def count_without_error(table: pa.Table, wavelengths_nm: Sequence[int]) -> int:
     """How many rows have a reflectance without an error, and so cannot be trained on."""
-    reflectance, error = (np.isfinite(matrix(table, names(wavelengths_nm)))
-                          for names in (reflectance_columns, error_columns))
-    return int((reflectance & ~error).any(axis=1).sum())
+    reflectance, error, _ = band_matrices(table, wavelengths_nm)
+    return int((np.isfinite(reflectance) & np.isnan(error)).any(axis=1).sum())
 
 
 def rows_of(

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from asteroid_taxonomy import catalogue, tables
 from asteroid_taxonomy.archives import GAIA
-from asteroid_taxonomy.archives.lookup import LOOKUP, fetch_spectra_of
+from asteroid_taxonomy.archives.lookup import LOOKUP, fetch_spectrum
 from asteroid_taxonomy.archives.tap import SMALL, Query, TapService
 from asteroid_taxonomy.console import PipelineError, one_line, plain
 from asteroid_taxonomy.files import atomic
@@ -75,12 +75,10 @@ class Archive:
         PipelineError
             The archive cannot be used, or its rows are no spectrum by the rules of the fetch.
         """
-        role, value = identity.key()
-        wanted: dict[str, list[Any]] = {"number": [], "name": [], "source_id": [], role: [value]}
         nm, about = self.model.wavelengths_nm, self.about
-        rows = fetch_spectra_of(
-            wanted["number"], wanted["name"], wanted["source_id"], about.spectra_service,
-            about.spectra_table, about.spectra_columns, about.mapping_table, about.mapping_columns)
+        rows = fetch_spectrum(
+            *identity.key(), about.spectra_service, about.spectra_table, about.spectra_columns,
+            about.mapping_table, about.mapping_columns)
         if not len(rows):
             return None
         tables.check_bounds(rows, tables.SPECTRA.title, {"flag": (0, tables.BAD_FLAG)})
