@@ -29,6 +29,7 @@ USUAL_MARKS = np.array([9, 9.9, 9.99, 9.999, 99, 99.9, 99.99, 99.999, 999, 999.9
 # spikes differ from the running median by this share of it, with fewer points in the window by the
 # second one, and by so many times the scatter of the spectrum around its running median
 SPIKE_NM, SPIKE_SHARE, COARSE_SHARE, FINE_POINTS, SIGMAS = 80.0, 0.25, 0.5, 9, 6.0
+SPIKE_IN_BAND = 0.02  # change of a band by the spikes left out that is worth a note and abstaining
 MARK, SPIKE, FAR = 1, 2, 4  # bits of Bands.touched; FAR: see predict.answer
 Floats = npt.NDArray[np.float64]
 
@@ -94,12 +95,11 @@ def _on_one_grid(
     out.covered_nm[rows] = np.stack([np.fmin.reduce(measured, 1), np.fmax.reduce(measured, 1)], 1)
     near = (grid > bands_nm[0] - MAX_GAP_NM) & (grid < bands_nm[-1] + MAX_GAP_NM)
     grid, reflectance, marked = grid[near], reflectance[:, near], marked[:, near]
-    spiky = _spikes(grid, reflectance)
+    spikes = _spikes(grid, reflectance)
     of_all = np.nan_to_num(weights(grid, bands_nm, width_nm))
-    for bit, left_out in ((MARK, marked), (SPIKE, spiky)):
-        some = np.flatnonzero(left_out.any(axis=1))
-        out.touched[rows[some]] |= ((left_out[some] @ of_all) > 0).astype(np.uint8) * np.uint8(bit)
-    whole = ~(np.isnan(reflectance) | spiky)
+    out.touched[rows] = np.where(marked @ of_all > 0, MARK, 0) | np.where(
+        np.abs(spikes) @ of_all > SPIKE_IN_BAND, SPIKE, 0)
+    whole = ~np.isnan(reflectance) & (spikes == 0)
     patterns, which = np.unique(whole, axis=0, return_inverse=True)
     for i, pattern in enumerate(patterns):
         own = weights(grid[pattern], bands_nm, width_nm)
@@ -121,22 +121,18 @@ def _marks(reflectance: Floats) -> npt.NDArray[np.bool_]:
     return low | (there & far) | (usual & (count == 0)[:, None])
 
 
-def _spikes(grid: Floats, reflectance: Floats) -> npt.NDArray[np.bool_]:
-    """Where spectra [k, points] are far from their running median."""
-    out = np.zeros(reflectance.shape, bool)
+def _spikes(grid: Floats, reflectance: Floats) -> Floats:
+    """How far spikes of spectra [k, points] are from the running median, 0 where there is none."""
     if len(grid) < 3:
-        return out
+        return np.zeros(reflectance.shape)
     window = max(round(SPIKE_NM / float(np.median(np.diff(grid)))), 4) // 2 * 2 + 1
     least = SPIKE_SHARE if window >= FINE_POINTS else COARSE_SHARE
-    filled = pd.DataFrame(reflectance.T).ffill().bfill().to_numpy().T
-    jump = np.abs(np.diff(filled, axis=1)) > least / 2 * filled[:, 1:]
-    rows = np.flatnonzero(jump.any(axis=1))  # a spike begins or ends with a jump
-    if len(rows):
-        spectra = pd.DataFrame(reflectance[rows].T)
-        running = spectra.rolling(window, center=True, min_periods=1).median()
-        off = (spectra / running - 1).abs()
-        out[rows] = (off > np.maximum(least, SIGMAS * 1.4826 * off.median())).to_numpy().T
-    return out
+    spectra = pd.DataFrame(reflectance.T)
+    filled = spectra.ffill().bfill()
+    off = spectra / spectra.rolling(window, center=True, min_periods=1).median() - 1
+    found = off.abs() > np.maximum(least, SIGMAS * 1.4826 * off.abs().median())
+    found &= (filled.diff().abs() > least / 2 * filled).any()  # a spike begins with a jump
+    return off.where(found, 0.0).to_numpy().T
 
 
 def weights(grid_nm: Floats, bands_nm: Sequence[int], width_nm: float = WIDTH_NM) -> Floats:
