@@ -157,7 +157,7 @@ def find_spectra(table: Table, unit: str | None) -> Spectra:
         raise NotSpectra("has a header and no rows; there is nothing to classify")
     table = _exploded(table)
     found = (_by_name if table.header else _by_position)(table, unit)
-    return found._replace(notes=[_joined(note, table.note) for note in found.notes])
+    return found._replace(notes=[joined(note, table.note) for note in found.notes])
 
 
 def _by_name(table: Table, unit: str | None) -> Spectra:
@@ -299,7 +299,7 @@ def _points(
         passes = _passes(np.where(reflectance[begin:end] > 0, nm[begin:end], np.nan))
         starts += [begin, *(begin + passes)]
         several = "one of several spectra under this name" if len(passes) else ""
-        notes += [_joined(note, several)] * (len(passes) + 1)
+        notes += [joined(note, several)] * (len(passes) + 1)
     spectrum = np.repeat(np.arange(len(starts)), np.diff([*starts, len(nm)]))
     return Spectra(frame[ids].iloc[order[starts]].reset_index(drop=True), spectrum, nm * to_nm,
                    reflectance, notes)
@@ -362,7 +362,8 @@ def _varies(column: pd.Series) -> bool:
     return len(np.unique(_positive(column))) > 2
 
 
-def _joined(*notes: str) -> str:
+def joined(*notes: str) -> str:
+    """Join notes, but for empty ones."""
     return "; ".join(note for note in notes if note)
 
 

@@ -30,8 +30,11 @@ def plot_spectrum(prediction: "Prediction", row: int = 0, title: str = "") -> Fi
         axes.plot(mean["nm"], mean["median"], color="0.5", label=f"{complex_}-complex, mean")
     nm = np.array(prediction.wavelengths_nm)
     bands, used = prediction.bands[row], prediction.used[row]
-    if prediction.spectra:
-        axes.plot(*prediction.spectra[row], lw=0.8, color="tab:blue", label="spectrum")
+    if (points := prediction.points) is not None:
+        own = np.flatnonzero(points.spectrum == row)
+        own = own[np.argsort(points.nm[own])]
+        axes.plot(points.nm[own], points.reflectance[own] / prediction.scale[row], lw=0.8,
+                  color="tab:blue", label="spectrum")
     axes.plot(nm[used], bands[used], "o", color="tab:blue", label="bands used")
     axes.plot(nm[~used], bands[~used], "o", mfc="none", color="tab:blue", label="bands not used")
     shown = np.concatenate([bands[np.isfinite(bands)], mean["low"], mean["high"]])

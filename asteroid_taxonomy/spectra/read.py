@@ -36,14 +36,9 @@ WAVELENGTHS = ("", "LINEAR", "WAVE", "AWAV", "WAVELENGTH", "LAMBDA")  # CTYPE1
 
 
 def read_spectra(path: Path, unit: str | None = None) -> list[Spectra]:
-    """Read the spectra of a file, one element per table that has any.
+    """Read the spectra of a file, one element per table; PipelineError in case of doubt.
 
     `unit` is that of the wavelengths; by default the file's, or the one that the numbers suggest.
-
-    Raises
-    ------
-    PipelineError
-        The file is damaged, or has no spectra that can be identified without doubt.
     """
     found, problems = [], []
     try:
@@ -92,8 +87,6 @@ def _tables(data: bytes) -> list[Table]:
         text = data.decode("latin-1")
     form, start = None, text.lstrip()[:4]
     if text.startswith("# %ECSV"):
-        if re.search(r"(?m)^#.*unit: *\*", text):
-            raise NotSpectra("has a YAML alias for a unit; write the unit out")
         form = "ascii.ecsv"  # ESA writes null, which astropy does not read (#13331)
         text = re.sub(r"(?m)(?<=[,\s])null(?=[,\s]|$)|^null(?=[,\s])", '""', text)
     elif "Byte-by-byte Description of file" in text[:65536]:

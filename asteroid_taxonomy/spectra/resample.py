@@ -8,13 +8,14 @@ apart, or at most 5 nm beyond the end of a spectrum that has points inside the b
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from asteroid_taxonomy.spectra.columns import Spectra
+from asteroid_taxonomy.spectra.columns import Spectra, joined
 
 WIDTH_NM = 44.0  # of a band: the step of Gaia's grid (Galluccio et al. 2022)
 MAX_GAP_NM = 66.0  # one and a half steps: a spectrum that lacks a band is not bridged
@@ -50,38 +51,36 @@ def to_bands(spectra: Spectra, bands_nm: Sequence[int], width_nm: float = WIDTH_
     out = Bands(np.full((n, len(bands_nm)), np.nan), np.zeros((n, len(bands_nm)), np.uint8),
                 np.full((n, 2), np.nan), np.array(notes, object))
     there = np.isfinite(nm) & (nm > 0)
-    _note(out.notes, spectrum[~there], "rows without a wavelength were left out")
     order = np.flatnonzero(there)[np.lexsort((nm[there], spectrum[there]))]
     nm, reflectance, spectrum = nm[order], reflectance[order].astype(float), spectrum[order]
     again = np.zeros(len(nm), bool)
     again[1:] = (np.diff(nm) < SAME_NM) & (np.diff(spectrum) == 0)
     twice = 3 * np.bincount(spectrum[again], minlength=n) > np.bincount(spectrum, minlength=n)
+    spectrum_again = spectrum[again]
     if again.any():
-        _note(out.notes, spectrum[again], "values at one wavelength were averaged")
-        _note(out.notes, np.flatnonzero(twice),
-              "two values at most wavelengths: several spectra under one name")
         values = pd.Series(np.where(reflectance > 0, reflectance, np.nan))
         groups = values.groupby((~again).cumsum())
         nm, spectrum, mean = nm[~again], spectrum[~again], groups.mean().to_numpy()
         reflectance = np.where(np.isnan(mean), reflectance[~again], mean)  # all are marks
         reflectance[groups.max() > CONTRADICTION * groups.min()] = -1.0  # a mark
-    first = np.searchsorted(spectrum, np.arange(n))
-    length = np.diff(np.append(first, len(nm)))
-    for points in np.unique(length[length > 0]):  # spectra on the same grid together
-        rows = np.flatnonzero(length == points)
-        at = first[rows, None] + np.arange(points)
-        grids, same = np.unique(nm[at], axis=0, return_inverse=True)
-        for i, grid in enumerate(grids):
-            here = same.ravel() == i
+    ends = np.searchsorted(spectrum, np.arange(n + 1))
+    same_grid: dict[bytes, list[int]] = {}
+    for row, (begin, end) in enumerate(pairwise(ends)):
+        same_grid.setdefault(nm[begin:end].tobytes(), []).append(row)
+    for rows in map(np.array, same_grid.values()):
+        at = ends[rows, None] + np.arange(ends[rows[0] + 1] - ends[rows[0]])
+        if at.size:
             with np.errstate(all="ignore"):  # no class comes of numbers that overflow
-                _on_one_grid(grid, reflectance[at[here]], bands_nm, width_nm, rows[here], out)
+                _on_one_grid(nm[at[0]], reflectance[at], bands_nm, width_nm, rows, out)
     out.reflectance[twice] = np.nan
+    for which, text in (
+            (spectra.spectrum[~there], "rows without a wavelength were left out"),
+            (spectrum_again, "values at one wavelength were averaged"),
+            (np.flatnonzero(twice), "two values at most wavelengths: several spectra under one "
+                                    "name")):
+        for row in np.unique(which):
+            out.notes[row] = joined(out.notes[row], text)
     return out
-
-
-def _note(notes: npt.NDArray[np.object_], spectra: npt.NDArray[np.int64], text: str) -> None:
-    for row in np.unique(spectra):
-        notes[row] = f"{notes[row]}; {text}" if notes[row] else text
 
 
 def _on_one_grid(
@@ -111,14 +110,13 @@ def _on_one_grid(
 
 def _marks(reflectance: Floats) -> npt.NDArray[np.bool_]:
     """Where spectra [k, points] have a mark for "not measured"."""
-    there = np.isfinite(reflectance)
-    low = there & ~(reflectance > 0)
-    usual = there & np.isin(reflectance.astype(np.float32), USUAL_MARKS)
-    ordered = np.sort(np.where(there & ~low & ~usual, reflectance, np.nan), axis=1)
+    usual = np.isin(reflectance.astype(np.float32), USUAL_MARKS)
+    finite, above = np.isfinite(reflectance), reflectance > 0
+    ordered = np.sort(np.where(finite & above & ~usual, reflectance, np.nan), axis=1)
     count = np.isfinite(ordered).sum(axis=1)
     median = ordered[np.arange(len(ordered)), np.maximum(count - 1, 0) // 2][:, None]
     far = (reflectance > HIGH * median) | (reflectance < LOW * median)
-    return low | (there & far) | (usual & (count == 0)[:, None])
+    return finite & (~above | far | (usual & (count == 0)[:, None]))
 
 
 def _spikes(grid: Floats, reflectance: Floats) -> Floats:
