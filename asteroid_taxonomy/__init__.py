@@ -1,7 +1,7 @@
 """Taxonomic complexes of asteroids from their reflectance spectra.
 
-    from asteroid_taxonomy import load
-    prediction = load().predict(wavelengths_nm, reflectance)
+>>> from asteroid_taxonomy import load
+>>> prediction = load().predict(wavelengths_nm, reflectance)
 """
 
 from __future__ import annotations

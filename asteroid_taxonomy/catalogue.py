@@ -102,7 +102,7 @@ def counts(table: pa.Table, labelled: pd.DataFrame) -> tuple[dict[str, Any], pd.
 
     `labelled` has a row for each labelled asteroid: snr_bin, complex (predicted), correct (bool).
     """
-    names = ["snr_bin", "complex", "complex_set", "abstained", "flagged_bands_used"]
+    names = ["snr_bin", "complex", "complex_set", "abstained", "faint", "flagged_bands_used"]
     frame = table.select(names).filter(pc.not_equal(table["complex"], "")).to_pandas()
     frame = frame.astype({"snr_bin": labelled["snr_bin"].dtype}).assign(above=~frame["abstained"])
     of_complex, by_snr = (
@@ -112,7 +112,8 @@ def counts(table: pa.Table, labelled: pd.DataFrame) -> tuple[dict[str, Any], pd.
     by_snr = by_snr.join(correct.agg(labelled="size", correct="sum")).fillna(0).astype(int)
     return {
         "asteroids": len(table), "classified": len(frame),
-        "above_threshold": int(frame["above"].sum()),
+        "above_threshold": int(frame["above"].sum()), "faint": int(frame["faint"].sum()),
+        "above_threshold_faint": int((frame["above"] & frame["faint"]).sum()),
         "above_threshold_flagged": int((frame["above"] & (frame[names[-1]] != "")).sum()),
         "by_complex": of_complex.to_dict("index"),
         "complex_set": frame["complex_set"].value_counts().sort_index().to_dict(),

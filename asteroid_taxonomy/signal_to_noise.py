@@ -1,11 +1,15 @@
 """The signal-to-noise ratio of a spectrum, in the two definitions in use."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
+from asteroid_taxonomy.tables import error_columns, matrix, reflectance_columns
+
+BLOCK = 1 << 16  # spectra at a time: medians take several times the memory of the values
 Spectra = npt.NDArray[np.float32]  # [n, bands]
 
 
@@ -23,6 +27,15 @@ def mean_signal_to_noise(reflectance: Spectra, error: Spectra) -> Spectra:
     The definition of Delbo et al. 2026 for Gaia DR3: the 12 interior bands, 462 ... 946 nm.
     """
     return _over_bands(reflectance[:, 2:-2], error[:, 2:-2], np.nanmean)
+
+
+def with_signal_to_noise(asteroids: pa.Table, wavelengths_nm: Sequence[int]) -> pa.Table:
+    """Append the column snr, `signal_to_noise`, null where it is NaN."""
+    blocks = (asteroids.slice(i, BLOCK) for i in range(0, len(asteroids), BLOCK))
+    snr = [signal_to_noise(*(matrix(block, names(wavelengths_nm))
+                             for names in (reflectance_columns, error_columns)))
+           for block in blocks]
+    return asteroids.append_column("snr", pa.array(np.concatenate(snr), from_pandas=True))
 
 
 def _over_bands(reflectance: Spectra, error: Spectra, average: Callable[..., Any]) -> Spectra:

@@ -19,7 +19,6 @@ import pyarrow.parquet as pq
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.files import read_parquet
 from asteroid_taxonomy.params import Block
-from asteroid_taxonomy.signal_to_noise import signal_to_noise
 
 SPECTRA_PATH = Path("data/raw/spectra.parquet")
 SOURCE_MAPPING_PATH = Path("data/raw/source_mapping.parquet")
@@ -104,7 +103,7 @@ def labels_with(classes: Sequence[str]) -> RawTable:
 
 
 def in_order(
-    raw: RawTable, rows: pa.Table, bounds: Mapping[str, Any] | Block | None = None
+    raw: RawTable, rows: pa.Table, bounds: Mapping[Any, Any] | None = None
 ) -> pa.Table:
     """Rows in the order of `raw`, checked: a service's own order would change the bytes.
 
@@ -170,7 +169,7 @@ def refuse(rows: pa.Table, bad: pa.ChunkedArray | pa.Array, title: str, what: st
                             f"{', '.join(map(str, keys))}; check the table and its source")
 
 
-def check_bounds(rows: pa.Table, title: str, bounds: Mapping[str, Any] | Block) -> None:
+def check_bounds(rows: pa.Table, title: str, bounds: Mapping[Any, Any]) -> None:
     """Check that each column named by its role lies within its bounds; null is allowed.
 
     Raises
@@ -178,7 +177,7 @@ def check_bounds(rows: pa.Table, title: str, bounds: Mapping[str, Any] | Block) 
     PipelineError
         Names the column, how many rows, and up to three keys.
     """
-    for role, span in dict(bounds).items():
+    for role, span in bounds.items():
         if span is None or role not in rows.column_names:
             continue
         found = pc.min_max(rows[role]).as_py()
@@ -245,7 +244,7 @@ def one_row_per_asteroid(wavelengths_nm: Sequence[int]) -> pa.Table:
     -------
     pyarrow.Table
         source_id; number, name and num_of_spectra where the spectra have them; the bands' columns,
-        snr and complete of `asteroid_schema`.
+        and complete of `asteroid_schema`.
 
     Raises
     ------
@@ -271,10 +270,6 @@ def one_row_per_asteroid(wavelengths_nm: Sequence[int]) -> pa.Table:
         measured[role] = read(role).to_numpy().reshape(-1, n)
         columns |= {name: pa.array(np.ascontiguousarray(values), from_pandas=True) for name, values
                     in zip(names(wavelengths_nm), measured[role].T, strict=True)}
-    blocks = range(0, len(nm) // n, 1 << 16)  # medians take several times the memory of values
-    columns["snr"] = pa.array(np.concatenate([signal_to_noise(
-        *(measured[role][i:i + (1 << 16)] for role in ("reflectance", "error")))
-        for i in blocks]), from_pandas=True)
     columns["complete"] = pa.array(~np.isnan(measured["reflectance"]).any(axis=1))
     return pa.table(columns)
 

@@ -28,15 +28,16 @@ CLASSIFY = """text => {
 }"""
 
 
-def of_command(files: list[Path]) -> dict[Path, list[str]]:
-    """Complex, model, abstained and set of each file with one spectrum."""
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "classes.csv"
-        subprocess.run([sys.executable, "-m", "asteroid_taxonomy", "classify", "-o", out, *files],
-                       check=True, capture_output=True)
+def of_command(folder: str) -> dict[Path, list[str]]:
+    """Complex, model, abstained and set of each file in the folder that has one spectrum."""
+    with tempfile.TemporaryDirectory() as made:
+        out = Path(made) / "classes.csv"
+        subprocess.run([sys.executable, "-m", "asteroid_taxonomy", "classify", "-o", out, folder],
+                       check=True, stdout=subprocess.DEVNULL)
         rows = pd.read_csv(out, keep_default_na=False, dtype=str)
     rows = rows.drop_duplicates("file", keep=False)
-    columns = rows[["complex", "model", "abstained", "complex_set"]]
+    columns = rows[["complex", "model", "abstained", "complex_set"]].assign(
+        abstained=rows["abstained"].str.lower())
     return dict(zip(map(Path, rows["file"]), columns.to_numpy().tolist(), strict=True))
 
 
@@ -53,7 +54,7 @@ def main() -> None:
     if len(sys.argv) != 2:
         sys.exit("python -m benchmarks.page_answers FOLDER")
     files = sorted(path for path in Path(sys.argv[1]).glob("*/*") if path.is_file())
-    command = of_command(files)
+    command = of_command(sys.argv[1])
     found = Counter[str]()
     with open_page() as page:
         for path in files:

@@ -13,7 +13,7 @@ from typing import Any
 
 PAGE, PICTURE = Path("reports/index.html"), Path("docs/page.png")
 SIZE = {"width": 1000, "height": 560}
-TOP = 170  # pixels of title and text that are left out
+TOP = 188  # pixels of title and text that are left out
 
 
 @contextmanager

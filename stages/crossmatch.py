@@ -17,6 +17,7 @@ from asteroid_taxonomy import tables
 from asteroid_taxonomy.console import run
 from asteroid_taxonomy.files import read_metadata, read_parquet, write_json, write_parquet
 from asteroid_taxonomy.params import ExpectedMatch, load_params
+from asteroid_taxonomy.signal_to_noise import with_signal_to_noise
 from asteroid_taxonomy.taxonomy import classified, usable_labels
 
 COUNTS_PATH = Path("reports/crossmatch.json")
@@ -72,7 +73,7 @@ def main() -> None:
     """Run the stage."""
     params = load_params()
     nm, expected = params.bands.wavelengths_nm, params.crossmatch.expected
-    asteroids = tables.one_row_per_asteroid(nm)
+    asteroids = with_signal_to_noise(tables.one_row_per_asteroid(nm), nm)
     counts: dict[str, Any] = {
         "survey": read_metadata(tables.SPECTRA_PATH)["survey"],
         "spectra_rows": len(asteroids) * len(nm), "asteroids": len(asteroids),
@@ -85,7 +86,6 @@ def main() -> None:
     row = pc.index_in(asteroids["own"], pa.array(labels["number"], pa.int64()), skip_nulls=True)
     for name, values in classified(labels, params.taxonomy).drop(columns="number").items():
         asteroids = asteroids.append_column(name, pa.chunked_array([values]).take(row))
-
     labelled = asteroids.filter(pc.is_valid(asteroids["complex"]))
     complete = labelled.filter(labelled["complete"])
     counts |= identified | left_out | {

@@ -73,21 +73,6 @@ def test_a_stage_that_fails_in_the_demo_is_shown_with_the_end_of_the_log(demo, t
     assert len(output.splitlines()) < 40
 
 
-@pytest.mark.parametrize(("before", "after", "stages"), [
-    ("max_iter: 20 ", "max_iter: 9 ",
-     {"train", "evaluate", "calibrate", "export", "verify", "crossvalidate", "catalogue",
-      "report"}),
-    ("max_bytes: 100000", "max_bytes: 99999", {"verify"}),
-])
-def test_a_changed_param_reruns_its_stages_and_what_follows(run_project, before, after, stages):
-    text = (run_project / "params.yaml").read_text(encoding="utf-8")
-    assert text.count(before) == 1
-    (run_project / "params.yaml").write_text(text.replace(before, after), encoding="utf-8")
-    code, output = call(run_project, "dvc", "repro", "--dry")
-    assert code == 0 and set(ran(output)) >= stages - {"cyberether"}, output
-    assert not set(ran(output)) & {"fetch_spectra", "crossmatch", "split"}
-
-
 def test_after_a_committed_run_the_documented_way_back_restores_everything(
         demo, clone, tmp_path):
     folder = shutil.copytree(clone, tmp_path / "clone")

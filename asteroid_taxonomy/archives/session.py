@@ -24,7 +24,7 @@ QUERY_FAULT = re.compile(
 
 
 class TransientError(Exception):
-    """An error that may pass: worth another attempt, after `wait_s` seconds."""
+    """A transient error: worth another attempt after `wait_s` seconds."""
 
     def __init__(self, what: str, wait_s: float = 0.0) -> None:
         super().__init__(what)

@@ -55,9 +55,8 @@ SHORTEST_NM, LONGEST_NM = 150, 100_000  # medians beyond are of no reflectance s
 WAVELENGTH = set("wavelength wavelengths wave wavelen lambda wl wvl wlen lam wav wavel w λ "
                  "spectralaxis".split())
 IDS = set("sourceid number numbermp name denomination designation object target targetname "
-          "asteroid spectrum id file filename desig body".split())
-NIGHTS = set("date night epoch obs obsdate observation jd mjd run telescope instrument session "
-             "visit reference source".split())
+          "asteroid spectrum id file filename desig body date night epoch obs obsdate observation "
+          "jd mjd run telescope instrument session visit reference source".split())
 ERRORS = set("err error errors sigma sig std stddev stdev sd unc uncertainty snr flag flags var "
              "variance rms dr width dev quality num imgs images weight counts band order fwhm "
              "bandwidth erefl drefl".split())
@@ -83,12 +82,15 @@ HEADER = "begin it with a line such as: wavelength reflectance error"
 
 
 class Role(NamedTuple):
-    """What a column holds: id, night, wavelength, reflectance, wide, error, other or unknown."""
+    """What a column holds: id, wavelength, reflectance, wide, error, other or unknown."""
 
     kind: str
     unit: str = ""  # of the wavelengths, as the name says it
     exact: bool = False  # a usual name of the reflectance, not merely one with "refl" in it
     value: float = 0.0  # the wavelength of a wide column
+
+
+Roles = dict[str, Role]
 
 
 def role(name: str) -> Role:
@@ -98,10 +100,8 @@ def role(name: str) -> Role:
         return Role("wide", SPELLINGS.get(match["unit"] or "", ""),
                     value=float(match["value"].replace(",", ".")))
     words = re.findall(r"[a-zµμåλ]+|[\d.]+", lowered)
-    if "".join(words) in IDS:
+    if "".join(words) in IDS or words and all(w in IDS for w in words):
         return Role("id")
-    if words and all(w in NIGHTS or w in IDS for w in words):
-        return Role("night")
     unit, stem = "", list(words)
     while stem and stem[-1] in SPELLINGS and (len(stem) > 1 or len(stem[0]) > 1):
         unit = SPELLINGS[stem.pop()]
@@ -125,8 +125,7 @@ def factor_to_nm(wavelengths: Any, found: Iterable[str], unit: str | None) -> fl
     """Nanometres per unit of `wavelengths`: `unit`, the one found in a file, or the usual one."""
     texts = [unit] if unit else [text.strip() for text in found if text.strip()]
     known = {SPELLINGS.get(text.lower(), text) for text in texts}
-    values = np.asarray(wavelengths, float)
-    values = values[np.isfinite(values) & (values > 0)]
+    values = _positive(pd.Series(np.ravel(wavelengths), dtype=float))
     if not known and (guess := usual_unit(values)):
         return IN_NM[guess]
     name = ", ".join(sorted(known))[:40] or "of an unknown unit"
@@ -174,7 +173,7 @@ def _by_name(table: Table, unit: str | None) -> Spectra:
     raise NotSpectra(f"has the columns {_listed(frame)}; {EXPECTED}")
 
 
-def _wide(frame: pd.DataFrame, wide: dict[str, Role], unit: str | None) -> Spectra:
+def _wide(frame: pd.DataFrame, wide: Roles, unit: str | None) -> Spectra:
     names, n = list(wide), len(frame)
     grid = np.array([r.value for r in wide.values()])
     grid = grid * factor_to_nm(grid, {r.unit for r in wide.values()}, unit)
@@ -187,7 +186,7 @@ def _wide(frame: pd.DataFrame, wide: dict[str, Role], unit: str | None) -> Spect
             raise NotSpectra(f"has two columns for one wavelength, {names[i]!r} and {names[j]!r}; "
                              "leave one out")
     _must_be_numbers(frame, names)
-    ids = [c for c in frame if role(c).kind in ("id", "night")] or [
+    ids = [c for c in frame if role(c).kind == "id"] or [
         c for c in frame if c not in wide and not _numeric(frame[c])]
     labels = {role(str(text)).kind for name in ids for text in frame[name][:LEAST_POINTS]}
     if {"error", "reflectance"} & labels or not ids and bare and 1 < n <= LEAST_POINTS:
@@ -197,10 +196,10 @@ def _wide(frame: pd.DataFrame, wide: dict[str, Role], unit: str | None) -> Spect
                    frame[names].to_numpy(float).ravel(), [""] * n)
 
 
-def _long(table: Table, roles: dict[str, Role], wavelength: str, unit: str | None) -> Spectra:
+def _long(table: Table, roles: Roles, wavelength: str, unit: str | None) -> Spectra:
     frame, ids = table.frame, []
     for name, each in roles.items():
-        named = each.kind in ("id", "night")
+        named = each.kind == "id"
         if named or each.kind == "unknown" and not _numeric(frame[name]):
             nm = frame.groupby(name, observed=True)[wavelength]
             low, high = nm.min(), nm.max()
@@ -215,17 +214,12 @@ def _long(table: Table, roles: dict[str, Role], wavelength: str, unit: str | Non
     _must_be_numbers(frame, values)
     for name in values:
         refuse_flux(name, table.units.get(name, ""))
-    if len(values) == 1:
-        return _points(frame, ids, wavelength, values[0], to_nm, note)
-    count = len(values)
-    return Spectra(pd.DataFrame({"name": values}), np.repeat(np.arange(count), len(frame)),
-                   np.tile(frame[wavelength].to_numpy(float) * to_nm, count),
-                   frame[values].to_numpy(float).T.ravel(), [note] * count)
+    if len(values) > 1:
+        ids, values, frame = ["name"], ["value"], frame.melt([wavelength], values, "name", "value")
+    return _points(frame, ids, wavelength, values[0], to_nm, note)
 
 
-def _reflectances(
-    frame: pd.DataFrame, roles: dict[str, Role], ids: list[str]
-) -> tuple[list[str], str]:
+def _reflectances(frame: pd.DataFrame, roles: Roles, ids: list[str]) -> tuple[list[str], str]:
     """The columns of reflectances (several: a spectrum each), and a note on the choice."""
     named = [n for n, r in roles.items() if r.kind == "reflectance" and (
         r.exact or _varies(frame[n]) or len(frame) < 3)]  # ref may number a reference
@@ -243,9 +237,10 @@ def _reflectances(
     if not beside and len(apart) == 1 and "flux" in apart[0].lower():
         refuse_flux(apart[0], "")
         beside, apart = [n for n in apart if n in likely], []
-    if beside and not apart and (len(beside) == 1 or not ids):
-        return beside, (f"column {beside[0]!r} was taken for the reflectance"
-                        if len(beside) == 1 else "")
+    if len(beside) == 1 and not apart:
+        return beside, f"column {beside[0]!r} was taken for the reflectance"
+    if beside and not apart and not ids:
+        return beside, ""
     if unsure := [*beside, *apart]:
         raise NotSpectra(f"has no column called reflectance, and {' and '.join(unsure[:5])} may "
                          "be something else; call the one that is reflectance so")
@@ -331,7 +326,7 @@ def _exploded(table: Table) -> Table:
     if len(axis) != 1 or len(alike) < 2:
         raise NotSpectra(f"has arrays in its columns {_listed(arrays)}; expected one called "
                          "wavelength and one called reflectance, of the same length in each row")
-    ids = [n for n in frame if n not in arrays and role(n).kind in ("id", "night")]
+    ids = [n for n in frame if n not in arrays and role(n).kind == "id"]
     if len(frame) > 1 and (not ids or frame[ids].duplicated().any()):
         ids, frame = [*ids, "spectrum"], frame.assign(spectrum=np.arange(1, len(frame) + 1))
     points = frame[ids + alike].explode(alike, ignore_index=True)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 OF_ASTEROIDS = (0.3, 3.0)  # normalised; Gaia DR3 has none beyond in a band that is used
+ROUGH = 0.15  # median step from band to band: a spectrum of too low S/N, or none at all
 _loaded = functools.cache(load_classifier)
 DOUBTS = {MARK: "values at or below 0 or marks for missing data left out at",
           SPIKE: "spikes left out at", FAR: "unlike an asteroid's reflectance at"}
@@ -98,6 +99,8 @@ def answer(
     with np.errstate(all="ignore"):
         reflectance = (np.where(none, np.nan, bands) / by[:, None]).astype(np.float32)
         touched[(reflectance < OF_ASTEROIDS[0]) | (reflectance > OF_ASTEROIDS[1])] |= FAR
+        steps = np.abs(np.diff(reflectance[:, classifiers[-1].used], axis=1))
+        touched[np.median(steps, axis=1) > ROUGH] |= FAR
     choice, clean = np.full(n, -1), np.zeros(n, bool)
     for i, classifier in enumerate(classifiers):
         whole = classifier.has_bands(reflectance)

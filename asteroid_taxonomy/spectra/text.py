@@ -67,7 +67,7 @@ def read_text(text: str) -> Table:
         skipinitialspace=True)
     for name in names:
         frame[name] = frame[name].str.strip()
-        if role(name).kind not in ("id", "night"):
+        if role(name).kind != "id":
             frame[name] = _numbers(frame[name], decimal)
     note = f"{left_out} lines between the rows were left out" if left_out else ""
     return Table(frame, units, header is not None, note)

@@ -1,4 +1,6 @@
-"""Make the sample of this folder from the raw tables of a real run: python data/sample/make_sample.py.
+"""Make the sample in this folder from the raw tables of a real run.
+
+    python data/sample/make_sample.py
 
 Reads   data/raw/*.parquet
 Writes  data/sample/spectra.parquet, source_mapping.parquet, labels.parquet

@@ -121,9 +121,11 @@ def test_failures_lead_to_the_look_up(page):
 
 def test_examples_neighbours_and_random_ones_are_asteroids_of_the_catalogue(page):
     assert page.locator("#examples .chip").count() == len(FAMOUS) + 2
+    of_eros = page.locator("#neighbours button").first.text_content()
     page.locator("#examples .chip").nth(1).click()
     assert page.text_content("#who") == "(4) Vesta"
-    page.locator("#neighbours button").first.wait_for()
+    page.wait_for_function(
+        "text => document.querySelector('#neighbours button').textContent !== text", arg=of_eros)
     assert page.locator("#neighbours button").count() == 6
     neighbour = page.locator("#neighbours button").first
     title = neighbour.text_content().split(":")[0]

@@ -168,7 +168,8 @@ function spikes(grid, values) {
   const off = values.map((v, i) => Math.abs(
     v / median(values.slice(Math.max(0, i - half), i + half + 1).filter(there)) - 1));
   const limit = Math.max(least, SPIKE_SIGMA * 1.4826 * median(off.filter(there)));
-  return off.map((away) => (away > limit ? away : 0));
+  const outer = (i) => 2 * half + 1 < FINE_POINTS && (i < 2 || i >= off.length - 2); // known to be off in Gaia's spectra
+  return off.map((away, i) => (away > limit && !outer(i) ? away : 0));
 }
 
 // weights of the points that give a band's reflectance, as spectra/resample.py has them; null
