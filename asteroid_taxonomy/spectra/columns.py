@@ -76,8 +76,7 @@ FINEST_NM = 0.5  # of a wide table's grid
 AROUND_1 = (0.2, 5.0)  # the median of a normalised reflectance
 ANY_SCALE = (0.01, 150.0)  # ... or of an albedo, or a reflectance in percent
 ROUGH = 0.25  # median step between points, relative to the median: no spectrum is so noisy
-EXPECTED = ("expected a column of wavelengths and one called reflectance, or one column per "
-            "wavelength (374, reflectance_550, R_0.55um ...)")
+EXPECTED = "expected columns wavelength and reflectance, or one per wavelength (374, R_0.55um ...)"
 HEADER = "begin it with a line such as: wavelength reflectance error"
 
 
@@ -164,8 +163,7 @@ def _by_name(table: Table, unit: str | None) -> Spectra:
     wide = {n: r for n, r in roles.items() if r.kind == "wide"}
     wavelengths = [n for n, r in roles.items() if r.kind == "wavelength" and _numeric(frame[n])]
     if len(wavelengths) > 1:
-        raise NotSpectra(f"has the columns {_listed(wavelengths)}, each of which could be the "
-                         "wavelength; leave one")
+        raise _doubt(wavelengths, "wavelength")
     if wavelengths and (len(wide) <= LEAST_POINTS or usual_unit(_positive(frame[wavelengths[0]]))):
         return _long(table, roles, wavelengths[0], unit)
     if len(wide) >= 2:
@@ -181,11 +179,8 @@ def _wide(frame: pd.DataFrame, wide: Roles, unit: str | None) -> Spectra:
     if bare and (way < 0).any() and (way > 0).any():
         raise NotSpectra(f"has the columns {_listed(names)}, which are not in the order of "
                          "wavelengths; call them reflectance_374 and so on")
-    for i, j in pairwise(np.argsort(grid, kind="stable")):
-        if grid[j] - grid[i] < FINEST_NM:  # pandas renames the second column 374 to 374.1
-            raise NotSpectra(f"has two columns for one wavelength, {names[i]!r} and {names[j]!r}; "
-                             "leave one out")
-    _must_be_numbers(frame, names)
+    if (np.diff(np.sort(grid)) < FINEST_NM).any():  # pandas renames a second column 374 to 374.1
+        raise NotSpectra(f"has two columns for one wavelength among {_listed(names)}; leave one")
     ids = [c for c in frame if role(c).kind == "id"] or [
         c for c in frame if c not in wide and not _numeric(frame[c])]
     labels = {role(str(text)).kind for name in ids for text in frame[name][:LEAST_POINTS]}
@@ -193,7 +188,7 @@ def _wide(frame: pd.DataFrame, wide: Roles, unit: str | None) -> Spectra:
         raise NotSpectra("has rows that could be reflectances and errors of one spectrum; save it "
                          f"with a row for each point, and {HEADER}")
     return Spectra(frame[ids], np.repeat(np.arange(n), len(grid)), np.tile(grid, n),
-                   frame[names].to_numpy(float).ravel(), [""] * n)
+                   _numbers(frame, names).ravel(), [""] * n)
 
 
 def _long(table: Table, roles: Roles, wavelength: str, unit: str | None) -> Spectra:
@@ -206,12 +201,9 @@ def _long(table: Table, roles: Roles, wavelength: str, unit: str | None) -> Spec
             beside = float(high.min() - low.max()) > 0.5 * float((high - low).min())
             if nm.nunique().median() >= LEAST_POINTS and (named or nm.ngroups > 1 and beside):
                 ids.append(name)  # with fewer wavelengths it names points
-    nm = _positive(frame[wavelength])
-    if not len(nm):
-        raise NotSpectra(f"has no number above 0 in its column {wavelength}; correct it")
-    to_nm = factor_to_nm(nm, {roles[wavelength].unit, table.units.get(wavelength, "")}, unit)
+    to_nm = factor_to_nm(frame[wavelength], {roles[wavelength].unit,
+                                             table.units.get(wavelength, "")}, unit)
     values, note = _reflectances(frame, roles, ids)
-    _must_be_numbers(frame, values)
     for name in values:
         refuse_flux(name, table.units.get(name, ""))
     if len(values) > 1:
@@ -227,8 +219,7 @@ def _reflectances(frame: pd.DataFrame, roles: Roles, ids: list[str]) -> tuple[li
     if len(named) > 1:
         named = [n for n in named if _around_1(frame[n])]
     if len(named) > 1:
-        raise NotSpectra(f"has the columns {' and '.join(named[:5])}, each of which could be the "
-                         "reflectance; leave one, or call it reflectance")
+        raise _doubt(named, "reflectance")
     if named:
         return named, ""
     likely = [n for n in roles if n not in ids and _around_1(frame[n]) and _varies(frame[n])]
@@ -251,7 +242,6 @@ def _by_position(table: Table, unit: str | None) -> Spectra:
     """Spectra of a table without a header."""
     frame = table.frame
     numbers = [n for n in frame if len(_positive(frame[n]))]
-    texts = [n for n in frame if not _numeric(frame[n])]
     if len(numbers) < 2:
         raise NotSpectra(f"has no header and fewer than two columns of numbers; {EXPECTED}")
     wavelength, *others = numbers
@@ -276,19 +266,18 @@ def _by_position(table: Table, unit: str | None) -> Spectra:
         raise NotSpectra(f"has no header, and its {value} (around {middle[at]:g}) does not look "
                          f"like the reflectances of a spectrum; {HEADER}")
     to_nm = factor_to_nm(_positive(frame[wavelength]), (), unit)
-    return _points(frame, texts, wavelength, value, to_nm,
+    return _points(frame, [n for n in frame if not _numeric(frame[n])], wavelength, value, to_nm,
                    f"no header: {value} was taken for the reflectance")
 
 
-def _points(
-    frame: pd.DataFrame, ids: list[str], wavelength: str, value: str, to_nm: float, note: str
-) -> Spectra:
+def _points(frame: pd.DataFrame, ids: list[str], wavelength: str, value: str, to_nm: float,
+            note: str) -> Spectra:
     """Points of a long table: a spectrum for each name, and for each pass under one name."""
     codes = np.zeros(len(frame), np.int64)
     if ids:
         codes = frame.groupby(ids, sort=False, dropna=False, observed=True).ngroup().to_numpy()
     order = np.argsort(codes, kind="stable")
-    nm, reflectance = (frame[n].to_numpy(float)[order] for n in (wavelength, value))
+    nm, reflectance = _numbers(frame, [wavelength, value])[order].T
     starts, notes = [], []
     for begin, end in pairwise([*np.flatnonzero(np.diff(codes[order], prepend=-1)), len(nm)]):
         passes = _passes(np.where(reflectance[begin:end] > 0, nm[begin:end], np.nan))
@@ -334,9 +323,16 @@ def _exploded(table: Table) -> Table:
     return Table(points, table.units, note=table.note)
 
 
-def _must_be_numbers(frame: pd.DataFrame, names: list[str]) -> None:
+def _numbers(frame: pd.DataFrame, names: list[str]) -> Floats:
+    """Columns of numbers, [rows, columns]."""
     if texts := [name for name in names if not _numeric(frame[name])]:
         raise NotSpectra(f"has text in its column {texts[0]!r}, expected numbers; correct it")
+    return frame[names].to_numpy(float)
+
+
+def _doubt(names: list[str], what: str) -> NotSpectra:
+    return NotSpectra(f"has the columns {' and '.join(names[:5])}, each of which could be the "
+                      f"{what}; leave one, or call it {what}")
 
 
 def _numeric(column: pd.Series) -> bool:

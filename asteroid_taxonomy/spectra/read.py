@@ -24,14 +24,12 @@ from asteroid_taxonomy.spectra.text import read_text
 PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
 REFUSED = {  # how files begin, and what is wrong with them
     rb"PDS_VERSION_ID|CCSD3ZF|(?s:.{,4000})http://pds\.nasa\.gov/pds4":
-        "is a PDS label; give the table it describes{}, instead",
+        "is a PDS label; give the table it describes, which lies beside it",
     rb"PK\x03\x04": "is a spreadsheet or a zip archive; save it as CSV, or unpack it",
     rb"[\[{]": "is JSON, which is not read; save the table as CSV, ECSV or Parquet",
     rb"(?i)<(!doctype\s+html|html|\?xml)": "is a page or XML that is no VOTable; save it as CSV",
     rb"(?s).{,4000}\0": "is neither text, Parquet, VOTable nor FITS; save it as CSV in UTF-8",
 }
-TABLE_OF_LABEL = re.compile(rb"<file_name>\s*([^<\s]+)|\^\w*(?:TABLE|SERIES|SPREADSHEET)\s*=\s*"
-                            rb"\(?\s*\"([^\"]+)\"")
 WAVELENGTHS = ("", "LINEAR", "WAVE", "AWAV", "WAVELENGTH", "LAMBDA")  # CTYPE1
 
 
@@ -78,9 +76,7 @@ def _tables(data: bytes) -> list[Table]:
                 for each in votable.parse(io.BytesIO(data)).iter_tables() if len(each.array)]
     for beginning, problem in REFUSED.items():
         if re.match(beginning, data.lstrip(b"\xef\xbb\xbf \r\n\t")):
-            table = TABLE_OF_LABEL.search(data)
-            name = (table[1] or table[2]).decode(errors="replace") if table else ""
-            raise NotSpectra(problem.format(f", {name}" if name else ""))
+            raise NotSpectra(problem)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
