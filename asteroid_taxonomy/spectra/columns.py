@@ -75,7 +75,6 @@ LEAST_POINTS = 4  # of a spectrum that is distinguished from another one
 FINEST_NM = 0.5  # of a wide table's grid
 AROUND_1 = (0.2, 5.0)  # the median of a normalised reflectance
 ANY_SCALE = (0.01, 150.0)  # ... or of an albedo, or a reflectance in percent
-ROUGH = 0.25  # median step between points, relative to the median: no spectrum is so noisy
 EXPECTED = "expected columns wavelength and reflectance, or one per wavelength (374, R_0.55um ...)"
 HEADER = "begin it with a line such as: wavelength reflectance error"
 
@@ -153,9 +152,11 @@ def find_spectra(table: Table, unit: str | None) -> Spectra:
     """Find the spectra in a table; NotSpectra where there are none, or in case of doubt."""
     if not len(table.frame):
         raise NotSpectra("has a header and no rows; there is nothing to classify")
-    table = _exploded(table)
-    found = (_by_name if table.header else _by_position)(table, unit)
-    return found._replace(notes=[joined(note, table.note) for note in found.notes])
+    frame = table.frame
+    arrays = [n for n in frame if frame[n].dtype == object and frame[n].map(np.ndim).any()]
+    found = _of_arrays(table, arrays, unit) if arrays else (
+        _by_name if table.header else _by_position)(table, unit)
+    return found._replace(notes=[join(note, table.note) for note in found.notes])
 
 
 def _by_name(table: Table, unit: str | None) -> Spectra:
@@ -259,14 +260,11 @@ def _by_position(table: Table, unit: str | None) -> Spectra:
     if len(rest) > 2 or ((rest >= 0.5) & (rest < 20)).any() or not around_1[at] and any(around_1):
         raise NotSpectra(f"has no header, and its columns {', '.join(others[:4])} could be "
                          f"reflectances or errors; {HEADER}")
-    points = frame[[wavelength, value]].dropna().sort_values(wavelength)[value]
-    rough = np.median(np.abs(np.diff(_positive(points)))) if len(points) > LEAST_POINTS else 0.0
-    if not _varies(points) or rough > ROUGH * middle[at] or not (
-            ANY_SCALE[0] <= middle[at] <= ANY_SCALE[1]):
+    if not _varies(frame[value]) or not ANY_SCALE[0] <= middle[at] <= ANY_SCALE[1]:
         raise NotSpectra(f"has no header, and its {value} (around {middle[at]:g}) does not look "
                          f"like the reflectances of a spectrum; {HEADER}")
-    to_nm = factor_to_nm(_positive(frame[wavelength]), (), unit)
-    return _points(frame, [n for n in frame if not _numeric(frame[n])], wavelength, value, to_nm,
+    return _points(frame, [n for n in frame if not _numeric(frame[n])], wavelength, value,
+                   factor_to_nm(frame[wavelength], (), unit),
                    f"no header: {value} was taken for the reflectance")
 
 
@@ -283,7 +281,7 @@ def _points(frame: pd.DataFrame, ids: list[str], wavelength: str, value: str, to
         passes = _passes(np.where(reflectance[begin:end] > 0, nm[begin:end], np.nan))
         starts += [begin, *(begin + passes)]
         several = "one of several spectra under this name" if len(passes) else ""
-        notes += [joined(note, several)] * (len(passes) + 1)
+        notes += [join(note, several)] * (len(passes) + 1)
     spectrum = np.repeat(np.arange(len(starts)), np.diff([*starts, len(nm)]))
     return Spectra(frame[ids].iloc[order[starts]].reset_index(drop=True), spectrum, nm * to_nm,
                    reflectance, notes)
@@ -303,24 +301,21 @@ def _passes(nm: Floats) -> npt.NDArray[np.int64]:
     return there[turns]
 
 
-def _exploded(table: Table) -> Table:
-    """Turn a spectrum in each row, with its points as arrays, into a row per point."""
-    frame = table.frame
-    arrays = [n for n in frame if frame[n].dtype == object and frame[n].map(np.ndim).any()]
-    if not arrays:
-        return table
-    sizes = {n: frame[n].map(np.size) for n in arrays}
-    axis = [n for n in arrays if role(n).kind == "wavelength"]
-    alike = [n for n in arrays if axis and sizes[n].equals(sizes[axis[0]])]
-    if len(axis) != 1 or len(alike) < 2:
+def _of_arrays(table: Table, arrays: list[str], unit: str | None) -> Spectra:
+    """Spectra of a table with one in each row, its points in arrays."""
+    frame, n = table.frame, len(table.frame)
+    size = {name: [np.size(cell) for cell in frame[name]] for name in arrays}
+    found = [name for kind in ("wavelength", "reflectance") for name in arrays
+             if role(name).kind == kind]
+    if len(found) != 2 or size[found[0]] != size[found[1]]:
         raise NotSpectra(f"has arrays in its columns {_listed(arrays)}; expected one called "
                          "wavelength and one called reflectance, of the same length in each row")
-    ids = [n for n in frame if n not in arrays and role(n).kind == "id"]
-    if len(frame) > 1 and (not ids or frame[ids].duplicated().any()):
-        ids, frame = [*ids, "spectrum"], frame.assign(spectrum=np.arange(1, len(frame) + 1))
-    points = frame[ids + alike].explode(alike, ignore_index=True)
-    points[alike] = points[alike].apply(pd.to_numeric, errors="coerce")
-    return Table(points, table.units, note=table.note)
+    nm, reflectance = (np.concatenate([np.ravel(cell).astype(float) for cell in frame[name]])
+                       for name in found)
+    refuse_flux(found[1], table.units.get(found[1], ""))
+    to_nm = factor_to_nm(nm, {role(found[0]).unit, table.units.get(found[0], "")}, unit)
+    return Spectra(frame[[c for c in frame if c not in arrays and role(c).kind == "id"]],
+                   np.repeat(np.arange(n), size[found[0]]), nm * to_nm, reflectance, [""] * n)
 
 
 def _numbers(frame: pd.DataFrame, names: list[str]) -> Floats:
@@ -353,7 +348,7 @@ def _varies(column: pd.Series) -> bool:
     return len(np.unique(_positive(column))) > 2
 
 
-def joined(*notes: str) -> str:
+def join(*notes: str) -> str:
     """Join notes, but for empty ones."""
     return "; ".join(note for note in notes if note)
 

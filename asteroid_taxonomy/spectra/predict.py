@@ -4,7 +4,7 @@ import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,17 +15,8 @@ from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.files import shipped
 from asteroid_taxonomy.onnx_model.classifier import Classifier, load_classifier, load_classifiers
 from asteroid_taxonomy.onnx_model.metadata import CLASSES_PATH, MAIN, ONNX_PATH
-from asteroid_taxonomy.spectra.columns import (
-    NotSpectra,
-    Spectra,
-    factor_to_nm,
-    joined,
-    refuse_flux,
-)
+from asteroid_taxonomy.spectra.columns import NotSpectra, Spectra, factor_to_nm, join, refuse_flux
 from asteroid_taxonomy.spectra.resample import FAR, MARK, SPIKE, to_bands
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 OF_ASTEROIDS = (0.3, 3.0)  # normalised; Gaia DR3 has none beyond in a band that is used
 ROUGH = 0.15  # median step from band to band: a spectrum of too low S/N, or none at all
@@ -74,8 +65,8 @@ class Prediction:
                              if column.dtype == object else column
                              for name, column in columns.items()})
 
-    def plot(self, row: int = 0, title: str = "") -> "Figure":
-        """Plot spectrum number `row`, the bands used and the mean of its complex."""
+    def plot(self, row: int = 0, title: str = "") -> Any:
+        """Plot spectrum number `row` and the mean of its complex, as a matplotlib Figure."""
         from asteroid_taxonomy.spectra.plot import plot_spectrum  # matplotlib takes 0.3 s
 
         return plot_spectrum(self, row, title)
@@ -118,8 +109,7 @@ def answer(
         confidence[rows], abstained[rows] = found.confidence, found.abstained | ~clean[rows]
         model[rows] = [classifier.name if each else None for each in found.complex]
         used[rows[:, None], classifier.used] = True
-    name = np.full(n, None, object)
-    probability, precision = np.full(n, np.nan), np.full(n, np.nan)
+    name, (probability, precision) = np.full(n, None, object), np.full((2, n), np.nan)
     behind = np.flatnonzero((model == MAIN) & (first.path == shipped(ONNX_PATH)))
     if len(behind) and shipped(CLASSES_PATH).exists():
         classes = _loaded(shipped(CLASSES_PATH))
@@ -134,27 +124,24 @@ def answer(
         first.wavelengths_nm, reflectance.astype(float), used, by)
 
 
-def _notes(
-    reflectance: npt.NDArray[np.float32], touched: npt.NDArray[np.uint8],
-    covered_nm: Floats | None, notes: Iterable[str] | None, none: npt.NDArray[np.bool_],
-    least: Classifier,
-) -> Objects:
+def _notes(reflectance: Floats, touched: npt.NDArray[np.uint8], covered_nm: Floats | None,
+           notes: Iterable[str] | None, none: npt.NDArray[np.bool_], least: Classifier) -> Objects:
     """Why there is no class, or what is doubtful, per spectrum."""
     nm, needed = np.array(least.wavelengths_nm), least.used
     out: Objects = np.array([""] * len(reflectance) if notes is None else list(notes), object)
     for i in np.flatnonzero(none | touched.any(axis=1)):
         missing = nm[needed][np.isnan(reflectance[i, needed])]
         low, high = (np.nan, np.nan) if covered_nm is None else covered_nm[i]
-        parts = [f"{text} {', '.join(map(str, nm[touched[i] & bit > 0]))} nm"
-                 for bit, text in DOUBTS.items() if (touched[i] & bit).any()]
+        reason = ""
         if none[i] and len(missing) and (low > nm[needed[0]] or high < nm[needed[-1]]):
-            parts.insert(0, f"covers {low:.0f}-{high:.0f} nm; {nm[needed[0]]}-{nm[needed[-1]]} nm "
-                            "are needed")
+            reason = (f"covers {low:.0f}-{high:.0f} nm; {nm[needed[0]]}-{nm[needed[-1]]} nm are "
+                      "needed")
         elif none[i] and len(missing) == len(needed):
-            parts.insert(0, f"no reflectance above 0 at {least.normalised_at_nm} nm to normalise by")
+            reason = f"no reflectance above 0 at {least.normalised_at_nm} nm to normalise by"
         elif none[i]:
-            parts.insert(0, f"no reflectance at {', '.join(map(str, missing))} nm")
-        out[i] = joined(*parts, out[i])
+            reason = f"no reflectance at {', '.join(map(str, missing))} nm"
+        out[i] = join(reason, *(f"{text} {', '.join(map(str, nm[touched[i] & bit > 0]))} nm"
+                                for bit, text in DOUBTS.items() if (touched[i] & bit).any()), out[i])
     return out
 
 
@@ -164,18 +151,12 @@ class Model:
 
     classifiers: list[Classifier]
 
-    def predict(
-        self, wavelength: Any, reflectance: Any = None, unit: str | None = None
-    ) -> Prediction:
-        """Classify one spectrum or several, arrays or Quantities [points] or [n, points].
+    def predict(self, wavelength: Any, reflectance: Any = None, unit: str | None = None
+                ) -> Prediction:
+        """Classify spectra: arrays or Quantities [points] or [n, points]; PipelineError in doubt.
 
-        A `specutils.Spectrum` is enough. The wavelengths may have any order; `unit` is theirs (nm,
-        um, angstrom), by default their own or the likely one. NaN and masked were not measured.
-
-        Raises
-        ------
-        PipelineError
-            The shapes do not fit, the unit is unknown, or `reflectance` is a flux.
+        `unit` of the wavelengths: nm, um, angstrom; by default their own or the likely one. A
+        `specutils.Spectrum` is enough. NaN and masked were not measured.
         """
         if hasattr(wavelength, "spectral_axis"):
             wavelength, reflectance = wavelength.spectral_axis, wavelength.flux

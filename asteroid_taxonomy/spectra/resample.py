@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from asteroid_taxonomy.spectra.columns import Spectra, joined
+from asteroid_taxonomy.spectra.columns import Spectra, join
 
 WIDTH_NM = 44.0  # of a band: the step of Gaia's grid (Galluccio et al. 2022)
 MAX_GAP_NM = 66.0  # one and a half steps: a spectrum that lacks a band is not bridged
@@ -79,7 +79,7 @@ def to_bands(spectra: Spectra, bands_nm: Sequence[int], width_nm: float = WIDTH_
             (np.flatnonzero(twice), "two values at most wavelengths: several spectra under one "
                                     "name")):
         for row in np.unique(which):
-            out.notes[row] = joined(out.notes[row], text)
+            out.notes[row] = join(out.notes[row], text)
     return out
 
 
