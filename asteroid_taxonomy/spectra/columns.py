@@ -2,7 +2,6 @@
 
 Wide: a row per spectrum, a column per wavelength. Long: a row per point, and columns that name the
 spectrum. Side by side: a column of wavelengths and one per spectrum. Arrays: a spectrum per cell.
-Without a header: wavelength, reflectance, error, or wavelength, band width, reflectance, error.
 """
 
 import re
@@ -198,9 +197,7 @@ def _long(table: Table, roles: Roles, wavelength: str, unit: str | None) -> Spec
         named = each.kind == "id"
         if named or each.kind == "unknown" and not _numeric(frame[name]):
             nm = frame.groupby(name, observed=True)[wavelength]
-            low, high = nm.min(), nm.max()
-            beside = float(high.min() - low.max()) > 0.5 * float((high - low).min())
-            if nm.nunique().median() >= LEAST_POINTS and (named or nm.ngroups > 1 and beside):
+            if nm.nunique().median() >= LEAST_POINTS and (named or nm.ngroups > 1):
                 ids.append(name)  # with fewer wavelengths it names points
     to_nm = factor_to_nm(frame[wavelength], {roles[wavelength].unit,
                                              table.units.get(wavelength, "")}, unit)
@@ -246,9 +243,7 @@ def _by_position(table: Table, unit: str | None) -> Spectra:
     if len(numbers) < 2:
         raise NotSpectra(f"has no header and fewer than two columns of numbers; {EXPECTED}")
     wavelength, *others = numbers
-    kinds = {n: np.unique(_positive(frame[n])) for n in others[1:]}
-    others = others[:1] + [n for n, values in kinds.items() if len(values) > 20 or (
-        len(values) > 1 and (values % 1 > 0).any())]  # else flags, or numbers of images
+    others[1:] = [n for n in others[1:] if (frame[n] % 1 > 0).any() and frame[n].nunique() > 1]
     middle = [float(np.median(_positive(frame[n]))) for n in others]
     around_1 = [_around_1(frame[n]) and _varies(frame[n]) for n in others]
     at = 0

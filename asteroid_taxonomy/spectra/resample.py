@@ -1,8 +1,7 @@
 """From any wavelength grid to the bands of the classifier, without marks and spikes.
 
-Gaia's bands are 44 nm wide. Where a spectrum has two or more points inside a band (within 22 nm of
-its centre), the band's reflectance is the mean over the band of the straight lines through the
-points; where it has one or none, the value of those lines at the centre: Gaia's own grid is not
+With two or more points inside a band its reflectance is the mean over the band of the straight
+lines through the points; with fewer the value of those lines at the centre: Gaia's own grid is not
 changed. A band is covered if its centre lies on a point, between two points that are at most 66 nm
 apart, or at most 5 nm beyond the end of a spectrum that has points inside the band.
 """
@@ -56,7 +55,7 @@ def to_bands(spectra: Spectra, bands_nm: Sequence[int], width_nm: float = WIDTH_
     again = np.zeros(len(nm), bool)
     again[1:] = (np.diff(nm) < SAME_NM) & (np.diff(spectrum) == 0)
     twice = 3 * np.bincount(spectrum[again], minlength=n) > np.bincount(spectrum, minlength=n)
-    spectrum_again = spectrum[again]
+    averaged = spectrum[again]
     if again.any():
         values = pd.Series(np.where(reflectance > 0, reflectance, np.nan))
         groups = values.groupby((~again).cumsum())
@@ -75,7 +74,7 @@ def to_bands(spectra: Spectra, bands_nm: Sequence[int], width_nm: float = WIDTH_
     out.reflectance[twice] = np.nan
     for which, text in (
             (spectra.spectrum[~there], "rows without a wavelength were left out"),
-            (spectrum_again, "values at one wavelength were averaged"),
+            (averaged, "values at one wavelength were averaged"),
             (np.flatnonzero(twice), "two values at most wavelengths: several spectra under one "
                                     "name")):
         for row in np.unique(which):
@@ -83,10 +82,8 @@ def to_bands(spectra: Spectra, bands_nm: Sequence[int], width_nm: float = WIDTH_
     return out
 
 
-def _on_one_grid(
-    grid: Floats, reflectance: Floats, bands_nm: Sequence[int], width_nm: float,
-    rows: npt.NDArray[np.intp], out: Bands,
-) -> None:
+def _on_one_grid(grid: Floats, reflectance: Floats, bands_nm: Sequence[int], width_nm: float,
+                 rows: npt.NDArray[np.intp], out: Bands) -> None:
     """Resample spectra [k, points] of one grid into the `rows` of `out`."""
     marked = _marks(reflectance)
     reflectance = np.where(marked | ~np.isfinite(reflectance), np.nan, reflectance)
@@ -101,11 +98,9 @@ def _on_one_grid(
     whole = ~np.isnan(reflectance) & (spikes == 0)
     patterns, which = np.unique(whole, axis=0, return_inverse=True)
     for i, pattern in enumerate(patterns):
-        own = weights(grid[pattern], bands_nm, width_nm)
-        covered = np.isfinite(own).all(axis=0) & bool(pattern.any())
-        these = np.flatnonzero(which.ravel() == i)
-        values = reflectance[np.ix_(these, pattern)] @ own[:, covered]
-        out.reflectance[np.ix_(rows[these], covered)] = values
+        own, these = weights(grid[pattern], bands_nm, width_nm), which.ravel() == i
+        if pattern.any():  # a band that is not covered has the weights NaN
+            out.reflectance[rows[these]] = reflectance[np.ix_(these, pattern)] @ own
 
 
 def _marks(reflectance: Floats) -> npt.NDArray[np.bool_]:
