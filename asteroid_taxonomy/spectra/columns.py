@@ -149,17 +149,13 @@ def refuse_flux(name: str, unit: str) -> None:
 
 def find_spectra(table: Table, unit: str | None) -> Spectra:
     """Find the spectra in a table; NotSpectra where there are none, or in case of doubt."""
-    if not len(table.frame):
-        raise NotSpectra("has a header and no rows; there is nothing to classify")
-    frame = table.frame
-    arrays = [n for n in frame if frame[n].dtype == object and frame[n].map(np.ndim).any()]
-    found = _of_arrays(table, arrays, unit) if arrays else (
-        _by_name if table.header else _by_position)(table, unit)
-    return found._replace(notes=[join(note, table.note) for note in found.notes])
-
-
-def _by_name(table: Table, unit: str | None) -> Spectra:
     frame, roles = table.frame, {name: role(name) for name in table.frame}
+    if not len(frame):
+        raise NotSpectra("has a header and no rows; there is nothing to classify")
+    if arrays := [n for n in frame if frame[n].dtype == object and frame[n].map(np.ndim).any()]:
+        return _of_arrays(table, arrays, unit)
+    if not table.header:
+        return _by_position(frame, unit)
     wide = {n: r for n, r in roles.items() if r.kind == "wide"}
     wavelengths = [n for n, r in roles.items() if r.kind == "wavelength" and _numeric(frame[n])]
     if len(wavelengths) > 1:
@@ -211,9 +207,8 @@ def _long(table: Table, roles: Roles, wavelength: str, unit: str | None) -> Spec
 
 def _reflectances(frame: pd.DataFrame, roles: Roles, ids: list[str]) -> tuple[list[str], str]:
     """The columns of reflectances (several: a spectrum each), and a note on the choice."""
-    named = [n for n, r in roles.items() if r.kind == "reflectance" and (
-        r.exact or _varies(frame[n]) or len(frame) < 3)]  # ref may number a reference
-    named = [n for n in named if roles[n].exact] or named
+    named = [n for n, r in roles.items() if r.exact] or [
+        n for n, r in roles.items() if r.kind == "reflectance" and _varies(frame[n])]
     if len(named) > 1:
         named = [n for n in named if _around_1(frame[n])]
     if len(named) > 1:
@@ -226,19 +221,14 @@ def _reflectances(frame: pd.DataFrame, roles: Roles, ids: list[str]) -> tuple[li
     if not beside and len(apart) == 1 and "flux" in apart[0].lower():
         refuse_flux(apart[0], "")
         beside, apart = [n for n in apart if n in likely], []
-    if len(beside) == 1 and not apart:
-        return beside, f"column {beside[0]!r} was taken for the reflectance"
-    if beside and not apart and not ids:
-        return beside, ""
-    if unsure := [*beside, *apart]:
-        raise NotSpectra(f"has no column called reflectance, and {' and '.join(unsure[:5])} may "
-                         "be something else; call the one that is reflectance so")
-    raise NotSpectra(f"has the columns {_listed(frame)}; {EXPECTED}")
+    if beside and not apart and (len(beside) == 1 or not ids):
+        return beside, f"column {_listed(beside)} was taken for the reflectance"
+    raise NotSpectra(f"has no column called reflectance among {_listed(frame)}; call the one that "
+                     "is reflectance so")
 
 
-def _by_position(table: Table, unit: str | None) -> Spectra:
+def _by_position(frame: pd.DataFrame, unit: str | None) -> Spectra:
     """Spectra of a table without a header."""
-    frame = table.frame
     numbers = [n for n in frame if len(_positive(frame[n]))]
     if len(numbers) < 2:
         raise NotSpectra(f"has no header and fewer than two columns of numbers; {EXPECTED}")

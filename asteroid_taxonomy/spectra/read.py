@@ -18,7 +18,7 @@ from astropy import table as astropy_table
 from astropy.io import fits, votable
 
 from asteroid_taxonomy.console import PipelineError, one_line, plain
-from asteroid_taxonomy.spectra.columns import NotSpectra, Spectra, Table, find_spectra
+from asteroid_taxonomy.spectra.columns import NotSpectra, Spectra, Table, find_spectra, join
 from asteroid_taxonomy.spectra.text import read_text
 
 PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
@@ -44,7 +44,9 @@ def read_spectra(path: Path, unit: str | None = None) -> list[Spectra]:
             warnings.simplefilter("ignore")
             for table in _tables(path.read_bytes()):
                 try:
-                    found.append(find_spectra(table, unit))
+                    spectra = find_spectra(table, unit)
+                    found.append(spectra._replace(
+                        notes=[join(note, table.note) for note in spectra.notes]))
                 except NotSpectra as problem:
                     problems.append(problem)
         if not found:

@@ -134,10 +134,7 @@ def _spikes(grid: Floats, reflectance: Floats) -> Floats:
 
 
 def weights(grid_nm: Floats, bands_nm: Sequence[int], width_nm: float = WIDTH_NM) -> Floats:
-    """Weights [points, bands] that turn reflectances on `grid_nm` into those of the bands.
-
-    `grid_nm` ascends, without repetition. A column sums to 1, or is NaN: band not covered.
-    """
+    """Weights [points, bands] of points on an ascending grid in bands; NaN: band not covered."""
     out, half = np.zeros((len(grid_nm), len(bands_nm))), width_nm / 2
     for j, centre in enumerate(bands_nm):
         inside = np.abs(grid_nm - centre) < half

@@ -11,7 +11,7 @@ const COMMENT = /^\s*(#|!|;|\/\/|%)/;
 // as in spectra/resample.py and spectra/columns.py, which say why
 const SAME_NM = 0.01, BEYOND_NM = 5, CONTRADICTION = 1.5, LEAST_POINTS = 4;
 const HIGH = 5, LOW = 0.05, SPIKE_NM = 80, SPIKE = 0.25, SPIKE_COARSE = 0.5, FINE_POINTS = 9, SPIKE_SIGMA = 6, SPIKE_IN_BAND = 0.02;
-const AROUND_1 = [0.2, 5], ANY_SCALE = [0.01, 150], ROUGH = 0.25;
+const AROUND_1 = [0.2, 5], ANY_SCALE = [0.01, 150];
 const USUAL_MARKS = new Set([9, 9.9, 9.99, 9.999, 99, 99.9, 99.99, 99.999, 999, 999.9, 999.99, 999.999,
                              9999, 9999.9, 9999.99, 99999, 999999, 1e20, 1e30].map(Math.fround));
 
@@ -88,9 +88,7 @@ function columnsOf({ separator, width, above, rows }, columns) {
     throw new Error("Several columns could be the reflectance; write “wavelength reflectance error” above.");
   const pairs = columns[wavelength].map((nm, i) => [nm, columns[others[at]][i]]).filter(([nm]) => Number.isFinite(nm));
   refuseSeveral(pairs);
-  const points = pairs.sort((a, b) => a[0] - b[0]).map(([, value]) => value);
-  const values = positive(points), steps = values.slice(1).map((v, i) => Math.abs(v - values[i]));
-  if (!varies(values) || !within(middle[at], ANY_SCALE) || (points.length > LEAST_POINTS && median(steps) > ROUGH * middle[at]))
+  if (!varies(positive(pairs.map(([, value]) => value))) || !within(middle[at], ANY_SCALE))
     throw new Error("The second column does not look like the reflectances of a spectrum; write “wavelength reflectance error” above.");
   return [wavelength, others[at]];
 }
