@@ -63,8 +63,7 @@ ERRORS = set("err error errors sigma sig std stddev stdev sd unc uncertainty snr
 OTHER = set("r delta flux mag v g i z h airmass phase alpha albedo rh dist distance helio geo "
             "exptime seeing time x y ratio intensity counts dn adu star sun solar sky continuum "
             "transmission throughput response efficiency radiance emissivity absorbance".split())
-EXACT = set("reflectance reflectancespectrum refl reflectivity reflec relativereflectance "
-            "normalizedreflectance normalisedreflectance".split())
+EXACT = re.compile("(relative|normali[sz]ed)?refl(ec|ectance|ectancespectrum|ectivity)?")
 _UNITS = "|".join(sorted((re.escape(s) for s in SPELLINGS if s != "mu"), key=len, reverse=True))
 WIDE = re.compile(rf"(reflectance|refl|ref|r|wavelength|wave|w|band|b|)[\s_]*"
                   rf"(?P<value>\d+([.,]\d+)?)([\s_\[(]*(?P<unit>{_UNITS})[\])]?)?")
@@ -87,9 +86,6 @@ class Role(NamedTuple):
     value: float = 0.0  # the wavelength of a wide column
 
 
-Roles = dict[str, Role]
-
-
 def role(name: str) -> Role:
     """Tell from its name what a column holds."""
     lowered = name.strip().lower()[:100]
@@ -108,7 +104,7 @@ def role(name: str) -> Role:
     if any(w in ERRORS or refl and re.search("err|unc|sig|std|dev|noise", w) for w in words):
         return Role("error")
     if refl or "ref" in words:
-        return Role("reflectance", exact="".join(words) in EXACT)
+        return Role("reflectance", exact=bool(EXACT.fullmatch("".join(words))))
     return Role("other" if any(w in OTHER for w in words) else "unknown")
 
 
@@ -167,12 +163,12 @@ def find_spectra(table: Table, unit: str | None) -> Spectra:
     raise NotSpectra(f"has the columns {_listed(frame)}; {EXPECTED}")
 
 
-def _wide(frame: pd.DataFrame, wide: Roles, unit: str | None) -> Spectra:
+def _wide(frame: pd.DataFrame, wide: dict[str, Role], unit: str | None) -> Spectra:
     names, n = list(wide), len(frame)
     grid = np.array([r.value for r in wide.values()])
     grid = grid * factor_to_nm(grid, {r.unit for r in wide.values()}, unit)
-    way, bare = np.sign(np.diff(grid)), names[0].strip()[0].isdigit()
-    if bare and (way < 0).any() and (way > 0).any():
+    bare = names[0].strip()[0].isdigit()
+    if bare and len(np.unique(np.sign(np.diff(grid)))) > 1:
         raise NotSpectra(f"has the columns {_listed(names)}, which are not in the order of "
                          "wavelengths; call them reflectance_374 and so on")
     if (np.diff(np.sort(grid)) < FINEST_NM).any():  # pandas renames a second column 374 to 374.1
@@ -181,13 +177,13 @@ def _wide(frame: pd.DataFrame, wide: Roles, unit: str | None) -> Spectra:
         c for c in frame if c not in wide and not _numeric(frame[c])]
     labels = {role(str(text)).kind for name in ids for text in frame[name][:LEAST_POINTS]}
     if {"error", "reflectance"} & labels or not ids and bare and 1 < n <= LEAST_POINTS:
-        raise NotSpectra("has rows that could be reflectances and errors of one spectrum; save it "
-                         f"with a row for each point, and {HEADER}")
+        raise NotSpectra("has rows that could be reflectances and errors of one spectrum; save a "
+                         "row for each point, with a header")
     return Spectra(frame[ids], np.repeat(np.arange(n), len(grid)), np.tile(grid, n),
                    _numbers(frame, names).ravel(), [""] * n)
 
 
-def _long(table: Table, roles: Roles, wavelength: str, unit: str | None) -> Spectra:
+def _long(table: Table, roles: dict[str, Role], wavelength: str, unit: str | None) -> Spectra:
     frame, ids = table.frame, []
     for name, each in roles.items():
         named = each.kind == "id"
@@ -197,7 +193,7 @@ def _long(table: Table, roles: Roles, wavelength: str, unit: str | None) -> Spec
                 ids.append(name)  # with fewer wavelengths it names points
     to_nm = factor_to_nm(frame[wavelength], {roles[wavelength].unit,
                                              table.units.get(wavelength, "")}, unit)
-    values, note = _reflectances(frame, roles, ids)
+    values, note = _values(frame, roles, ids)
     for name in values:
         refuse_flux(name, table.units.get(name, ""))
     if len(values) > 1:
@@ -205,17 +201,15 @@ def _long(table: Table, roles: Roles, wavelength: str, unit: str | None) -> Spec
     return _points(frame, ids, wavelength, values[0], to_nm, note)
 
 
-def _reflectances(frame: pd.DataFrame, roles: Roles, ids: list[str]) -> tuple[list[str], str]:
+def _values(frame: pd.DataFrame, roles: dict[str, Role], ids: list[str]) -> tuple[list[str], str]:
     """The columns of reflectances (several: a spectrum each), and a note on the choice."""
     named = [n for n, r in roles.items() if r.exact] or [
-        n for n, r in roles.items() if r.kind == "reflectance" and _varies(frame[n])]
-    if len(named) > 1:
-        named = [n for n in named if _around_1(frame[n])]
-    if len(named) > 1:
+        n for n, r in roles.items() if r.kind == "reflectance" and frame[n].nunique() > 2]
+    if len(named) > 1 and len(named := [n for n in named if _around_1(frame[n])]) > 1:
         raise _doubt(named, "reflectance")
     if named:
         return named, ""
-    likely = [n for n in roles if n not in ids and _around_1(frame[n]) and _varies(frame[n])]
+    likely = [n for n in roles if n not in ids and _around_1(frame[n])]
     beside = [n for n in likely if roles[n].kind in ("unknown", "wide")]
     apart = [n for n, r in roles.items() if r.kind == "other" and _numeric(frame[n])]
     if not beside and len(apart) == 1 and "flux" in apart[0].lower():
@@ -235,7 +229,7 @@ def _by_position(frame: pd.DataFrame, unit: str | None) -> Spectra:
     wavelength, *others = numbers
     others[1:] = [n for n in others[1:] if (frame[n] % 1 > 0).any() and frame[n].nunique() > 1]
     middle = [float(np.median(_positive(frame[n]))) for n in others]
-    around_1 = [_around_1(frame[n]) and _varies(frame[n]) for n in others]
+    around_1 = [_around_1(frame[n]) for n in others]
     at = 0
     if len(others) > 1 and around_1[1] and not around_1[0]:  # a band width may come before
         few = len(np.unique(_positive(frame[others[0]]))) <= max(2, len(frame) / 2)
@@ -245,7 +239,7 @@ def _by_position(frame: pd.DataFrame, unit: str | None) -> Spectra:
     if len(rest) > 2 or ((rest >= 0.5) & (rest < 20)).any() or not around_1[at] and any(around_1):
         raise NotSpectra(f"has no header, and its columns {', '.join(others[:4])} could be "
                          f"reflectances or errors; {HEADER}")
-    if not _varies(frame[value]) or not ANY_SCALE[0] <= middle[at] <= ANY_SCALE[1]:
+    if frame[value].nunique() < 3 or not ANY_SCALE[0] <= middle[at] <= ANY_SCALE[1]:
         raise NotSpectra(f"has no header, and its {value} (around {middle[at]:g}) does not look "
                          f"like the reflectances of a spectrum; {HEADER}")
     return _points(frame, [n for n in frame if not _numeric(frame[n])], wavelength, value,
@@ -277,11 +271,10 @@ def _passes(nm: Floats) -> npt.NDArray[np.int64]:
     there = np.flatnonzero(np.isfinite(nm))
     way = np.sign(np.diff(nm[there]))
     turns = np.flatnonzero(way == (-1 if way.sum() > 0 else 1)) + 1
-    for one, other in pairwise(np.split(nm[there], turns)):
-        low, high = (max(one.min(initial=np.inf), other.min(initial=np.inf)),
-                     min(one.max(initial=0), other.max(initial=0)))
-        inside = [((part >= low) & (part <= high)).sum() for part in (one, other)]
-        if min(inside) < LEAST_POINTS or high - low < 0.5 * min(np.ptp(one), np.ptp(other)):
+    for parts in pairwise(np.split(nm[there], turns)):
+        low, high = max(map(np.min, parts)), min(map(np.max, parts))
+        inside = [((part >= low) & (part <= high)).sum() for part in parts]
+        if min(inside) < LEAST_POINTS or high - low < 0.5 * min(map(np.ptp, parts)):
             return turns[:0]  # they only meet at their ends
     return there[turns]
 
@@ -292,15 +285,16 @@ def _of_arrays(table: Table, arrays: list[str], unit: str | None) -> Spectra:
     size = {name: [np.size(cell) for cell in frame[name]] for name in arrays}
     found = [name for kind in ("wavelength", "reflectance") for name in arrays
              if role(name).kind == kind]
-    if len(found) != 2 or size[found[0]] != size[found[1]]:
+    if [role(name).kind for name in found] != ["wavelength", "reflectance"] or (
+            size[found[0]] != size[found[1]]):
         raise NotSpectra(f"has arrays in its columns {_listed(arrays)}; expected one called "
                          "wavelength and one called reflectance, of the same length in each row")
     nm, reflectance = (np.concatenate([np.ravel(cell).astype(float) for cell in frame[name]])
                        for name in found)
     refuse_flux(found[1], table.units.get(found[1], ""))
-    to_nm = factor_to_nm(nm, {role(found[0]).unit, table.units.get(found[0], "")}, unit)
+    nm *= factor_to_nm(nm, {role(found[0]).unit, table.units.get(found[0], "")}, unit)
     return Spectra(frame[[c for c in frame if c not in arrays and role(c).kind == "id"]],
-                   np.repeat(np.arange(n), size[found[0]]), nm * to_nm, reflectance, [""] * n)
+                   np.repeat(np.arange(n), size[found[0]]), nm, reflectance, [""] * n)
 
 
 def _numbers(frame: pd.DataFrame, names: list[str]) -> Floats:
@@ -326,11 +320,7 @@ def _positive(column: pd.Series) -> Floats:
 
 def _around_1(column: pd.Series) -> bool:
     values = _positive(column)
-    return len(values) > 0 and AROUND_1[0] <= float(np.median(values)) <= AROUND_1[1]
-
-
-def _varies(column: pd.Series) -> bool:
-    return len(np.unique(_positive(column))) > 2
+    return len(np.unique(values)) > 2 and AROUND_1[0] <= float(np.median(values)) <= AROUND_1[1]
 
 
 def join(*notes: str) -> str:

@@ -44,9 +44,8 @@ def read_spectra(path: Path, unit: str | None = None) -> list[Spectra]:
             warnings.simplefilter("ignore")
             for table in _tables(path.read_bytes()):
                 try:
-                    spectra = find_spectra(table, unit)
-                    found.append(spectra._replace(
-                        notes=[join(note, table.note) for note in spectra.notes]))
+                    found.append(find_spectra(table, unit))
+                    found[-1].notes[:] = [join(note, table.note) for note in found[-1].notes]
                 except NotSpectra as problem:
                     problems.append(problem)
         if not found:
@@ -83,16 +82,17 @@ def _tables(data: bytes) -> list[Table]:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = data.decode("latin-1")
-    form, start = None, text.lstrip()[:4]
+    start = text.lstrip()
     if text.startswith("# %ECSV"):
         form = "ascii.ecsv"  # ESA writes null, which astropy does not read (#13331)
         text = re.sub(r"(?m)(?<=[,\s])null(?=[,\s]|$)|^null(?=[,\s])", '""', text)
     elif "Byte-by-byte Description of file" in text[:65536]:
-        form = "ascii.mrt" if start == "Titl" else "ascii.cds"
-    elif start.startswith(("\\", "|")):
-        ipac = re.match(r"\\|\|[^|\n]*\|.*\n\|[ \w|]*\|\n", text.lstrip())
-        form = "ascii.ipac" if ipac else "ascii.fixed_width"
-    if form is None:
+        form = "ascii.mrt" if start.startswith("Title") else "ascii.cds"
+    elif re.match(r"\\|\|[^|\n]*\|.*\n\|[ \w|]*\|\n", start):
+        form = "ascii.ipac"
+    elif start.startswith("|"):
+        form = "ascii.fixed_width"
+    else:
         return [read_text(text)]
     return [_of_astropy(astropy_table.Table.read(text, format=form))]
 

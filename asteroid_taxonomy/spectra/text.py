@@ -27,7 +27,7 @@ FORMS = [("\t", "."), (";", "."), (",", "."), ("|", "."), (None, "."), ("\t", ",
 NUMBER = {sign: re.compile(rf"[-+]?(\d+([{sign}]\d*)?|[{sign}]\d+)([eEdD][-+]?\d+)?")
           for sign in (".", ",", ".,")}  # Fortran writes 1.23D-01
 INFINITE = re.compile("[-+]?inf(inity)?", re.IGNORECASE)
-COMMENT = re.compile(r"\s*(#|!|;|//|%)+")
+COMMENT = re.compile(r"^\s*(#|!|;|//|%)+")
 
 
 def read_text(text: str) -> Table:
@@ -154,8 +154,7 @@ def _header_line(lines: Sequence[str], kinds: Sequence[str], first: int, separat
 
 
 def _header_fields(line: str, separator: str | None) -> list[str]:
-    sign = COMMENT.match(line)
-    line = line[sign.end() if sign else 0:].strip(" ")
+    line = COMMENT.sub("", line).strip(" ")
     names = re.split(r"  +|\t", line) if separator is None else _split(line, separator)
     if separator is not None or len(names) > 1:
         return [name.strip() for name in names]
