@@ -2,16 +2,13 @@
 
     asteroid-taxonomy classify FILE_OR_FOLDER ... [-o classes.csv] [--unit nm|um|angstrom]
 
-Reads text, Parquet, ECSV, VOTable, FITS and the journals' tables, in any unit and on any grid
-(docs/own_spectra.md), and normalises the spectra. Each is classified by the model that uses
-most of the bands it covers. Prints the first spectra; -o writes all, --plot a PNG of each.
+Reads text, Parquet, ECSV, VOTable, FITS and the journals' tables (docs/own_spectra.md).
 """
 
 import argparse
 import glob
 import os
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -33,14 +30,10 @@ ENDINGS = (".csv", ".parquet", *catalogue.WRITERS)
 LABELS = (".xml", ".lbl", ".fmt")  # PDS describes a table beside it
 SHOWN = 20  # spectra in the table on screen
 NOTHING = [Spectra(pd.DataFrame(index=[0]), np.empty(0, int), np.empty(0), np.empty(0), [""])]
-ABOUT = {  # UCD and description of columns that the catalogue does not have
-    "file": ("meta.id", "File that the spectrum is in"),
-    "name": ("meta.id", "Name of the spectrum, as in the file, or of the file"),
-    "asteroid": ("meta.id", "Number or designation, from a column of numbers or the file's name"),
-    "class_precision": ("stat.probability", "Precision of that class in cross-validation"),
-    "model": ("meta.software", "ONNX file that classified the spectrum"),
-    "note": ("meta.note", "What is doubtful, or why there is no class"),
-}
+NAME = "meta.id", "Name of the spectrum, of its file or of its asteroid"
+ABOUT = {"class_precision": ("stat.probability", "Precision of that class in cross-validation"),
+         "model": ("meta.software", "ONNX file that classified the spectrum"),
+         "note": ("meta.note", "What is doubtful, or why there is no class")}
 
 
 def files_of(given: Sequence[Path], output: Path | None = None) -> list[Path]:
@@ -102,20 +95,16 @@ def classify_files(
                 problems.append(str(problem))
             for spectra in tables:
                 found = model.of_points(spectra)
-                rows = rows_of(path, spectra, found, len(files) == 1)
-                parts.append(rows)
+                parts.append(rows_of(path, spectra, found, len(files) == 1))
                 if tables is NOTHING:
-                    rows["note"] = problems[-1].removeprefix(f"{path} ")
+                    parts[-1]["note"] = problems[-1].removeprefix(f"{path} ")
                 elif plots is not None:
-                    plot(found, rows, plots)
+                    plot(found, parts[-1], plots)
             progress.update(done)
     result = pd.concat(parts, ignore_index=True)
     if output is not None:
         write(result, model, output)
-    report(result, model)
-    if problems:
-        print(f"{len(problems):,} of {len(files):,} files cannot be read; the column note has the "
-              "reasons", file=sys.stderr)
+    report(result, model.classifiers[0].classes, len(files), len(problems))
     if len(problems) == len(files):
         raise PipelineError(f"none of {len(files)} files can be read; the first: {problems[0]}")
 
@@ -132,15 +121,16 @@ def plot(found: Prediction, rows: pd.DataFrame, folder: Path) -> None:
 def write(result: pd.DataFrame, model: Model, output: Path) -> None:
     """Write the result in the format that the ending of `output` names."""
     ending, first = output.suffix.lower(), model.classifiers[0].metadata
-    about: dict[str, Any] = {f.name: f.metadata for f in catalogue.arrow_schema(first.classes, "")}
-    about |= {name: {"unit": "", "ucd": ucd, "description": description}
-              for name, (ucd, description) in ABOUT.items()}
+    about = {f.name: f.metadata for f in catalogue.arrow_schema(first.classes, "")}
+    about |= {name: dict(zip(("unit", "ucd", "description"), ("", *ABOUT.get(name, NAME)),
+                             strict=True)) for name in result if name not in about}
     schema = pa.schema([pa.field(
         name, pa.string() if column.dtype == "str" else pa.from_numpy_dtype(column.dtype),
-        metadata=about.get(name, about["name"])) for name, column in result.items()])
+        metadata=about[name]) for name, column in result.items()])
     table = pa.Table.from_pandas(result, schema, preserve_index=False)
-    facts = {"models": [f"{c.path.name}, threshold {c.threshold}, sha256 {sha256(c.path)}"
-                        for c in model.classifiers], "classes": ", ".join(first.classes)}
+    facts: dict[str, Any] = {
+        "models": [f"{c.path.name}, threshold {c.threshold}, sha256 {sha256(c.path)}"
+                   for c in model.classifiers], "classes": ", ".join(first.classes)}
     facts |= first.model_dump(include={"survey", "taxonomy", "licence", "citation"})
     with atomic(output) as part:
         if ending == ".csv":
@@ -149,11 +139,11 @@ def write(result: pd.DataFrame, model: Model, output: Path) -> None:
             write_parquet(table, part, facts)
         else:
             catalogue.WRITERS[ending](table, facts, "spectra", part)
+    print(f"wrote {output}")
 
 
-def report(result: pd.DataFrame, model: Model) -> None:
+def report(result: pd.DataFrame, classes: Sequence[str], files: int, unread: int) -> None:
     """Print the first rows and a summary."""
-    classes = model.classifiers[0].classes
     print(f"  {'spectrum':28}" + "".join(f"{name:>7}" for name in classes) + "  complex  class")
     for row in result.head(SHOWN).to_dict("records"):
         figures = "".join(f"{row[f'probability_{c}']:7.3f}" for c in classes).replace("nan", "  -")
@@ -164,7 +154,7 @@ def report(result: pd.DataFrame, model: Model) -> None:
     if len(result) > SHOWN:
         print(f"  ... and {len(result) - SHOWN:,} more")
     print("?: abstained, take the complex as unknown; (%): precision of the class\n"
-          f"{len(result):,} spectra in {result['file'].nunique():,} files, "
+          f"{len(result):,} spectra in {files:,} files ({unread:,} cannot be read), "
           f"{(result['complex'] != '').sum():,} with a class, {(~result['abstained']).sum():,} "
           "above the threshold")
 
@@ -184,4 +174,5 @@ def main(arguments: list[str]) -> None:
     given = parser.parse_args(arguments)
     if "" in given.files:  # an unset variable, not this folder
         parser.error("a file's name is empty; name files or folders")
-    classify_files([*map(Path, given.files)], given.output, given.unit, given.model, given.strict, given.plot)
+    classify_files(list(map(Path, given.files)), given.output, given.unit, given.model,
+                   given.strict, given.plot)

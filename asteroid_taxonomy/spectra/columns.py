@@ -16,6 +16,7 @@ import pandas as pd
 from astropy import units as u
 
 Floats = npt.NDArray[np.float64]
+_numeric = pd.api.types.is_any_real_numeric_dtype
 
 
 class NotSpectra(Exception):
@@ -68,7 +69,6 @@ _UNITS = "|".join(sorted((re.escape(s) for s in SPELLINGS if s != "mu"), key=len
 WIDE = re.compile(rf"(reflectance|refl|ref|r|wavelength|wave|w|band|b|)[\s_]*"
                   rf"(?P<value>\d+([.,]\d+)?)([\s_\[(]*(?P<unit>{_UNITS})[\])]?)?")
 FLUX = re.compile(r"erg|jy|jansky|w/|watt|photon|electron|adu|count|\bdn\b|mag", re.IGNORECASE)
-
 LEAST_POINTS = 4  # of a spectrum that is distinguished from another one
 FINEST_NM = 0.5  # of a wide table's grid
 AROUND_1 = (0.2, 5.0)  # the median of a normalised reflectance
@@ -155,7 +155,8 @@ def find_spectra(table: Table, unit: str | None) -> Spectra:
     wide = {n: r for n, r in roles.items() if r.kind == "wide"}
     wavelengths = [n for n, r in roles.items() if r.kind == "wavelength" and _numeric(frame[n])]
     if len(wavelengths) > 1:
-        raise _doubt(wavelengths, "wavelength")
+        raise NotSpectra(f"has the columns {_listed(wavelengths)}, each of which could be the "
+                         "wavelength; leave one")
     if wavelengths and (len(wide) <= LEAST_POINTS or usual_unit(_positive(frame[wavelengths[0]]))):
         return _long(table, roles, wavelengths[0], unit)
     if len(wide) >= 2:
@@ -206,7 +207,8 @@ def _values(frame: pd.DataFrame, roles: dict[str, Role], ids: list[str]) -> tupl
     named = [n for n, r in roles.items() if r.exact] or [
         n for n, r in roles.items() if r.kind == "reflectance" and frame[n].nunique() > 2]
     if len(named) > 1 and len(named := [n for n in named if _around_1(frame[n])]) > 1:
-        raise _doubt(named, "reflectance")
+        raise NotSpectra(f"has the columns {_listed(named)}, each of which could be the "
+                         "reflectance; leave one")
     if named:
         return named, ""
     likely = [n for n in roles if n not in ids and _around_1(frame[n])]
@@ -250,9 +252,8 @@ def _by_position(frame: pd.DataFrame, unit: str | None) -> Spectra:
 def _points(frame: pd.DataFrame, ids: list[str], wavelength: str, value: str, to_nm: float,
             note: str) -> Spectra:
     """Points of a long table: a spectrum for each name, and for each pass under one name."""
-    codes = np.zeros(len(frame), np.int64)
-    if ids:
-        codes = frame.groupby(ids, sort=False, dropna=False, observed=True).ngroup().to_numpy()
+    codes = frame.groupby(ids, sort=False, dropna=False, observed=True).ngroup().to_numpy() \
+        if ids else np.zeros(len(frame), np.int64)
     order = np.argsort(codes, kind="stable")
     nm, reflectance = _numbers(frame, [wavelength, value])[order].T
     starts, notes = [], []
@@ -302,15 +303,6 @@ def _numbers(frame: pd.DataFrame, names: list[str]) -> Floats:
     if texts := [name for name in names if not _numeric(frame[name])]:
         raise NotSpectra(f"has text in its column {texts[0]!r}, expected numbers; correct it")
     return frame[names].to_numpy(float)
-
-
-def _doubt(names: list[str], what: str) -> NotSpectra:
-    return NotSpectra(f"has the columns {' and '.join(names[:5])}, each of which could be the "
-                      f"{what}; leave one, or call it {what}")
-
-
-def _numeric(column: pd.Series) -> bool:
-    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
 
 
 def _positive(column: pd.Series) -> Floats:

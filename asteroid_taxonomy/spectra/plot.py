@@ -14,7 +14,7 @@ MARGIN_NM, DRAWN = 60, (0.3, 2.5)  # beyond the bands; reflectances beyond are n
 
 
 def plot_spectrum(prediction: Any, row: int = 0, title: str = "") -> Figure:
-    """Plot a spectrum of a Prediction, the bands used, and the mean of its complex with the middle two thirds."""
+    """Plot a spectrum of a Prediction over its complex's mean with the middle two thirds."""
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.add_subplot(xlabel="wavelength (nm)", ylabel="normalised reflectance")
     complex_, means = prediction.complex[row], pd.read_csv(shipped(MEANS_PATH))

@@ -1,7 +1,7 @@
 """Classifying spectra: one function for files, arrays and the archive's spectra."""
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,13 @@ from asteroid_taxonomy.files import shipped
 from asteroid_taxonomy.onnx_model.classifier import Classifier, load_classifier, load_classifiers
 from asteroid_taxonomy.onnx_model.metadata import CLASSES_PATH, MAIN, ONNX_PATH
 from asteroid_taxonomy.spectra.columns import NotSpectra, Spectra, factor_to_nm, join, refuse_flux
-from asteroid_taxonomy.spectra.resample import FAR, MARK, SPIKE, to_bands
+from asteroid_taxonomy.spectra.resample import FAR, MARK, SPIKE, Bands, to_bands
 
 OF_ASTEROIDS = (0.3, 3.0)  # normalised; Gaia DR3 has none beyond in a band that is used
 ROUGH = 0.15  # median step from band to band: a spectrum of too low S/N, or none at all
 _loaded = functools.cache(load_classifier)
 DOUBTS = {MARK: "values at or below 0 or marks for missing data left out at",
           SPIKE: "spikes left out at", FAR: "unlike an asteroid's reflectance at"}
-
 COLUMNS = ("complex", "confidence", "abstained", "complex_set", "class_name",
            "class_probability", "class_precision", "model", "note")
 
@@ -36,7 +35,6 @@ class Prediction:
     """The answer for n spectra, the same as that of `asteroid-taxonomy classify`.
 
     Without a class, `complex` and `model` are None, `complex_set` is "" and numbers are NaN.
-    `class_name`: the most probable class behind the complexes, where its precision is known.
     """
 
     classes: list[str]
@@ -45,7 +43,7 @@ class Prediction:
     confidence: Floats
     abstained: npt.NDArray[np.bool_]
     complex_set: Objects
-    class_name: Objects
+    class_name: Objects  # the most probable class, where its precision is known
     class_probability: Floats
     class_precision: Floats
     model: Objects
@@ -72,43 +70,37 @@ class Prediction:
         return plot_spectrum(self, row, title)
 
 
-def answer(
-    bands: npt.NDArray[np.floating], classifiers: Sequence[Classifier],
-    touched: npt.NDArray[np.uint8] | None = None, covered_nm: Floats | None = None,
-    notes: Iterable[str] | None = None, snr: Floats | None = None,
-) -> Prediction:
+def answer(bands: npt.NDArray[np.floating], classifiers: Sequence[Classifier],
+           of: Bands | None = None, snr: Floats | None = None) -> Prediction:
     """Normalise spectra [n, bands], NaN where not measured, and decide.
 
-    Each gets the first of `classifiers` (as `load_classifiers` returns them) whose bands it covers,
-    without marks if possible. The rest as in `resample.Bands`; `snr` where known.
+    Each gets the first of `classifiers` (in the order of `load_classifiers`) whose bands it
+    covers, without marks if possible. `of` says what was left out; `snr` where known.
     """
     first, n = classifiers[0], len(bands)
     at = first.wavelengths_nm.index(first.normalised_at_nm)
     none = np.isfinite(bands) & ~(bands > 0)
-    touched = np.where(none, MARK, 0 if touched is None else touched).astype(np.uint8)
+    touched = np.where(none, MARK, 0 if of is None else of.touched).astype(np.uint8)
     by = np.where(bands[:, at] > 0, bands[:, at], np.nan)
     with np.errstate(all="ignore"):
         reflectance = (np.where(none, np.nan, bands) / by[:, None]).astype(np.float32)
         touched[(reflectance < OF_ASTEROIDS[0]) | (reflectance > OF_ASTEROIDS[1])] |= FAR
         steps = np.abs(np.diff(reflectance[:, classifiers[-1].used], axis=1))
         touched[np.median(steps, axis=1) > ROUGH] |= FAR
-    choice, clean = np.full(n, -1), np.zeros(n, bool)
-    for i, classifier in enumerate(classifiers):
+    probabilities, used = np.full((n, len(first.classes)), np.nan), np.zeros(bands.shape, bool)
+    confidence, abstained, clean = np.full(n, np.nan), np.ones(n, bool), np.zeros(n, bool)
+    best, sets, model = (np.full(n, value, object) for value in (None, "", None))
+    for classifier in classifiers:
         whole = classifier.has_bands(reflectance)
         free = whole & ~touched[:, [*classifier.used, at]].any(axis=1)
-        choice[(whole & (choice < 0)) | (free & ~clean)] = i
+        rows = np.flatnonzero((whole & np.isnan(confidence)) | (free & ~clean))
         clean |= free
-    probabilities, used = np.full((n, len(first.classes)), np.nan), np.zeros(bands.shape, bool)
-    confidence, abstained = np.full(n, np.nan), np.ones(n, bool)
-    best, sets, model = (np.full(n, value, object) for value in (None, "", None))
-    for i, classifier in enumerate(classifiers):
-        rows = np.flatnonzero(choice == i)
         p = classifier.probabilities(reflectance[rows])
         found = classifier.decide(p, None if snr is None else snr[rows])
         probabilities[rows], best[rows], sets[rows] = p, found.complex, found.complex_set
         confidence[rows], abstained[rows] = found.confidence, found.abstained | ~clean[rows]
         model[rows] = [classifier.name if each else None for each in found.complex]
-        used[rows[:, None], classifier.used] = True
+        used[rows] = np.isin(np.arange(bands.shape[1]), classifier.used)
     name, (probability, precision) = np.full(n, None, object), np.full((2, n), np.nan)
     behind = np.flatnonzero((model == MAIN) & (first.path == shipped(ONNX_PATH)))
     if len(behind) and shipped(CLASSES_PATH).exists():
@@ -120,28 +112,27 @@ def answer(
     return Prediction(
         first.classes, probabilities, best, confidence, abstained, sets, name, probability,
         precision, model,
-        _notes(reflectance, touched, covered_nm, notes, np.isnan(confidence), classifiers[-1]),
+        _notes(reflectance, touched, of, np.isnan(confidence), classifiers[-1]),
         first.wavelengths_nm, reflectance.astype(float), used, by)
 
 
-def _notes(reflectance: Floats, touched: npt.NDArray[np.uint8], covered_nm: Floats | None,
-           notes: Iterable[str] | None, none: npt.NDArray[np.bool_], least: Classifier) -> Objects:
+def _notes(reflectance: npt.NDArray[Any], touched: npt.NDArray[np.uint8], of: Bands | None,
+           none: npt.NDArray[np.bool_], least: Classifier) -> Objects:
     """Why there is no class, or what is doubtful, per spectrum."""
     nm, needed = np.array(least.wavelengths_nm), least.used
-    out: Objects = np.array([""] * len(reflectance) if notes is None else list(notes), object)
+    out = np.full(len(none), "", object) if of is None else of.notes.copy()
     for i in np.flatnonzero(none | touched.any(axis=1)):
         missing = nm[needed][np.isnan(reflectance[i, needed])]
-        low, high = (np.nan, np.nan) if covered_nm is None else covered_nm[i]
-        reason = ""
+        low, high = (np.nan, np.nan) if of is None else of.covered_nm[i]
+        reason = f"no reflectance at {', '.join(map(str, missing))} nm" if none[i] else ""
         if none[i] and len(missing) and (low > nm[needed[0]] or high < nm[needed[-1]]):
-            reason = (f"covers {low:.0f}-{high:.0f} nm; {nm[needed[0]]}-{nm[needed[-1]]} nm are "
-                      "needed")
+            ends = f"{nm[needed[0]]}-{nm[needed[-1]]}"
+            reason = f"covers {low:.0f}-{high:.0f} nm; {ends} nm are needed"
         elif none[i] and len(missing) == len(needed):
             reason = f"no reflectance above 0 at {least.normalised_at_nm} nm to normalise by"
-        elif none[i]:
-            reason = f"no reflectance at {', '.join(map(str, missing))} nm"
-        out[i] = join(reason, *(f"{text} {', '.join(map(str, nm[touched[i] & bit > 0]))} nm"
-                                for bit, text in DOUBTS.items() if (touched[i] & bit).any()), out[i])
+        parts = [f"{text} {', '.join(map(str, nm[touched[i] & bit > 0]))} nm"
+                 for bit, text in DOUBTS.items() if (touched[i] & bit).any()]
+        out[i] = join(reason, *parts, out[i])
     return out
 
 
@@ -178,16 +169,14 @@ class Model:
         except (NotSpectra, u.UnitsError) as problem:
             raise PipelineError(f"the spectrum {problem}") from None
         n, points = grid.shape
-        return self.of_points(Spectra(
-            pd.DataFrame(index=range(n)), np.repeat(np.arange(n), points), nm, spectra.ravel(),
-            [""] * n))
+        return self.of_points(Spectra(pd.DataFrame(index=range(n)), np.arange(n).repeat(points),
+                                      nm, spectra.ravel(), [""] * n))
 
     def of_points(self, spectra: Spectra) -> Prediction:
         """Classify spectra given as points."""
         first = self.classifiers[0]
         bands = to_bands(spectra, first.wavelengths_nm, first.width_nm)
-        return replace(answer(bands.reflectance, self.classifiers, bands.touched,
-                              bands.covered_nm, bands.notes), points=spectra)
+        return replace(answer(bands.reflectance, self.classifiers, bands), points=spectra)
 
 
 def load_model(path: Any = None) -> Model:

@@ -1,8 +1,4 @@
-"""Opening a user's file: its content, not its ending, says what it is.
-
-astropy reads FITS, VOTable, ECSV, the journals' machine-readable tables (MRT, CDS), IPAC and fixed
-width; pyarrow reads Parquet; text.py reads plain text.
-"""
+"""Opening a user's file: its content, not its ending, says what it is."""
 
 import io
 import re
@@ -34,9 +30,9 @@ WAVELENGTHS = ("", "LINEAR", "WAVE", "AWAV", "WAVELENGTH", "LAMBDA")  # CTYPE1
 
 
 def read_spectra(path: Path, unit: str | None = None) -> list[Spectra]:
-    """Read the spectra of a file, one element per table; PipelineError in case of doubt.
+    """Read the spectra of each table in a file; PipelineError in case of doubt.
 
-    `unit` is that of the wavelengths; by default the file's, or the one that the numbers suggest.
+    `unit` of the wavelengths: by default the file's, or the one that the numbers suggest.
     """
     found, problems = [], []
     try:
@@ -49,7 +45,7 @@ def read_spectra(path: Path, unit: str | None = None) -> list[Spectra]:
                 except NotSpectra as problem:
                     problems.append(problem)
         if not found:
-            raise problems[0] if problems else NotSpectra("has no table; save it as CSV")
+            raise problems[0] if problems else NotSpectra("has no spectrum; save it as CSV")
     except NotSpectra as problem:
         raise PipelineError(plain(f"{path} {problem}")) from None
     except FileNotFoundError:
@@ -64,8 +60,6 @@ def _tables(data: bytes) -> list[Table]:
     for magic, packing in PACKED.items():
         if data.startswith(magic):
             data = pa.CompressedInputStream(pa.BufferReader(data), packing).read()
-    if not data.strip():
-        raise NotSpectra("is empty; save it anew")
     if data.startswith(b"PAR1"):
         return [_parquet(data)]
     if data.startswith(b"SIMPLE  ="):
@@ -115,8 +109,6 @@ def _fits(data: bytes) -> list[Table]:
                 out.append(_of_astropy(astropy_table.Table.read(hdu)))
             elif hdu.data is not None and hdu.data.size == max(hdu.data.shape) > 1:
                 out.append(_one_dimension(hdu))
-    if not out:
-        raise NotSpectra("has neither a table nor a one-dimensional spectrum; save it as text")
     return out
 
 

@@ -1,9 +1,8 @@
 """From any wavelength grid to the bands of the classifier, without marks and spikes.
 
-With two or more points inside a band its reflectance is the mean over the band of the straight
-lines through the points; with fewer the value of those lines at the centre: Gaia's own grid is not
-changed. A band is covered if its centre lies on a point, between two points that are at most 66 nm
-apart, or at most 5 nm beyond the end of a spectrum that has points inside the band.
+A band's reflectance is the mean over the band of the straight lines through two or more points in
+it; with fewer the value at its centre: Gaia's own grid is not changed. A centre has to be at a
+point, between two at most 66 nm apart, or 5 nm beyond the end of a spectrum with points inside.
 """
 
 from collections.abc import Sequence
@@ -75,8 +74,7 @@ def to_bands(spectra: Spectra, bands_nm: Sequence[int], width_nm: float = WIDTH_
     for which, text in (
             (spectra.spectrum[~there], "rows without a wavelength were left out"),
             (averaged, "values at one wavelength were averaged"),
-            (np.flatnonzero(twice), "two values at most wavelengths: several spectra under one "
-                                    "name")):
+            (np.flatnonzero(twice), "two values at most wavelengths: several spectra")):
         for row in np.unique(which):
             out.notes[row] = join(out.notes[row], text)
     return out

@@ -1,8 +1,4 @@
-"""Plain text: where the rows begin, how columns are separated, which line is the header.
-
-Neither pandas' sniffer nor astropy's finds a table below a preamble, a header in a comment,
-VizieR's rows of units and dashes, decimal commas, or a table without header.
-"""
+"""Plain text: where the rows begin, how columns are separated, which line is the header."""
 
 import csv
 import io
@@ -43,8 +39,6 @@ def read_text(text: str) -> Table:
             first, longest = at + block.index("row"), block.count("row")
         at += len(block)
     header = _header_line(sniffed, kinds, first, separator, decimal)
-    while header is None and first and kinds[first - 1] == "partly":
-        first -= 1
     names = [] if header is None else _header_fields(lines[header], separator)
     units: dict[str, str] = {}
     rows: list[str] = []
@@ -129,10 +123,7 @@ def _form(lines: Sequence[str]) -> tuple[str | None, str, int]:
 
 def _header_line(lines: Sequence[str], kinds: Sequence[str], first: int, separator: str | None,
                  decimal: str) -> int | None:
-    """The nearest line that names a wavelength, a reflectance or an identifier.
-
-    It may be the first that looks like a row, of a table with a column per wavelength.
-    """
+    """The nearest line that names columns, which may be the first that looks like a row."""
     own = _split(lines[first], separator)
     if any(role(field).kind in ("id", "wavelength", "reflectance") for field in own):
         return first
