@@ -116,8 +116,8 @@ def usual_unit(wavelengths: Any) -> str | None:
 
 def factor_to_nm(wavelengths: Any, found: Iterable[str], unit: str | None) -> float:
     """Nanometres per unit of `wavelengths`: `unit`, the one found in a file, or the usual one."""
-    texts = [unit] if unit else [text.strip() for text in found if text.strip()]
-    known = {SPELLINGS.get(text.lower(), text) for text in texts}
+    texts = [unit] if unit else map(str.strip, found)
+    known = {SPELLINGS.get(text.lower(), text) for text in texts if text}
     values = _positive(pd.Series(np.ravel(wavelengths), dtype=float))
     if not known and (guess := usual_unit(values)):
         return IN_NM[guess]
@@ -137,8 +137,7 @@ def refuse_flux(name: str, unit: str) -> None:
     """Refuse a column whose unit is that of a flux, not of a reflectance."""
     unit = unit.strip() or "".join(re.findall(r"[(\[]([^()\[\]]*)[)\]]$", name.strip()))
     parsed = u.Unit(unit, parse_strict="silent")
-    known = not isinstance(parsed, u.UnrecognizedUnit)
-    if FLUX.search(unit) or known and not parsed.is_equivalent(u.dimensionless_unscaled):
+    if FLUX.search(unit) or parsed.physical_type not in ("dimensionless", "unknown"):
         raise NotSpectra(f"has {unit[:40]} for the unit of {name!r}: that is a flux, not a "
                          "reflectance; divide it by the spectrum of a solar analogue")
 

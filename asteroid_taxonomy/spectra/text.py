@@ -40,8 +40,8 @@ def read_text(text: str) -> Table:
         at += len(block)
     header = _header_line(sniffed, kinds, first, separator, decimal)
     names = [] if header is None else _header_fields(lines[header], separator)
-    units: dict[str, str] = {}
     rows: list[str] = []
+    units: dict[str, str] = {}
     below = left_out = 0
     for line in lines[first if header is None else header + 1:]:
         line = line.split(" #")[0]
@@ -64,8 +64,8 @@ def read_text(text: str) -> Table:
         frame[name] = frame[name].str.strip()
         if role(name).kind != "id":
             frame[name] = _numbers(frame[name], decimal)
-    note = f"{left_out} lines between the rows were left out" if left_out else ""
-    return Table(frame, units, header is not None, note)
+    return Table(frame, units, header is not None,
+                 f"{left_out} lines between the rows were left out" if left_out else "")
 
 
 def _numbers(column: pd.Series, decimal: str) -> pd.Series:
