@@ -157,3 +157,15 @@ def test_the_real_tables_come_whole(stage, rows, columns, project_folder):
     if stage != "labels":
         in_sample = pc.is_in(fetched(stage)["source_id"], of_sample["source_id"].unique())
         assert fetched(stage).filter(in_sample).combine_chunks().equals(of_sample)
+
+
+@pytest.mark.real_data
+@pytest.mark.enable_socket
+@pytest.mark.skipif(not os.environ.get("TRUNCATING_TAP_URL"),
+                    reason="TRUNCATING_TAP_URL names no server with a row limit below the table's")
+def test_the_real_spectra_are_refused_if_truncated(project_folder, capsys, monkeypatch):
+    shutil.copy(TOP / "params.yaml", project_folder)
+    monkeypatch.setenv("GAIA_TAP_URL", os.environ["TRUNCATING_TAP_URL"])
+    assert run("spectra") == 1
+    assert "COUNT(*) is 968,288: a row limit" in capsys.readouterr().err
+    assert not Path("data").exists()
