@@ -31,11 +31,11 @@ def shown(address: str) -> str:
 
 
 class TransientError(Exception):
-    """An error that may pass."""
+    """A transient error: another attempt may succeed."""
 
 
 class RefusalError(PipelineError):
-    """An error that will not pass by waiting."""
+    """An error that another attempt will not cure."""
 
     advice = "use files or a mirror (docs/releases.md)"
 
