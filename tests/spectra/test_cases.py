@@ -199,7 +199,6 @@ def test_a_second_table_of_a_fits_file_and_text_of_arrows_view_type_are_read(tmp
     ("a.xml", b'<?xml version="1.0"?><Product_Observational xmlns="http://pds.nasa.gov/pds4/pds/'
      b'v1"><File><file_name>a.tab</file_name></File></Product_Observational>',
      "is a PDS label; give the table it describes"),
-    ("a.xlsx", b"PK\x03\x04" + bytes(100), "save it as CSV"),
     ("a.bin", bytes(range(256)) * 4, "is neither text, Parquet"),
     ("a.txt", b"", "no line with two numbers"),
     ("a.csv", text([[*r, r[1] + .1] for r in rows(GRID, S_LIKE)], ",", header=(
