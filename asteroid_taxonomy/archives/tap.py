@@ -218,8 +218,8 @@ class TapService(contextlib.AbstractContextManager["TapService"]):
                        self.tap.longest_pause_s)
             if self.session.left_s < wait + GRACE_S:
                 raise PipelineError(
-                    f"{self.archive.name} gave no result in {self.tap.deadline_s:g} s (tap.deadline_s): "
-                    f"{one_line(reasons, 90)}; {RefusalError.advice}")
+                    f"{self.archive.name} gave no result in {self.tap.deadline_s:g} s "
+                    f"(tap.deadline_s): {one_line(reasons, 90)}; {RefusalError.advice}")
             self.progress.update(note=f"{reasons}; next attempt in {wait:.0f} s")
             time.sleep(wait)
             pause = min(2 * pause, self.tap.longest_pause_s)
@@ -233,8 +233,8 @@ class TapService(contextlib.AbstractContextManager["TapService"]):
             raise type(last)(f"{self.archive.name}: {one_line(last, 120)}; {last.advice}")
         reason = cause(errors[-1])
         if not self.session.reached and not reason.startswith(("Read timed out", "Remote end")):
-            raise PipelineError(f"{self} cannot be reached: {one_line(reason, 60)}; run make demo, "
-                                "or use files or a mirror (docs/releases.md)")
+            raise PipelineError(f"{self} cannot be reached: {one_line(reason, 60)}; run make "
+                                "demo, or use files or a mirror (docs/releases.md)")
 
     def _download(
         self, endpoint: str, adql: str, rows: int | None, raw: RawTable, names: Mapping[str, str]
