@@ -259,7 +259,7 @@ def one_row_per_asteroid(wavelengths_nm: Sequence[int]) -> pa.Table:
 
     nm = read("wavelength").to_numpy()
     if len(nm) % n or not (nm.reshape(-1, n) == np.asarray(wavelengths_nm)).all():
-        raise PipelineError(f"{SPECTRA_PATH} is not of the {n} bands.wavelengths_nm in "
+        raise PipelineError(f"{SPECTRA_PATH} does not have the {n} bands.wavelengths_nm of "
                             "params.yaml; run dvc repro fetch_spectra")
     stored = pq.read_schema(SPECTRA_PATH).names
     columns = {role: read(role)[::n] for role in ("source_id", "number", "name", "num_of_spectra")
@@ -419,8 +419,8 @@ def rows_of(
     place = np.searchsorted(known[order], wanted).clip(max=max(len(known) - 1, 0))
     absent = wanted[known[order[place]] != wanted] if len(known) else wanted
     if len(absent):
-        raise PipelineError(f"{path} lacks {len(absent):,} asteroids (source_id {absent[0]} for "
-                            "one); delete it and run dvc repro")
+        raise PipelineError(f"{path} lacks {len(absent):,} asteroids, e.g. source_id {absent[0]}; "
+                            "delete it and run dvc repro")
     return order[place]
 
 
