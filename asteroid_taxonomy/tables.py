@@ -32,9 +32,9 @@ BAD_FLAG = 2  # of 0 good, 1 suspect, 2 bad (Gaia DR3 data model)
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a raw table: role, Arrow type, unit ("" is dimensionless), whether null is fine.
+    """A column of a raw table: role, Arrow type, unit ("" is dimensionless), nulls allowed or not.
 
-    An optional column is left out where its name is null, or where a table does not have it.
+    An optional column is omitted if its name is null or the table does not have it.
     """
 
     role: str
@@ -104,12 +104,12 @@ def labels_with(classes: Sequence[str]) -> RawTable:
 def in_order(
     raw: RawTable, rows: pa.Table, bounds: Mapping[Any, Any] | None = None
 ) -> pa.Table:
-    """Rows in the order of `raw`, checked: a service's own order would change the bytes.
+    """Check the rows and sort them as `raw` specifies, because services return them in any order.
 
     Raises
     ------
     PipelineError
-        No rows, a null where none may be, an infinite number, a key that comes twice, or a value
+        No rows, a null that is not allowed, an infinite number, a duplicate key, or a value
         outside the `bounds` of its role.
     """
     if not rows.num_rows:
@@ -118,8 +118,8 @@ def in_order(
     order = pc.sort_indices(rows, sort_keys=[(role, "ascending") for role in raw.sort_by])
     order = order.cast(pa.uint32())
     for i, column in enumerate(raw.columns):
-        # one column at a time, so that memory never holds the table twice; in one chunk, because
-        # the chunks that came would show in the file
+        # one column at a time, so that the table is never in memory twice; in one chunk, because
+        # chunks would affect the file
         values = rows.column(i).combine_chunks()
         rows = rows.set_column(i, column.role, pa.nulls(len(rows)))
         values = pa.chunked_array([values.take(order)])
@@ -130,7 +130,7 @@ def in_order(
         if pa.types.is_floating(column.type):
             refuse(rows, pc.is_inf(values), raw.title, f"{column.role} is infinite")
     keys = [rows[role] for role in raw.key]
-    # null is no key: unnumbered asteroids have none
+    # nulls are not compared: unnumbered asteroids have no key
     same = [pc.fill_null(pc.equal(key[1:], key[:-1]), False) for key in keys]
     refuse(rows.slice(1), reduce(pc.and_, same), raw.title, f"{' and '.join(raw.key)} not unique")
     check_bounds(rows, raw.title, bounds or {})
@@ -140,7 +140,7 @@ def in_order(
 def stored_metadata(
     raw: RawTable, rows: pa.Table, spec: Any, names: Mapping[str, str], adql: str
 ) -> dict[str, Any]:
-    """Provenance of a raw table, the same whichever mirror or file it came from.
+    """Provenance of a raw table, independent of the mirror or file it was read from.
 
     `spec` is the block of params.yaml, with the published `names` of the columns by role; `adql`
     is the query as it would be sent to the archive.
@@ -151,7 +151,7 @@ def stored_metadata(
 
 
 def refuse(rows: pa.Table, bad: pa.ChunkedArray | pa.Array, title: str, what: str) -> None:
-    """Raise PipelineError where any row is `bad`: how many, and up to three of their keys."""
+    """Raise PipelineError if any row is `bad`, with their number and up to three keys."""
     count = pc.sum(bad).as_py() or 0
     if count:
         key = rows.column_names[0]
@@ -196,7 +196,7 @@ def check_spectra(
         of_next = pc.not_equal(rows["source_id"][:-1], rows["source_id"][1:])
         refuse(rows.slice(1), pc.and_not(pc.fill_null(differs, False), of_next), title,
                f"{name} differs between the bands of a source")
-    # an error without reflectance is a reflectance that was lost
+    # an error without a reflectance means that the reflectance was lost
     refuse(rows, pc.and_(pc.is_null(rows["reflectance"]), pc.is_valid(rows["error"])), title,
            "reflectance is null where its error is not")
     reflectance = rows["reflectance"].to_numpy().reshape(-1, n)
@@ -207,7 +207,7 @@ def check_spectra(
 
 
 def one_row_per_asteroid(wavelengths_nm: Sequence[int]) -> pa.Table:
-    """Read the stored spectra as one row per asteroid, a column at a time.
+    """Read the stored spectra, one row per asteroid, column by column.
 
     The columns are source_id; number, name and num_of_spectra where the spectra have them; the
     bands' columns and `complete` of `asteroid_schema`.
@@ -225,7 +225,7 @@ def one_row_per_asteroid(wavelengths_nm: Sequence[int]) -> pa.Table:
 
     nm = read("wavelength").to_numpy()
     if len(nm) % n or not (nm.reshape(-1, n) == np.asarray(wavelengths_nm)).all():
-        raise PipelineError(f"{SPECTRA_PATH} is not of the {n} bands.wavelengths_nm in "
+        raise PipelineError(f"{SPECTRA_PATH} does not have the {n} bands.wavelengths_nm of "
                             "params.yaml; run dvc repro fetch_spectra")
     stored = pq.read_schema(SPECTRA_PATH).names
     columns = {role: read(role)[::n] for role in ("source_id", "number", "name", "num_of_spectra")
@@ -242,7 +242,7 @@ def one_row_per_asteroid(wavelengths_nm: Sequence[int]) -> pa.Table:
 def compare(
     block: str, measured: Mapping[Any, Any], expected: Mapping[Any, Any] | Block | None
 ) -> None:
-    """Compare what was measured with `<block>.expected` of params.yaml; print it if that is null.
+    """Compare measured values with `<block>.expected` of params.yaml; print them if it is null.
 
     Raises
     ------
@@ -363,7 +363,7 @@ def has_bands(
 
 
 def count_without_error(table: pa.Table, wavelengths_nm: Sequence[int]) -> int:
-    """How many rows have a reflectance without an error, and so cannot be trained on."""
+    """Number of rows with a reflectance but no error, which cannot be used for training."""
     reflectance, error, _ = band_matrices(table, wavelengths_nm)
     return int((np.isfinite(reflectance) & np.isnan(error)).any(axis=1).sum())
 
@@ -382,8 +382,8 @@ def rows_of(
     place = np.searchsorted(known[order], wanted).clip(max=max(len(known) - 1, 0))
     absent = wanted[known[order[place]] != wanted] if len(known) else wanted
     if len(absent):
-        raise PipelineError(f"{path} lacks {len(absent):,} asteroids (source_id {absent[0]} for "
-                            "one); delete it and run dvc repro")
+        raise PipelineError(f"{path} lacks {len(absent):,} asteroids, e.g. source_id {absent[0]}; "
+                            "delete it and run dvc repro")
     return order[place]
 
 

@@ -2,9 +2,8 @@
 
     python -m benchmarks.pages
 
-Run it after `dvc repro`. Reads reports/, data/ and models/. A block begins with the line
-`<!-- name: benchmarks/pages.py -->` and ends with `<!-- /name -->`. Tests fail where a page
-differs from the run: the blocks of FROM_REPORTS in any clone, the others where the data are.
+Run it after `dvc repro`. A block is between `<!-- name: benchmarks/pages.py -->` and `<!-- /name
+-->`. Tests compare the blocks of FROM_REPORTS with the run in any clone, the others with the data.
 """
 
 import re

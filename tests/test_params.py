@@ -109,7 +109,7 @@ def test_hyperparameters_are_those_that_scikit_learn_takes():
 
 
 @pytest.mark.parametrize(("content", "message"), [
-    (b"", "should hold names and values"),
+    (b"", "should contain names and values"),
     (b"source: [", "is not valid YAML"),
     (b"source: a\nsource: b\n", "is not valid YAML: .*duplicate key"),
     (b"source: !!python/object:os.system x", "is not valid YAML"),

@@ -118,7 +118,7 @@ def test_a_reflectance_without_error_is_counted(raw):
 
 def test_another_grid_than_params_say_stops_the_stage(raw):
     edit_params(bands={"wavelengths_nm": [375, *range(418, 1035, 44)]})
-    with pytest.raises(PipelineError, match="is not of the 16 bands.wavelengths_nm"):
+    with pytest.raises(PipelineError, match="does not have the 16 bands.wavelengths_nm"):
         matched(raw)
 
 

@@ -1,5 +1,5 @@
 // A spectrum from text, on the bands of the models, as the command `asteroid-taxonomy classify`
-// reads it. What the page leaves to the command it refuses, and says so.
+// reads it. It rejects formats that only the command can read.
 
 const COMMAND = "the command “asteroid-taxonomy classify” reads this";
 const NOT_A_NUMBER = new Set(["", "nan", "null", "none", "na", "n/a", "-", "--", "---", "...", "indef", "*", "?",
@@ -48,7 +48,7 @@ function rowsIn(text) {
   const first = best.rows.findIndex(Boolean), other = best.decimal === "." ? "," : ".";
   if (lines.some((line, i) => i > first && !COMMENT.test(line)
       && split(line, best.separator).some((field) => field.includes(other) && NUMBER[other].test(field))))
-    throw new Error("Some numbers have decimal commas and some decimal points; write all with one sign.");
+    throw new Error("Some numbers have decimal commas and others decimal points; use only one of them.");
   return { ...best, rows: best.rows.filter(Boolean),
            above: lines.slice(0, first).filter((line) => line.trim()) };
 }
@@ -73,10 +73,10 @@ function columnsOf({ separator, width, above, rows }, columns) {
     return [wave[0], reflectance[0]];
   const named = names.length === width && names.every((name) => !NUMBER["."].test(name));
   if (named || above.some((line) => /wave|lambda|refl/i.test(line)))
-    throw new Error(`Which column is the reflectance is open; ${COMMAND}, or call one column wavelength and one reflectance.`);
+    throw new Error(`It is unclear which column is the reflectance; ${COMMAND}, or name the columns wavelength and reflectance.`);
   if (columns.some((column, i) => !column.some(Number.isFinite)
       && rows.some((row) => !NOT_A_NUMBER.has((row[i] ?? "").toLowerCase()))))
-    throw new Error(`Some columns are text, as of several spectra; ${COMMAND}.`);
+    throw new Error(`Some columns contain text, as in a table of several spectra; ${COMMAND}.`);
   const [wavelength, first, ...more] = [...columns.keys()].filter((i) => positive(columns[i]).length);
   if (first === undefined) throw new Error("Fewer than two columns have numbers above 0.");
   const others = [first, ...more.filter((i) => !counts(columns[i]))];
@@ -103,9 +103,9 @@ function pointsIn(text) {
   const [w, r] = columnsOf(table, columns);
   let points = columns[w].map((nm, i) => [nm, columns[r][i]]).filter(([nm]) => nm > 0 && Number.isFinite(nm));
   if (points.length < 2) throw new Error("Fewer than two rows have a wavelength.");
-  if (points.length > 20000) throw new Error(`More than 20,000 points are too many for a page; ${COMMAND}.`);
+  if (points.length > 20000) throw new Error(`The spectrum has more than 20,000 points; ${COMMAND}.`);
   const unit = unitOf(points.map(([nm]) => nm));
-  if (!unit) throw new Error(`The unit of the wavelengths is open: nm, micron or Ångström were expected; with --unit ${COMMAND}.`);
+  if (!unit) throw new Error(`The unit of the wavelengths is unclear (expected nm, micron or Ångström); with --unit, ${COMMAND}.`);
   points = points.map(([nm, value]) => [nm * unit, value]);
   refuseSeveral(points);
   return merged(points.sort((a, b) => a[0] - b[0]));
@@ -122,10 +122,10 @@ function refuseSeveral(points) {
       >= 0.5 * Math.min(low[1] - low[0], high[1] - high[0]);
   });
   if (turns.length && again)
-    throw new Error(`The wavelengths begin again, as of several spectra one below the other; ${COMMAND}.`);
+    throw new Error(`The wavelengths start again, as in a file with several spectra; ${COMMAND}.`);
 }
 
-// nm per unit: the median tells micron, nm and Ångström apart
+// nm per unit: the median distinguishes micron, nm and Ångström
 function unitOf(wavelengths) {
   const middle = median(wavelengths);
   if (middle >= 0.3 && middle <= 5) return 1000;
