@@ -84,12 +84,6 @@ def test_the_parquet_file_is_read_with_values_and_types(path, program, types):
     assert frame["probability_C"].isna().tolist() == [False, True, True]
 
 
-def test_astropy_reads_descriptions_and_where_the_table_comes_from(path):
-    found = Table.read(path)
-    assert found["snr_mean"].description.startswith("Signal-to-noise ratio of Delbo et al. 2026")
-    assert found["snr"].meta["ucd"] == "stat.snr" and found.meta["survey"] == "Gaia DR3"
-
-
 @pytest.mark.parametrize("ending", catalogue.WRITERS)
 def test_the_exports_have_the_same_rows_and_values(table, path, ending):
     back = Table.read(path.with_suffix(ending))
@@ -105,7 +99,10 @@ def test_the_exports_have_the_same_rows_and_values(table, path, ending):
             assert theirs.dtype.itemsize == np.dtype(field.type.to_pandas_dtype()).itemsize
 
 
-def test_the_exports_describe_columns_and_name_their_sources(path):
+def test_every_format_describes_its_columns_and_names_its_sources(path):
+    found = Table.read(path)
+    assert found["snr_mean"].description.startswith("Signal-to-noise ratio of Delbo et al. 2026")
+    assert found["snr"].meta["ucd"] == "stat.snr" and found.meta["survey"] == "Gaia DR3"
     fields = parse_single_table(path.with_suffix(".vot")).fields
     assert all(field.ucd and field.description for field in fields)
     text = path.with_suffix(".vot").read_text(encoding="utf-8")
@@ -132,24 +129,10 @@ def test_letters_that_a_format_lacks_are_written_out_and_no_column_is_lost(
         assert np.asarray(back[name]).astype(str).tolist() == texts
 
 
-@pytest.mark.parametrize("arguments", [
-    ["tpipe", "omode=count", "in=made_up.vot"], ["tpipe", "omode=count", "in=made_up.fits"],
-    ["votlint", "made_up.vot"]])
-def test_stilts_reads_the_exports(path, arguments):
-    if shutil.which("stilts") is None:
-        pytest.skip("stilts is not installed (Debian package stilts)")
-    done = subprocess.run(["stilts", *arguments], capture_output=True, text=True, cwd=path.parent)
-    assert done.returncode == 0
-    assert "rows: 3" in done.stdout if arguments[0] == "tpipe" else not done.stdout + done.stderr
-
-
-def test_the_same_table_gives_the_same_bytes(table, path, tmp_path):
-    again = tmp_path / "again.parquet"
-    catalogue.write_catalogue(table, FACTS, again)
-    assert again.read_bytes() == path.read_bytes()
-    for ending, write in catalogue.WRITERS.items():
-        write(table, FACTS, "made_up", again.with_suffix(ending))
-        assert again.with_suffix(ending).read_bytes() == path.with_suffix(ending).read_bytes()
+@pytest.mark.skipif(shutil.which("stilts") is None, reason="needs stilts (a Debian package)")
+def test_stilts_finds_nothing_wrong_with_the_votable(path):
+    done = subprocess.run(["stilts", "votlint", path.with_suffix(".vot")], capture_output=True)
+    assert (done.returncode, done.stdout + done.stderr) == (0, b"")
 
 
 def test_a_catalogue_of_another_version_is_refused(table, monkeypatch, tmp_path):

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from asteroid_taxonomy import console
-from tests.project_fixtures import DVC_STAGES, TOP
+from tests.project_fixtures import TOP
 
 
 def run(does, *arguments, doc="", **changes):
@@ -26,10 +26,8 @@ def run(does, *arguments, doc="", **changes):
     ("raise PipelineError('a is missing; do b')", 1, "error: a is missing; do b\n"),
     (f"raise OSError({errno.ENOSPC}, 'No space left on device', 'x/y')", 1,
      "error: No space left on device (x/y); check the folder's free space and permissions\n"),
-    pytest.param("os.kill(os.getpid(), 2)", 130, "interrupted\n", marks=pytest.mark.skipif(
-        os.name != "posix", reason="signals as POSIX has them")),
-    pytest.param("os.kill(os.getpid(), 15)", 143, "terminated\n", marks=pytest.mark.skipif(
-        os.name != "posix", reason="signals as POSIX has them")),
+    *((f"os.kill(os.getpid(), {number})", 128 + number, f"{word}\n")
+      for number, word in ((2, "interrupted"), (15, "terminated")) if os.name == "posix"),
 ])
 def test_every_end_has_an_exit_code_and_one_line(does, code, message):
     assert run(does) == (code, "", message)
@@ -63,10 +61,3 @@ def test_a_stage_prints_its_docstring_and_takes_no_other_argument():
     assert run("open('/x/y', 'w')", "--help", doc="Fetch labels.") == (0, "Fetch labels.\n", "")
     code, output, message = run("open('/x/y', 'w')", "--forec", doc="Fetch labels.")
     assert (code, output) == (2, "") and "a stage takes no arguments but --help" in message
-
-
-def test_every_stage_is_a_program_of_this_kind():
-    for stage in DVC_STAGES:
-        text = (TOP / f"stages/{stage}.py").read_text(encoding="utf-8")
-        end = text.partition('if __name__ == "__main__":\n')[2]
-        assert end == "    run(main, __doc__)\n" or stage == "crossvalidate", stage

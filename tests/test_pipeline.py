@@ -23,12 +23,6 @@ def read(folder, name):
     return json.loads((folder / f"reports/{name}.json").read_text(encoding="utf-8"))
 
 
-@pytest.fixture
-def run_project(demo, tmp_path):
-    """A copy of demo/ after its run, in which a test may change and run something."""
-    return shutil.copytree(demo[0] / "demo", tmp_path / "demo")
-
-
 def test_the_demo_runs_every_stage_and_ends_with_a_screen_for_newcomers(demo):
     folder, output = demo
     assert set(ran((folder / "demo/run.log").read_text(encoding="utf-8"))) == set(DVC_STAGES)
@@ -44,8 +38,10 @@ def test_the_demo_runs_every_stage_and_ends_with_a_screen_for_newcomers(demo):
 
 def test_the_demo_has_the_metrics_of_the_committed_run(demo):
     exact = platform.machine() == "x86_64" and sys.version_info[:2] == (3, 11)
-    found, committed = (read(folder, "metrics")["cv"] for folder in (demo[0] / "demo", TOP))
-    assert found["accuracy"] == pytest.approx(committed["accuracy"], abs=0.0005 if exact else 0.01)
+    for name, block, tolerance in (("evaluate", "held_out", 0.0005 if exact else 0.01),
+                                   ("metrics", "cv", 0.01)):  # of one repeat
+        found, committed = (read(folder, name)[block] for folder in (demo[0] / "demo", TOP))
+        assert found["accuracy"] == pytest.approx(committed["accuracy"], abs=tolerance)
 
 
 def test_asteroids_of_the_sample_can_be_looked_up_and_classified_in_the_demo(demo):
@@ -54,15 +50,12 @@ def test_asteroids_of_the_sample_can_be_looked_up_and_classified_in_the_demo(dem
         assert code == 0 and re.search(r"\bS\b", output), output
 
 
-def test_an_independent_run_gives_the_same_bytes_and_dvc_runs_nothing_again(
-        run_project, catalogued_run):
-    locked = yaml.safe_load((run_project / "dvc.lock").read_text())["stages"]
+def test_an_independent_run_gives_the_same_bytes(demo, catalogued_run):
+    locked = yaml.safe_load((demo[0] / "demo/dvc.lock").read_text())["stages"]
     files = {out["path"]: out["md5"] for stage, entry in locked.items() for out in entry["outs"]
              if stage not in ("crossvalidate", "report") and not out["md5"].endswith(".dir")}
     assert {path: hashlib.md5((catalogued_run / path).read_bytes()).hexdigest()
             for path in files} == files
-    code, output = call(run_project, "dvc", "repro")
-    assert code == 0 and ran(output) == [], output
 
 
 def test_a_stage_that_fails_in_the_demo_is_shown_with_the_end_of_the_log(demo, tmp_path):

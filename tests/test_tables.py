@@ -45,7 +45,8 @@ def test_a_row_that_cannot_be_is_named(column, value, message):
     (2, "name", "b", "name differs between the bands of a source in"),
     (2, "number", None, "number differs between the bands of a source in"),
     (3, "reflectance", None, "reflectance is null where its error is not in 1 of 320"),
-    (4, "reflectance", 1.01, "reflectance is not 1 at 550 nm in 1 of 20")])
+    (4, "reflectance", 1.01, "reflectance is not 1 at 550 nm in 1 of 20"),
+    (4, "reflectance", np.nan, "reflectance is not 1 at 550 nm in 1 of 20")])
 def test_spectra_that_cannot_be_are_named(row, column, value, message):
     rows = with_value(sample("spectra"), column, row, value)
     with pytest.raises(PipelineError) as error:
@@ -53,7 +54,9 @@ def test_spectra_that_cannot_be_are_named(row, column, value, message):
     assert message in str(error.value) and len(str(error.value)) <= 200
 
 
-def test_whole_spectra_give_their_reflectances():
+def test_whole_spectra_give_their_reflectances_and_one_that_lacks_a_band_is_named():
+    with pytest.raises(PipelineError, match="source lacks one of 16 wavelengths in 1 of 20 rows"):
+        tables.check_spectra(sample("spectra").slice(1), NM, 550)
     rows = with_value(sample("spectra"), "error", 5, None)
     reflectance = tables.check_spectra(rows, NM, 550)
     assert reflectance.shape == (20, 16)

@@ -24,12 +24,9 @@ def test_each_class_of_the_mahlke_table_has_its_complex():
         assert complexes(labels, TAXONOMY) == [name] * len(labels)
 
 
-def test_an_unknown_class_stops_with_its_name_and_how_many_have_it():
+def test_unknown_classes_are_counted_and_go_to_a_complex_only_where_params_name_one():
     with pytest.raises(PipelineError, match=r"lacks: Hx \(1\), Wq \(2\); add each"):
         complexes(["Wq", "S", "Wq", "Hx"], TAXONOMY)
-
-
-def test_an_unknown_class_goes_to_a_complex_only_where_params_name_one():
     published = TAXONOMY.model_copy(update={"unknown_class": "O", "feature_flags": ""})
     assert complexes(["Wq", "Mk"], published) == ["O", "O"]
 

@@ -9,7 +9,6 @@ import vl_convert
 import yaml
 from dvc_render import VegaRenderer
 
-from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.report import charts, content
 from stages import report
 from tests.project_fixtures import TOP
@@ -45,11 +44,6 @@ def test_dvc_plots_draws_the_chart_of_the_page(catalogued_run, title, plot, file
     dvc = of_dvc(catalogued_run, plot, file, y, ["workspace"])
     assert set(texts(page)) <= set(texts(dvc))
     assert of_dvc(catalogued_run, plot, file, y, ["main", "workspace"]) != dvc
-
-
-def test_a_chart_without_its_data_says_so(tmp_path):
-    with pytest.raises(PipelineError, match="absent.csv not found; run dvc repro"):
-        charts.chart("calibration", tmp_path / "absent.csv")
 
 
 def test_the_threshold_of_the_catalogue_is_a_line(catalogued_run, monkeypatch):

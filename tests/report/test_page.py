@@ -2,7 +2,6 @@
 
 import re
 
-import pytest
 import yaml
 
 from asteroid_taxonomy.files import read_json
@@ -23,9 +22,11 @@ def plus_minus(figures, key):
     return f"{100 * figures[key]:.1f} ± {100 * figures[key + '_se']:.1f} %"
 
 
-def test_the_page_is_one_file_that_loads_nothing(reported):
-    assert len(texts(reported)[0]) < 4e6
+def test_the_page_is_one_file_that_loads_nothing_and_in_which_no_name_is_markup(reported):
+    page = texts(reported)[0]
+    assert len(page) < 4e6
     assert not re.search(r"(?:src=\"|@import|url\(|<link[^>]*href=\"(?!data:))", markup(reported))
+    assert "<b>bold</b>" not in page and page.count("</script>") == page.count("<script")
 
 
 def test_outside_links_lead_to_papers_and_to_files_of_the_project(reported):
@@ -37,28 +38,20 @@ def test_outside_links_lead_to_papers_and_to_files_of_the_project(reported):
     assert absent <= {"CITATION.cff"} and len(inside) >= 7
 
 
-@pytest.mark.parametrize("population", ["all", "above_threshold"])
-def test_both_estimates_are_on_the_page_and_on_the_card(reported, population):
-    figures = read_json(reported / "reports/calibration.json")[population]
+def test_estimates_selection_and_coverage_are_on_the_page_and_on_the_card(reported):
+    calibration, counts = (read_json(reported / f"reports/{name}.json")
+                           for name in ("calibration", "catalogue"))
+    s = counts["by_complex"]["S"]
+    figures = [f"{100 * s['above_threshold'] / s['asteroids']:.0f} % of S",
+               *(f"{name} {100 * calibration['coverage'][name]:.1f} %" for name in "COSX"),
+               *(plus_minus(calibration[population], key)
+                 for population in ("all", "above_threshold")
+                 for key in ("accuracy_weighted", "accuracy_degraded"))]
     for text in (markup(reported), texts(reported)[1]):
-        for key in ("accuracy_weighted", "accuracy_degraded"):
-            assert plus_minus(figures, key) in text
-
-
-def test_the_selection_above_the_threshold_is_stated_with_its_numbers(reported):
-    counts = read_json(reported / "reports/catalogue.json")["by_complex"]["S"]
-    share = f"{100 * counts['above_threshold'] / counts['asteroids']:.0f} % of S"
-    for text in (markup(reported), texts(reported)[1]):
-        assert share in text and "Do not count or map complexes" in text and "upper bound" in text
-
-
-def test_the_sets_are_counted_and_their_coverage_is_given(reported):
-    page, card = markup(reported), texts(reported)[1]
-    coverage = read_json(reported / "reports/calibration.json")["coverage"]
-    for text in (page, card):
-        assert all(f"{name} {100 * coverage[name]:.1f} %" in text for name in "COSX")
-    sets = read_json(reported / "reports/catalogue.json")["complex_set"]
-    assert f'<td>C X</td><td class="n">{sets["C X"]:,}</td>' in page
+        assert [figure for figure in figures if figure not in text] == []
+        assert "Do not count or map complexes" in text and "upper bound" in text
+    sets = f'<td>C X</td><td class="n">{counts["complex_set"]["C X"]:,}</td>'
+    assert sets in markup(reported)
 
 
 def test_the_card_has_its_chapters(reported):
@@ -69,24 +62,15 @@ def test_the_card_has_its_chapters(reported):
     assert not re.search(r"\{\{|\{%|None|\bnan\b", card)
 
 
-def test_no_name_is_markup(reported):
-    page = texts(reported)[0]
-    assert "<b>bold</b>" not in page and page.count("</script>") == page.count("<script")
-
-
-@pytest.mark.parametrize("word", ["complex", "macro-F1", "set", "held out", "S/N"])
-def test_terms_are_explained_where_they_appear_and_at_the_end(reported, word):
+def test_terms_are_explained_where_they_appear_and_at_the_end(reported):
     page = markup(reported)
-    assert re.search(rf'<abbr title="[^"]+">{word}</abbr>', page) and f"<dt>{word}</dt>" in page
+    explained = set(re.findall(r'<abbr title="[^"]+">([^<]+)</abbr>', page))
+    assert {"complex", "macro-F1", "set", "held out", "S/N"} <= explained
+    assert explained <= set(re.findall("<dt>([^<]+)</dt>", page))
 
 
-@pytest.mark.parametrize(("survey", "labels", "known"), [
-    ("Gaia DR3", "Mahlke 2022 taxonomy", True), ("Orion 2", "Orion types", False)])
-def test_words_are_those_of_the_release(survey, labels, known):
-    words = content.words(survey, labels)
-    assert all(bool(words[name]) is known for name in ("labels", "sets", "limitations"))
-
-
-def test_words_and_params_have_the_same_complexes(reported):
+def test_words_are_those_of_the_release_with_the_complexes_of_params(reported):
+    words = content.words("Gaia DR3", "Mahlke 2022 taxonomy")
+    assert words["labels"] and words["sets"] and words["limitations"]
     params = yaml.safe_load((reported / "params.yaml").read_text(encoding="utf-8"))
     assert set(content.words("", "")["complexes"]) == set(params["taxonomy"]["complexes"])

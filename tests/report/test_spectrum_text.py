@@ -60,34 +60,27 @@ REFUSED = {
 }
 
 
-@pytest.fixture(scope="module")
-def model(reported):
-    return Model(load_classifiers([reported / onnx_path(name) for name in (MAIN, VISIBLE)]))
+def test_the_page_answers_as_the_command(page, reported, tmp_path):
+    model = Model(load_classifiers([reported / onnx_path(name) for name in (MAIN, VISIBLE)]))
+    for name, text in FORMS.items():
+        (tmp_path / "spectrum.txt").write_text(text, newline="")
+        (spectra,) = read_spectra(tmp_path / "spectrum.txt")
+        found, given = model.of_points(spectra), page.evaluate(CLASSIFY, text)
+        if found.complex[0] is None:
+            assert given == ["", "", "true", ""] or given.startswith("No class"), name
+        else:
+            assert given == [found.complex[0], found.model[0], str(found.abstained[0]).lower(),
+                             found.complex_set[0]], name
 
 
-@pytest.mark.parametrize("name", FORMS)
-def test_the_page_answers_as_the_command(page, model, tmp_path, name):
-    (tmp_path / "spectrum.txt").write_text(FORMS[name], newline="")
-    (spectra,) = read_spectra(tmp_path / "spectrum.txt")
-    found = model.of_points(spectra)
-    expected = ["", "", "true", ""] if found.complex[0] is None else [
-        found.complex[0], found.model[0], str(bool(found.abstained[0])).lower(),
-        found.complex_set[0]]
-    given = page.evaluate(CLASSIFY, FORMS[name])
-    assert given == expected or (not expected[0] and given.startswith("No class"))
-
-
-@pytest.mark.parametrize("name", LEFT_TO_THE_COMMAND)
-def test_what_the_page_does_not_read_is_left_to_the_command(page, name):
-    assert READS in page.evaluate(CLASSIFY, LEFT_TO_THE_COMMAND[name])
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_the_command_refuses_the_page_refuses(page, tmp_path, name):
-    (tmp_path / "spectrum.txt").write_text(REFUSED[name])
-    with pytest.raises(PipelineError):
-        read_spectra(tmp_path / "spectrum.txt")
-    assert isinstance(page.evaluate(CLASSIFY, REFUSED[name]), str)
+def test_the_page_leaves_other_files_to_the_command_and_refuses_what_that_refuses(page, tmp_path):
+    for name, text in LEFT_TO_THE_COMMAND.items():
+        assert READS in page.evaluate(CLASSIFY, text), name
+    for name, text in REFUSED.items():
+        (tmp_path / "spectrum.txt").write_text(text)
+        with pytest.raises(PipelineError):
+            read_spectra(tmp_path / "spectrum.txt")
+        assert isinstance(page.evaluate(CLASSIFY, text), str), name
 
 
 def test_a_pasted_spectrum_is_shown_and_its_mark_named(page):

@@ -33,6 +33,9 @@ def test_every_asteroid_with_a_spectrum_has_a_row_and_every_column_a_description
         assert field.metadata[b"description"], field.name
         if field.type == "string":
             assert table[field.name].null_count == 0, field.name
+    (eros,) = table.filter(pc.equal(table["number"], 433)).to_pylist()
+    assert (eros["name"], eros["survey_name"]) == ("Eros", "eros")
+    assert (eros["complex"], eros["class"], eros["literature_complex"]) == ("S", "S", "S")
 
 
 def test_the_most_probable_complex_is_named_and_is_one_that_cannot_be_excluded(catalogued):
@@ -45,10 +48,6 @@ def test_the_most_probable_complex_is_named_and_is_one_that_cannot_be_excluded(c
     assert all(c in s.split() for c, s in zip(known["complex"], known["complex_set"], strict=True))
     threshold = read_calibration()["threshold"]["asteroid_taxonomy"]
     assert (known["abstained"] == (known["confidence"] < np.float32(threshold))).all()
-
-
-def test_the_decision_is_that_of_the_classifier_on_the_stored_probabilities(catalogued):
-    table = frame()
     decided = load_classifier().decide(
         table[[f"probability_{c}" for c in "COSX"]].to_numpy(), table["snr"].to_numpy())
     assert (table["complex_set"] == decided.complex_set).all()
@@ -81,14 +80,6 @@ def test_a_confidence_is_trusted_the_more_the_brighter_the_spectrum(catalogued):
                      for part in (alike["snr"] < 20, alike["snr"] > 60))
     assert 0 < faint < bright < 1
     assert (table["faint"] == (table["snr"] < 25)).all()
-
-
-def test_the_class_is_one_with_a_known_precision(catalogued):
-    table, classes = frame(), read_calibration()["classes"]
-    named = set(table["class"]) - {""}
-    assert "S" in named
-    assert all(classes[c]["predicted"] >= 30 and classes[c]["precision"] >= 0.5 for c in named)
-    assert ((table["class"] != "") == table["class_probability"].notna()).all()
 
 
 def test_the_counts_add_up_and_agree_with_the_calibration(catalogued):
@@ -135,10 +126,3 @@ def test_asteroids_without_predictions_stop_the_stage(catalogued):
     write_parquet(table.slice(1), path, read_metadata(path))
     with pytest.raises(PipelineError, match=f"data/predictions lacks .*{ASTEROIDS_PATH}"):
         catalogue.main()
-
-
-def test_eros_is_an_s_as_in_the_literature(catalogued):
-    table = read_catalogue(load_params().catalogue.name)[0]
-    (eros,) = table.filter(pc.equal(table["number"], 433)).to_pylist()
-    assert (eros["name"], eros["survey_name"]) == ("Eros", "eros")
-    assert (eros["complex"], eros["class"], eros["literature_complex"]) == ("S", "S", "S")
