@@ -1,8 +1,8 @@
-"""The catalogue: its columns, and reading and writing it as Parquet, VOTable and FITS.
+"""Columns of the catalogue; read and write it as Parquet, VOTable and FITS.
 
-catalogue_columns.csv describes the columns, with UCDs of the IVOA's UCD1+ list (version 1.5). A
-text that is missing is empty in all three formats, because astropy's Parquet reader makes the text
-"None" of a null; numbers stay null.
+catalogue_columns.csv describes the columns, with UCDs of the IVOA's UCD1+ list (version 1.5).
+Missing text is empty in all three formats, because astropy's Parquet reader turns nulls into the
+text "None"; missing numbers are null.
 """
 
 import csv
@@ -36,15 +36,15 @@ TITLE = "Taxonomic complexes of asteroids from their reflectance spectra"
 
 
 def catalogue_path(name: str) -> Path:
-    """Path of the catalogue that `catalogue.name` in params.yaml calls `name`."""
+    """Path of the catalogue named `name` (`catalogue.name` in params.yaml)."""
     return FOLDER / f"{name}.parquet"
 
 
 def arrow_schema(classes: Sequence[str], labels: str) -> pa.Schema:
     """Columns for these complexes, with unit (none), UCD and description in their metadata.
 
-    `labels` is the label table's name. catalogue_columns.csv lists the columns; one named
-    ..._NAME is there for each complex.
+    `labels` is the label table's name. catalogue_columns.csv lists the columns; a column
+    named ..._NAME exists for each complex.
     """
     with COLUMNS_PATH.open(encoding="utf-8", newline="") as file:
         listed = [(column, name) for column in csv.DictReader(file)
@@ -58,7 +58,7 @@ def arrow_schema(classes: Sequence[str], labels: str) -> pa.Schema:
 def catalogue_table(
     values: Mapping[str, Any], classes: Sequence[str], labels: str
 ) -> pa.Table:
-    """The catalogue from arrays by column; NaN becomes null, a text that is None empty."""
+    """Build the catalogue from arrays by column; NaN becomes null, None an empty string."""
     schema, out = arrow_schema(classes, labels), []
     for field in schema:
         column = values[field.name]
@@ -72,7 +72,7 @@ def catalogue_table(
 def likeliest(values: Floats, scores: Mapping[str, Mapping[str, Any]]) -> dict[str, pa.Array]:
     """Columns class and class_probability from probabilities [n, classes].
 
-    Null where the most probable class is not reliable by its `scores` (reports/calibration.json).
+    Null if the `scores` of the most probable class (reports/calibration.json) are too low.
     """
     reliable = [name for name, score in scores.items()
                 if score["predicted"] >= LEAST and score["precision"] >= MOSTLY]
@@ -87,7 +87,7 @@ def band_columns(
     reflectance: Floats, error: Floats, flags: Floats, wavelengths_nm: Sequence[int],
     used: Sequence[int],
 ) -> dict[str, Any]:
-    """Columns that say what the spectra [n, bands] have; `used` are the model's band numbers."""
+    """Columns that describe the spectra [n, bands]; `used` are the model's band numbers."""
     needed, missing = np.isin(np.arange(len(wavelengths_nm)), used), np.isnan(reflectance)
     lacking = band_lists(missing & needed, wavelengths_nm)
     return {"snr_mean": mean_signal_to_noise(reflectance, error),
@@ -121,7 +121,7 @@ def counts(table: pa.Table, labelled: pd.DataFrame) -> tuple[dict[str, Any], pd.
 
 
 def write_catalogue(table: pa.Table, facts: Mapping[str, str], path: Path) -> None:
-    """Write the catalogue as Parquet, with what astropy reads: descriptions, lengths of text.
+    """Write the catalogue as Parquet, with the metadata that astropy reads.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def write_catalogue(table: pa.Table, facts: Mapping[str, str], path: Path) -> No
 
 
 def read_catalogue(name: str) -> tuple[pa.Table, dict[str, str]]:
-    """Read the catalogue and the metadata of the whole: survey, classes, citations and so on.
+    """Read the catalogue and its metadata: survey, classes, citations and others.
 
     Raises
     ------

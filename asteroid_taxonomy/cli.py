@@ -1,7 +1,7 @@
 """`asteroid-taxonomy COMMAND ...`: find the command and run it.
 
-Each command is a module of asteroid_taxonomy/commands/ with a `main(arguments)`. Only the one that
-is run is imported, so that the dependencies of the others need not be installed.
+Each command is a module of asteroid_taxonomy/commands/ with a `main(arguments)`. Only the command
+that is run is imported, so that the dependencies of the others need not be installed.
 """
 
 import argparse
@@ -15,24 +15,24 @@ COMMANDS = {
     "classify": "classify the spectra in your files",
     "lookup": "print the classification of asteroids, by number or name",
     "show-model": "print the metadata of an ONNX file",
-    "provenance": "print where a table comes from: archive, query, citation",
+    "provenance": "print the origin of a table: archive, query, citation",
 }
 PIPELINE_COMMANDS = {  # these need the optional dependencies [pipeline]
-    "demo": "run the whole pipeline on the sample in data/sample, without network",
-    "recipe": "run a file of experiments/ as a DVC experiment",
+    "demo": "run the whole pipeline on the sample in data/sample, offline",
+    "recipe": "run a recipe of experiments/ as a DVC experiment",
     "search": "search hyperparameters by nested cross-validation",
 }
 
 
 def command(arguments: list[str]) -> None:
-    """Run the command that the first argument names with the rest.
+    """Run the command named by the first argument with the remaining arguments.
 
     Raises
     ------
     PipelineError
         The command needs a package that is not installed.
     SystemExit
-        0 after --help and --version, 2 for arguments that are missing or not understood.
+        0 after --help and --version, 2 for missing or invalid arguments.
     """
     every = COMMANDS | PIPELINE_COMMANDS
     width = max(map(len, every))
@@ -65,5 +65,5 @@ def command(arguments: list[str]) -> None:
 
 
 def main() -> None:
-    """Run the command that the command line names and end with its exit code."""
+    """Run the command given on the command line and exit with its code."""
     run(lambda: command(sys.argv[1:]))

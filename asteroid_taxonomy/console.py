@@ -1,4 +1,4 @@
-"""How a stage or a command runs as a program: errors, exit codes, progress, environment."""
+"""Run a stage or a command: errors, exit codes, progress, environment."""
 
 import os
 import signal
@@ -14,18 +14,18 @@ MAX_MESSAGE = 200  # characters
 
 
 class PipelineError(Exception):
-    """An error that the user can act on: what is wrong, and one thing to do."""
+    """An error for the user: what is wrong, and one thing to do."""
 
 
 class _Terminated(BaseException):
-    """Unwinds the stack on SIGTERM and SIGHUP, so that temporary files and jobs are removed."""
+    """Raised on SIGTERM and SIGHUP, so that temporary files and jobs are removed."""
 
 
 def set_environment() -> None:
-    """Set what NumPy, Arrow and onnxruntime read from the environment when they are imported.
+    """Set the environment variables that NumPy, Arrow and onnxruntime read on import.
 
-    OpenBLAS chooses a matrix kernel by processor, and each rounds differently. The Haswell kernel
-    runs on all x86-64 processors with AVX2; ASTEROID_TAXONOMY_KERNEL names another one.
+    OpenBLAS selects a matrix kernel for the processor, and kernels round differently. The Haswell
+    kernel runs on all x86-64 processors with AVX2; ASTEROID_TAXONOMY_KERNEL overrides it.
     """
     cpuinfo = Path("/proc/cpuinfo")
     flags = set(cpuinfo.read_text().split()) if cpuinfo.exists() else set()
@@ -34,20 +34,20 @@ def set_environment() -> None:
         os.environ["OPENBLAS_CORETYPE"] = kernel
     os.environ |= {
         "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1",
-        "ARROW_DEFAULT_MEMORY_POOL": "system",  # Arrow's own pools keep tens of megabytes
-        "ORT_DISABLE_TELEMETRY": "1",  # onnxruntime's wheels send usage data from the import on
+        "ARROW_DEFAULT_MEMORY_POOL": "system",  # Arrow's own pools retain tens of megabytes
+        "ORT_DISABLE_TELEMETRY": "1",  # onnxruntime's wheels send usage data on import
     }
 
 
 def run(main: Callable[[], object], doc: str | None = "") -> NoReturn:
-    """Run the `main` of a stage or a command and end the process with its exit code.
+    """Run the `main` of a stage or a command and exit.
 
     Parameters
     ----------
     main : callable
     doc : str or None
-        A stage passes its `__doc__`, which --help prints; it takes no other argument. A command
-        passes none and reads its own arguments.
+        Stages pass their `__doc__`, which --help prints; they take no other argument. Commands
+        pass none and parse their own arguments.
 
     Raises
     ------
@@ -97,18 +97,18 @@ def _fail(message: str, code: int) -> int:
 
 
 def plain(text: str) -> str:
-    """Text of a server or a file, without the characters that control a terminal."""
+    """Replace the control characters in text from a server or a file."""
     return "".join(c if c.isprintable() else " " for c in text)
 
 
 def one_line(text: object, length: int = MAX_MESSAGE) -> str:
-    """Text from elsewhere (an exception, a server) as one printable line of bounded length."""
+    """Format text of an exception or a server as one printable line of limited length."""
     line = " ".join(plain(str(text)).split())
     return line if len(line) <= length else line[:length - 3] + "..."
 
 
 class Progress:
-    """Progress of one long task: a bar on a terminal, plain lines elsewhere."""
+    """Progress of a long task: a bar on a terminal, plain lines elsewhere."""
 
     def __init__(self, label: str, total: int | None = None, unit: str = "row") -> None:
         self.label, self.total, self.unit = plain(label), total, unit
@@ -129,7 +129,7 @@ class Progress:
             self.bar.close()
 
     def update(self, done: int | None = None, note: str | None = None) -> None:
-        """Show that `done` units are finished in all, and a `note` such as a job's phase."""
+        """Show the number of units done in total, and a `note` such as a job's phase."""
         step = 0 if done is None else done - self.done
         changed = note is not None and note.split(" ")[0] != self.note.split(" ")[0]
         self.done = self.done + step

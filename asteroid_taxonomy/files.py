@@ -1,7 +1,7 @@
-"""Writing files whole, with the same bytes for the same content, and reading them back.
+"""Read files, and write them atomically, with the same bytes for the same content.
 
-Floats are rounded before they are stored: the last bits of exp() and log() differ between
-processors, and must not make a file "changed".
+Floats are rounded before they are stored, because the last bits of exp() and log() differ between
+processors and must not change a file.
 """
 
 import csv
@@ -27,7 +27,7 @@ PACKAGE = Path(__file__).parent
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`; rename it into place only if the block succeeds."""
+    """Yield a temporary path beside `path`; rename it to `path` only if the block succeeds."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     os.close(handle)
@@ -43,7 +43,7 @@ def atomic(path: Path) -> Iterator[Path]:
 
 
 def rounded(values: npt.NDArray[np.floating], digits: int = DIGITS) -> npt.NDArray[np.float64]:
-    """Values as they are stored: float64, rounded; what is decided on them is decided after."""
+    """Round values as they are stored, float64; make decisions on the rounded values only."""
     return np.asarray(np.round(values.astype(np.float64), digits) + 0.0)  # no -0.0
 
 
@@ -53,7 +53,7 @@ def write_parquet(table: pa.Table, path: Path, metadata: Mapping[str, Any]) -> N
     Nothing that changes from run to run (time, host) is stored.
     """
     text = {k: v if isinstance(v, str) else json.dumps(v) for k, v in metadata.items()}
-    # measured floats hardly repeat: split into bytes they take less time and 20-40 % less disk
+    # measured floats rarely repeat: splitting them into bytes saves time and 20-40 % of disk
     floats = [field.name for field in table.schema if pa.types.is_floating(field.type)]
     others = [name for name in table.column_names if name not in floats]
     with atomic(path) as part:
@@ -72,22 +72,22 @@ def read_parquet(
     ----------
     path : Path
     schema : pyarrow.Schema, optional
-        Of the columns that must be there; others may be.
+        The columns that are required; others are allowed.
     columns : sequence of str, optional
-        Those to read; all by default.
+        The columns to read; all by default.
 
     Raises
     ------
     PipelineError
-        No such file, a damaged one, a column missing or of another type, or no rows.
+        The file is missing, damaged or empty, or a column is missing or has another type.
     """
     try:
         file = pq.ParquetFile(path, page_checksum_verification=True)
         for field in schema or ():
             index = file.schema_arrow.get_field_index(field.name)
             if index < 0 or file.schema_arrow.field(index).type != field.type:
-                raise PipelineError(f"{path} lacks a column {field.name} of {field.type}; delete "
-                                    "it and run dvc repro")
+                raise PipelineError(f"{path} has no column {field.name} of type {field.type}; "
+                                    "delete it and run dvc repro")
         table = file.read(columns=list(columns) if columns else None)
     except FileNotFoundError:
         raise missing(path) from None
@@ -100,7 +100,7 @@ def read_parquet(
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """Read the metadata that `write_parquet` stored, as text by name."""
+    """Read the metadata that `write_parquet` stored: text by name."""
     try:
         stored = pq.read_schema(path).metadata or {}
     except FileNotFoundError:
@@ -112,12 +112,12 @@ def read_metadata(path: Path) -> dict[str, str]:
 
 
 def missing(path: Path) -> PipelineError:
-    """The error for a file of the pipeline that is not there."""
-    return PipelineError(f"{path} not found; run dvc repro, or dvc pull where a team has a remote")
+    """Return the error for a missing output of the pipeline."""
+    return PipelineError(f"{path} not found; run dvc repro")
 
 
 def write_json(content: Mapping[str, Any], path: Path) -> None:
-    """Write a metrics file, floats rounded to DIGITS decimals, also in nested mappings."""
+    """Write a metrics file with all floats, including nested ones, rounded to DIGITS decimals."""
     with atomic(path) as part:
         part.write_text(json.dumps(_rounded(content), indent=2) + "\n", encoding="utf-8",
                         newline="\n")
@@ -132,7 +132,7 @@ def _rounded(value: Any) -> Any:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a file that `write_json` wrote; PipelineError where it is missing or damaged."""
+    """Read a file written by `write_json`; PipelineError if it is missing or damaged."""
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -144,7 +144,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_csv(header: Sequence[str], rows: Iterable[Sequence[Any]], path: Path) -> None:
-    """Write a short table or the data of a plot as CSV; floats have four decimals."""
+    """Write a short table or plot data as CSV; floats have four decimals."""
     with atomic(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
@@ -159,6 +159,6 @@ def sha256(path: Path) -> str:
 
 
 def shipped(path: Path) -> Path:
-    """Where a file of models/ or reports/ is: in this folder, in the wheel, or in the checkout."""
+    """Find a file of models/ or reports/: in this folder, in the wheel, or in the checkout."""
     places = (path, PACKAGE / path, PACKAGE.parent / path)
     return next((place for place in places if place.exists()), path)

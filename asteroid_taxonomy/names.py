@@ -1,4 +1,4 @@
-"""Numbers, names and designations of asteroids: as typed, as files are named, as printed."""
+"""Parse and format the numbers, names and designations of asteroids."""
 
 import re
 from collections.abc import Iterable
@@ -8,15 +8,15 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-SUGGESTED = 3  # names, where none is the one that was typed
-MAX_DIGITS = 18  # of a number that an int64 holds, whatever its digits are
+SUGGESTED = 3  # similar names, if there is no exact match
+MAX_DIGITS = 18  # any number with so many digits fits into an int64
 _YEAR = r"(?:1[89]|20)\d\d"
 _HALF_MONTH_ORDER_CYCLE = r"[ _]?([A-HJ-Y][A-HJ-Z])[ _]?(\d{0,3})"
 _SURVEY = r"(\d{4})[ _-]?(P-?L|T-?[123])"  # 2040 P-L: Palomar-Leiden and the Trojan surveys
 # 1974 FV1; before 1925, A and the last digits of the year: A801 AA
 PROVISIONAL = re.compile(rf"({_YEAR}|A[89]\d\d){_HALF_MONTH_ORDER_CYCLE}", re.IGNORECASE)
 SURVEY = re.compile(_SURVEY, re.IGNORECASE)
-# a name directly behind its number has two letters or more: 67P and 1I are no asteroids
+# a name directly after a number has at least two letters: 67P and 1I are not asteroids
 NUMBERED = re.compile(r"\((\d+)\) *(\S.*)?|(\d+)(?:\.0*)?(?: +([^\W\d].*)|([^\W\d]{2}.*))?")
 # MPC's packed designations: century, year, half month, cycle, order (K01X87N is 2001 XN87)
 PACKED = re.compile(r"([IJK])(\d\d)([A-HJ-Y])([\dA-Za-z])(\d)([A-HJ-Z])")
@@ -24,23 +24,23 @@ _BASE_62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 class Identity(NamedTuple):
-    """What identifies an asteroid: at least one of the three; `name` is `normalised`."""
+    """Identifiers of an asteroid, at least one of the three; `name` is `normalised`."""
 
     number: int | None = None
     source_id: int | None = None
     name: str | None = None
 
     def key(self) -> tuple[str, int | str | None]:
-        """The role by which to look the asteroid up, and its value; a number precedes a name."""
+        """Column and value for the look-up; a number takes precedence over a name."""
         if self.source_id is not None:
             return "source_id", self.source_id
         return ("number", self.number) if self.number is not None else ("name", self.name)
 
 
 def normalised(name: str) -> str:
-    """A name or designation in the form in which names are compared.
+    """Normalise a name or designation for comparison.
 
-    Letter case, underscores, MPC's packed form and the way an apostrophe is written do not matter.
+    Ignores case, underscores, the kind of apostrophe, and whether a designation is packed (MPC).
 
     >>> normalised("O''Higgins"), normalised("1974_FV1"), normalised("K01X87N")
     ("o'higgins", '1974 fv1', '2001 xn87')
@@ -58,7 +58,7 @@ def normalised(name: str) -> str:
 
 
 def parse(typed: str) -> Identity:
-    """The number, name, designation or source_id that somebody typed.
+    """Parse a number, name, designation or source_id.
 
     >>> parse("(433) Eros").number, parse("433.0").number, parse("1974 FV1").name
     (433, 433, '1974 fv1')
@@ -76,7 +76,7 @@ def parse(typed: str) -> Identity:
 
 
 def nearest(name: str, names: Iterable[str]) -> list[str]:
-    """The `names` most like `name`, best first; none for a designation: its neighbours differ."""
+    """The `names` most similar to `name`, best first; none for designations."""
     if re.search(r"\d", name):
         return []
     written = {normalised(other): other for other in names if not re.search(r"\d", other)}
@@ -84,10 +84,10 @@ def nearest(name: str, names: Iterable[str]) -> list[str]:
 
 
 def proper_names(names: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Names with capitals, from names in lower case: Ceres, O'Higgins, Xi'an, 2010 AB1.
+    """Capitalise lower-case names: Ceres, O'Higgins, Xi'an, 2010 AB1.
 
-    Designations are written in capitals. After an apostrophe a letter is a capital only where a
-    single one stands before it.
+    Designations are converted to upper case. The letter after an apostrophe is capitalised only if
+    there is a single letter before it.
     """
     titled = pc.utf8_title(names)
     parts = pc.extract_regex(names, r"^(?P<before>.*[^\W\d_]{2}')(?P<after>\w.*)$")
@@ -101,14 +101,14 @@ def proper_names(names: pa.ChunkedArray) -> pa.ChunkedArray:
 _IN_FILE_NAME = re.compile(rf"(?<!\d)({_YEAR}){_HALF_MONTH_ORDER_CYCLE}(?![A-Za-z0-9])",
                            re.IGNORECASE)
 _SURVEY_IN_FILE_NAME = re.compile(rf"(?<!\d){_SURVEY}(?![A-Za-z0-9])", re.IGNORECASE)
-# not a comet (67P), not a part of a date (2020-01-01), not a year with a number behind it
+# not a comet (67P), not part of a date (2020-01-01), not a year followed by a number
 _NUMBER_IN_FILE_NAME = re.compile(
     rf"(?:[a-z]\d_|ast|asteroid|spec|a)?[ _]?(?!{_YEAR}[ _]\d)" r"\(?0*([1-9]\d{0,6})\)?"
     r"(?!-?\d)(?!(?<=^\d)\.\d)(?![PDI](?![A-Za-z]))", re.IGNORECASE)
 
 
 def asteroid_in(name: str) -> str | None:
-    """The number or designation in a file's name: a000433.[2], 10hygiea.tab, au1996FG3.txt."""
+    """Find the number or designation in a file name: a000433.[2], 10hygiea.tab, au1996FG3.txt."""
     if match := _IN_FILE_NAME.search(name):
         return f"{match[1]} {match[2].upper()}{match[3]}"
     if match := _SURVEY_IN_FILE_NAME.search(name):

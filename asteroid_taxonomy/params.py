@@ -1,7 +1,7 @@
-"""The schema of params.yaml, and reading it: the only place that knows its keys.
+"""Read params.yaml and check it against a schema.
 
-YAML is read as DVC reads it (version 1.2, in which 1e3 is a number). A new key is a line in one of
-the models below. Hyperparameters have the names that scikit-learn gives them.
+YAML is read as in DVC (version 1.2, in which 1e3 is a number). Hyperparameters have the names used
+by scikit-learn.
 """
 
 import json
@@ -26,7 +26,7 @@ from ruamel.yaml.error import YAMLError
 from asteroid_taxonomy.console import PipelineError
 
 PARAMS = Path("params.yaml")
-WHOLE = "complexes"  # a recipe replaces this mapping as a whole: its names are not keys
+WHOLE = "complexes"  # a recipe replaces this mapping entirely: its names are free
 
 
 def _checked(value: Any, holds: bool, message: str) -> Any:
@@ -180,13 +180,13 @@ class GroundBased(Block):
 
 
 class Model(Block):
-    """What every model has."""
+    """The hyperparameters that all models have."""
 
     learn: Literal["class", "target"]
     noisy_copies: Annotated[Int, Field(ge=0, le=1000)]
 
     def hyperparameters(self) -> dict[str, Any]:
-        """Those that scikit-learn takes, without the ones left at its defaults."""
+        """Keyword arguments for the scikit-learn estimator: those that are set explicitly."""
         return self.model_dump(exclude={"learn", "noisy_copies"}, exclude_unset=True)
 
 
@@ -246,7 +246,7 @@ class Train(Block):
 
     @property
     def chosen(self) -> Model:
-        """The block of the model that `model` names."""
+        """The block of the selected `model`."""
         block: Model = getattr(self, self.model)
         return block
 
@@ -292,7 +292,7 @@ class Catalogue(Block):
 
 
 class Params(Block):
-    """The whole of params.yaml."""
+    """The content of params.yaml."""
 
     source: Literal["archives", "sample"]
     bands: BandParams
@@ -314,7 +314,7 @@ class Params(Block):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        """Check what must hold between keys."""
+        """Check that keys are consistent with each other."""
         grid, complexes = self.bands.wavelengths_nm, self.taxonomy.complexes
         of: dict[str, str] = {}
         for name, classes in complexes.items():
@@ -360,13 +360,13 @@ def load_params(path: Path = PARAMS) -> Params:
     Raises
     ------
     PipelineError
-        The file is missing, is not YAML, or a value is not what the schema expects.
+        The file is missing or not valid YAML, or a value does not match the schema.
     """
     return validated(read_yaml(path), str(path))
 
 
 def validated(content: Mapping[str, Any], where: str = str(PARAMS)) -> Params:
-    """Check the whole of params; PipelineError names the first wrong key."""
+    """Check all params; PipelineError names the first invalid key."""
     try:
         return Params.model_validate(content)
     except ValidationError as error:
@@ -381,12 +381,12 @@ def validated(content: Mapping[str, Any], where: str = str(PARAMS)) -> Params:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML file with names and values at the top, as params.yaml and recipes have.
+    """Read a YAML file whose top level is a mapping, such as params.yaml or a recipe.
 
     Raises
     ------
     PipelineError
-        No such file, or not such a file.
+        The file is missing, not valid YAML, or not a mapping.
     """
     try:
         content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
@@ -396,14 +396,15 @@ def read_yaml(path: Path) -> dict[str, Any]:
         what = " ".join(str(error).split())[:120]
         raise PipelineError(f"{path} is not valid YAML: {what}; correct it") from None
     if not isinstance(content, dict):
-        raise PipelineError(f"{path} should hold names and values; restore it with git checkout")
+        raise PipelineError(f"{path} should contain names and values; restore it with git "
+                            "checkout")
     return content
 
 
 def merged(params: dict[str, Any], recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay a recipe over params, key by key; `complexes` as a whole.
+    """Merge a recipe into params, key by key, but replace `complexes` entirely.
 
-    The result is of the type of `params`: that of ruamel.yaml keeps comments.
+    The result has the type of `params`; the type from ruamel.yaml preserves comments.
 
     Raises
     ------

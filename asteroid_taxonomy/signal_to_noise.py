@@ -1,4 +1,4 @@
-"""The signal-to-noise ratio of a spectrum, in the two definitions in use."""
+"""Two definitions of the signal-to-noise ratio of a spectrum."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,28 +9,28 @@ import pyarrow as pa
 
 from asteroid_taxonomy.tables import error_columns, matrix, reflectance_columns
 
-BLOCK = 1 << 16  # spectra at a time: medians take several times the memory of the values
+BLOCK = 1 << 16  # spectra at a time: medians need several times the memory of the values
 Spectra = npt.NDArray[np.float32]  # [n, bands]
 
 
 def signal_to_noise(reflectance: Spectra, error: Spectra) -> Spectra:
-    """Median over the bands that are present of reflectance / error, float32 [n].
+    """Median of reflectance / error over the bands of each spectrum, float32 [n].
 
-    NaN where a spectrum has no band at all.
+    Missing bands are ignored; NaN if all are missing.
     """
     return _over_bands(reflectance, error, np.nanmedian)
 
 
 def mean_signal_to_noise(reflectance: Spectra, error: Spectra) -> Spectra:
-    """Mean of reflectance / error over all bands but the two outermost at each end, float32 [n].
+    """Mean of reflectance / error without the two outermost bands at each end, float32 [n].
 
-    The definition of Delbo et al. 2026 for Gaia DR3: the 12 interior bands, 462 ... 946 nm.
+    As in Delbo et al. 2026, who use the 12 Gaia DR3 bands from 462 to 946 nm.
     """
     return _over_bands(reflectance[:, 2:-2], error[:, 2:-2], np.nanmean)
 
 
 def with_signal_to_noise(asteroids: pa.Table, wavelengths_nm: Sequence[int]) -> pa.Table:
-    """Append the column snr, `signal_to_noise`, null where it is NaN."""
+    """Append the column snr with the `signal_to_noise`, null where it is NaN."""
     blocks = (asteroids.slice(i, BLOCK) for i in range(0, len(asteroids), BLOCK))
     snr = [signal_to_noise(*(matrix(block, names(wavelengths_nm))
                              for names in (reflectance_columns, error_columns)))

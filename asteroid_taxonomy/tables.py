@@ -28,14 +28,13 @@ ASTEROIDS_PATH = Path("data/asteroids.parquet")
 TRAINING_SET_PATH = Path("data/training_set.parquet")
 OUT_OF_FOLD_PATH = Path("data/out_of_fold.parquet")
 BAD_FLAG = 2  # of 0 good, 1 suspect, 2 bad (Gaia DR3 data model)
-EXAMPLES = 3  # keys of rows that an error names
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a raw table: role, Arrow type, unit ("" is dimensionless), whether null is fine.
+    """A column of a raw table: role, Arrow type, unit ("" is dimensionless), nulls allowed or not.
 
-    An optional column is left out where its name is null, or where a table does not have it.
+    An optional column is omitted if its name is null or the table does not have it.
     """
 
     role: str
@@ -105,12 +104,12 @@ def labels_with(classes: Sequence[str]) -> RawTable:
 def in_order(
     raw: RawTable, rows: pa.Table, bounds: Mapping[Any, Any] | None = None
 ) -> pa.Table:
-    """Rows in the order of `raw`, checked: a service's own order would change the bytes.
+    """Check the rows and sort them as `raw` specifies, because services return them in any order.
 
     Raises
     ------
     PipelineError
-        No rows, a null where none may be, an infinite number, a key that comes twice, or a value
+        No rows, a null that is not allowed, an infinite number, a duplicate key, or a value
         outside the `bounds` of its role.
     """
     if not rows.num_rows:
@@ -119,8 +118,8 @@ def in_order(
     order = pc.sort_indices(rows, sort_keys=[(role, "ascending") for role in raw.sort_by])
     order = order.cast(pa.uint32())
     for i, column in enumerate(raw.columns):
-        # one column at a time, so that memory never holds the table twice; in one chunk, because
-        # the chunks that came would show in the file
+        # one column at a time, so that the table is never in memory twice; in one chunk, because
+        # chunks would affect the file
         values = rows.column(i).combine_chunks()
         rows = rows.set_column(i, column.role, pa.nulls(len(rows)))
         values = pa.chunked_array([values.take(order)])
@@ -131,7 +130,7 @@ def in_order(
         if pa.types.is_floating(column.type):
             refuse(rows, pc.is_inf(values), raw.title, f"{column.role} is infinite")
     keys = [rows[role] for role in raw.key]
-    # null is no key: unnumbered asteroids have none
+    # nulls are not compared: unnumbered asteroids have no key
     same = [pc.fill_null(pc.equal(key[1:], key[:-1]), False) for key in keys]
     refuse(rows.slice(1), reduce(pc.and_, same), raw.title, f"{' and '.join(raw.key)} not unique")
     check_bounds(rows, raw.title, bounds or {})
@@ -141,18 +140,10 @@ def in_order(
 def stored_metadata(
     raw: RawTable, rows: pa.Table, spec: Any, names: Mapping[str, str], adql: str
 ) -> dict[str, Any]:
-    """Provenance of a raw table; the same whichever mirror or file it came from.
+    """Provenance of a raw table, independent of the mirror or file it was read from.
 
-    Parameters
-    ----------
-    raw : RawTable
-    rows : pyarrow.Table
-    spec : params.Table
-        The block of params.yaml that describes the published table.
-    names : mapping
-        The published column name by role.
-    adql : str
-        The query as it would be sent to the published table.
+    `spec` is the block of params.yaml, with the published `names` of the columns by role; `adql`
+    is the query as it would be sent to the archive.
     """
     return {"survey": spec.release, "archive": spec.service, "adql": adql,
             "rows": str(rows.num_rows), "units": {c.role: c.unit for c in raw.columns if c.unit},
@@ -160,28 +151,19 @@ def stored_metadata(
 
 
 def refuse(rows: pa.Table, bad: pa.ChunkedArray | pa.Array, title: str, what: str) -> None:
-    """Raise PipelineError where any row is `bad`: how many, and up to three of their keys."""
+    """Raise PipelineError if any row is `bad`, with their number and up to three keys."""
     count = pc.sum(bad).as_py() or 0
     if count:
         key = rows.column_names[0]
-        keys = rows.column(key).filter(bad).unique().slice(0, EXAMPLES).to_pylist()
+        keys = rows.column(key).filter(bad).unique().slice(0, 3).to_pylist()
         raise PipelineError(f"{title}: {what} in {count:,} of {rows.num_rows:,} rows, e.g. {key} "
                             f"{', '.join(map(str, keys))}; check the table and its source")
 
 
 def check_bounds(rows: pa.Table, title: str, bounds: Mapping[Any, Any]) -> None:
-    """Check that each column named by its role lies within its bounds; null is allowed.
-
-    Raises
-    ------
-    PipelineError
-        Names the column, how many rows, and up to three keys.
-    """
+    """Raise PipelineError where a column lies outside the bounds of its role; null may be."""
     for role, span in bounds.items():
-        if span is None or role not in rows.column_names:
-            continue
-        found = pc.min_max(rows[role]).as_py()
-        if found["min"] is not None and not span[0] <= found["min"] <= found["max"] <= span[1]:
+        if span is not None and role in rows.column_names:
             outside = pc.or_(pc.less(rows[role], span[0]), pc.greater(rows[role], span[1]))
             refuse(rows, outside, title, f"{role} is outside {span[0]:g} ... {span[1]:g}")
 
@@ -191,17 +173,9 @@ def check_spectra(
 ) -> npt.NDArray[np.float32]:
     """Check that rows are whole spectra on the grid; return the reflectances, float32 [n, bands].
 
-    Each source has each wavelength once and one number and name; each error has a reflectance;
-    each spectrum is 1 at `normalised_at_nm` (true of all 60,518 of Gaia DR3).
-
-    Parameters
-    ----------
-    rows : pyarrow.Table
-        Columns of SPECTRA, sorted by source_id and wavelength.
-    wavelengths_nm : sequence of int
-        The grid, nm.
-    normalised_at_nm : int
-        One of the grid.
+    The rows, of SPECTRA, are sorted by source_id and wavelength. Each source has each wavelength
+    once and one number and name; each error has a reflectance; each spectrum is 1 at
+    `normalised_at_nm` (true of all 60,518 of Gaia DR3).
 
     Raises
     ------
@@ -222,7 +196,7 @@ def check_spectra(
         of_next = pc.not_equal(rows["source_id"][:-1], rows["source_id"][1:])
         refuse(rows.slice(1), pc.and_not(pc.fill_null(differs, False), of_next), title,
                f"{name} differs between the bands of a source")
-    # an error without reflectance is a reflectance that was lost
+    # an error without a reflectance means that the reflectance was lost
     refuse(rows, pc.and_(pc.is_null(rows["reflectance"]), pc.is_valid(rows["error"])), title,
            "reflectance is null where its error is not")
     reflectance = rows["reflectance"].to_numpy().reshape(-1, n)
@@ -233,18 +207,10 @@ def check_spectra(
 
 
 def one_row_per_asteroid(wavelengths_nm: Sequence[int]) -> pa.Table:
-    """Read the stored spectra as one row per asteroid, a column at a time.
+    """Read the stored spectra, one row per asteroid, column by column.
 
-    Parameters
-    ----------
-    wavelengths_nm : sequence of int
-        The grid, nm.
-
-    Returns
-    -------
-    pyarrow.Table
-        source_id; number, name and num_of_spectra where the spectra have them; the bands' columns,
-        and complete of `asteroid_schema`.
+    The columns are source_id; number, name and num_of_spectra where the spectra have them; the
+    bands' columns and `complete` of `asteroid_schema`.
 
     Raises
     ------
@@ -259,27 +225,24 @@ def one_row_per_asteroid(wavelengths_nm: Sequence[int]) -> pa.Table:
 
     nm = read("wavelength").to_numpy()
     if len(nm) % n or not (nm.reshape(-1, n) == np.asarray(wavelengths_nm)).all():
-        raise PipelineError(f"{SPECTRA_PATH} is not of the {n} bands.wavelengths_nm in "
+        raise PipelineError(f"{SPECTRA_PATH} does not have the {n} bands.wavelengths_nm of "
                             "params.yaml; run dvc repro fetch_spectra")
     stored = pq.read_schema(SPECTRA_PATH).names
     columns = {role: read(role)[::n] for role in ("source_id", "number", "name", "num_of_spectra")
                if role in stored}
-    measured = {}
     for role, names in (("reflectance", reflectance_columns), ("error", error_columns),
                         ("flag", flag_columns)):
-        measured[role] = read(role).to_numpy().reshape(-1, n)
-        columns |= {name: pa.array(np.ascontiguousarray(values), from_pandas=True) for name, values
-                    in zip(names(wavelengths_nm), measured[role].T, strict=True)}
-    columns["complete"] = pa.array(~np.isnan(measured["reflectance"]).any(axis=1))
-    return pa.table(columns)
+        by_band = read(role).to_numpy().reshape(-1, n).T
+        columns |= {name: pa.array(np.ascontiguousarray(values), from_pandas=True)
+                    for name, values in zip(names(wavelengths_nm), by_band, strict=True)}
+    asteroids = pa.table(columns)
+    return asteroids.append_column("complete", pa.array(has_bands(asteroids, wavelengths_nm)))
 
 
 def compare(
     block: str, measured: Mapping[Any, Any], expected: Mapping[Any, Any] | Block | None
 ) -> None:
-    """Compare what was measured with the ranges of `<block>.expected` in params.yaml.
-
-    Where nothing is expected, print what was measured: what a new release needs.
+    """Compare measured values with `<block>.expected` of params.yaml; print them if it is null.
 
     Raises
     ------
@@ -313,12 +276,10 @@ def _flat(nested: Mapping[Any, Any], above: str = "") -> list[tuple[str, Any]]:
 def asteroid_schema(wavelengths_nm: Sequence[int]) -> pa.Schema:
     """Columns of the table that crossmatch writes: one row per asteroid with a Gaia spectrum.
 
-    source_id int64 (Gaia), number int64 (minor-planet number, null for unnumbered), name,
-    reflectance_<nm> and reflectance_err_<nm> float32 (dimensionless, null where not measured),
-    flag_<nm> int8 (0 good, 1 suspect, 2 bad), num_of_spectra int32, snr float32
-    (signal_to_noise.py), class (as in the label table, null without a label), class_without_flags,
-    label_probability float32 (of that class, where the label table has it), complex (null without
-    a label), complete (all bands present).
+    number is null for unnumbered asteroids; reflectance_<nm> and reflectance_err_<nm> are
+    dimensionless, null where not measured; flag_<nm> is 0 good, 1 suspect, 2 bad; snr as in
+    signal_to_noise.py; class as in the label table; label_probability is that of the class, where
+    the label table has it; class and complex are null without a label; complete: has all bands.
     """
     return pa.schema([
         ("source_id", pa.int64()), ("number", pa.int64()), ("name", pa.string()),
@@ -402,10 +363,9 @@ def has_bands(
 
 
 def count_without_error(table: pa.Table, wavelengths_nm: Sequence[int]) -> int:
-    """How many rows have a reflectance without an error, and so cannot be trained on."""
-    reflectance, error = (np.isfinite(matrix(table, names(wavelengths_nm)))
-                          for names in (reflectance_columns, error_columns))
-    return int((reflectance & ~error).any(axis=1).sum())
+    """Number of rows with a reflectance but no error, which cannot be used for training."""
+    reflectance, error, _ = band_matrices(table, wavelengths_nm)
+    return int((np.isfinite(reflectance) & np.isnan(error)).any(axis=1).sum())
 
 
 def rows_of(
@@ -422,8 +382,8 @@ def rows_of(
     place = np.searchsorted(known[order], wanted).clip(max=max(len(known) - 1, 0))
     absent = wanted[known[order[place]] != wanted] if len(known) else wanted
     if len(absent):
-        raise PipelineError(f"{path} lacks {len(absent):,} asteroids (source_id {absent[0]} for "
-                            "one); delete it and run dvc repro")
+        raise PipelineError(f"{path} lacks {len(absent):,} asteroids, e.g. source_id {absent[0]}; "
+                            "delete it and run dvc repro")
     return order[place]
 
 

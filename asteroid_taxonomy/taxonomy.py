@@ -1,9 +1,9 @@
-"""From a class of the label table to a taxonomic complex.
+"""Map the classes of the label table to taxonomic complexes.
 
 In the taxonomy of Mahlke, Carry & Mattei 2022 (A&A 665, A26) the lower-case letters e, h, k after
-a class are feature flags: an absorption near 0.5, 0.7 or 0.9 micron was seen in at least one
-spectrum. They refine a class and do not change it. Which letters are flags, which classes carry
-them and which classes make up a complex is in params.yaml.
+a class are feature flags: an absorption feature near 0.5, 0.7 or 0.9 micron in at least one
+spectrum. They do not change the class. params.yaml lists the flags, the classes that can have
+them, and the classes of each complex.
 """
 
 from collections import Counter
@@ -44,14 +44,14 @@ def complexes(labels: Sequence[str], taxonomy: Taxonomy) -> list[str]:
 def usable_labels(
     labels: pd.DataFrame, first_labels: int | None
 ) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Leave out, and count, the rows of the label table that cannot be matched by number.
+    """Remove and count the rows of the label table that cannot be matched by number.
 
     Returns
     -------
     labels : pandas.DataFrame
         number is unique and not null, class is not null.
     counts : dict
-        How many were left out, by reason.
+        Number of rows removed, by reason.
     """
     counts = {"labels_rows": len(labels)}
     left = labels.iloc[:len(labels) if first_labels is None else first_labels]
@@ -67,18 +67,18 @@ def usable_labels(
 
 
 def classified(labels: pd.DataFrame, taxonomy: Taxonomy) -> pd.DataFrame:
-    """Each label's class without flags, its complex, and the probability of its class.
+    """Add the class without flags, the complex, and the probability of the class.
 
     Parameters
     ----------
     labels : pandas.DataFrame
-        Columns of tables.LABELS, and probability_<class> where the label table has them.
+        Columns of tables.LABELS, and probability_<class> if the label table has them.
 
     Returns
     -------
     pandas.DataFrame
-        number, class, class_without_flags, complex, label_probability (float32; NaN where the
-        table does not have it).
+        number, class, class_without_flags, complex, label_probability (float32; NaN if the
+        table has none).
     """
     bare = labels["class"].map(lambda c: strip_feature_flags(c, taxonomy))
     probability = pd.Series(np.nan, index=labels.index, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Classify every asteroid that has a spectrum, and write the catalogue in three formats.
+"""Classify every asteroid with a spectrum, and write the catalogue in three formats.
 
 Reads   data/asteroids.parquet, data/training_set.parquet, data/predictions,
         data/out_of_fold.parquet, reports/calibration.json, models/asteroid_taxonomy.onnx
@@ -43,7 +43,7 @@ def main() -> None:
     rows = tables.rows_of(predictions["source_id"].to_numpy(), source_id, ASTEROIDS_PATH)
 
     def placed(values: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-        """Put values of the predictions [m, columns] into rows of the asteroids [n, columns]."""
+        """Align values of the predictions [m, columns] with the asteroids [n, columns]."""
         out = np.full((len(source_id), values.shape[1]), np.nan)
         out[rows] = values
         return out

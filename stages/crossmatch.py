@@ -2,7 +2,7 @@
 
 Reads   data/raw/spectra.parquet, data/raw/source_mapping.parquet, data/raw/labels.parquet
 Writes  data/asteroids.parquet (one row per asteroid with a spectrum; columns in tables.py),
-        reports/crossmatch.json (every row in, every row left out, by reason)
+        reports/crossmatch.json (counts of all rows, and of those left out, by reason)
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,9 +25,9 @@ RAW_PATHS = (tables.SPECTRA_PATH, tables.SOURCE_MAPPING_PATH, tables.LABELS_PATH
 
 
 def identify(asteroids: pa.Table, mapping: pa.Table) -> tuple[pa.Table, dict[str, int]]:
-    """Give each asteroid the mapping's number, and its name and num_of_spectra if it has none.
+    """Add the number from the mapping, and name and num_of_spectra where the spectra have none.
 
-    Another column, own, is the number where no other asteroid has it: what labels are matched by.
+    Labels are matched by the column own: the number, null where several asteroids share it.
     """
     row = pc.index_in(asteroids["source_id"], mapping["source_id"].combine_chunks())
     mapped = mapping["number"].take(row)
@@ -55,7 +55,7 @@ def identify(asteroids: pa.Table, mapping: pa.Table) -> tuple[pa.Table, dict[str
 
 def measure(labelled: pa.Table, counts: Mapping[str, Any], nm: Sequence[int],
             expected: ExpectedMatch | None) -> dict[str, Any]:
-    """What crossmatch.expected has ranges of; if null, in the band where complexes differ most."""
+    """Quantities that crossmatch.expected checks; by default in the band that separates best."""
     bands = labelled.select(["complex", *tables.reflectance_columns(nm)]).to_pandas()
     medians = bands.groupby("complex").median().set_axis(list(nm), axis=1)
     telling = (expected and expected.complex_reflectance) or medians.std().nlargest(1).index

@@ -1,4 +1,4 @@
-"""Evaluate the trained models on the asteroids that were held out of their training.
+"""Evaluate the trained models on the held-out asteroids.
 
 Reads   data/training_set.parquet, data/predictions/<name>.parquet
 Writes  reports/evaluate.json (metrics of both models), reports/holdout_predictions.csv (every
@@ -39,7 +39,7 @@ def of_held_out(name: str, data: TrainingSet) -> tuple[Floats, list[str]]:
 
 
 def write_predicted(data: TrainingSet, probabilities: Floats, classes: list[str]) -> None:
-    """Write every held-out asteroid with its target and what was predicted."""
+    """Write the target and the prediction of every held-out asteroid."""
     held_out = data.asteroids.take(data.test)
     description = [held_out[c].to_pylist() for c in ("source_id", "number", "name", "target")]
     write_csv(["source_id", "number", "name", "actual", "predicted",
@@ -50,19 +50,18 @@ def write_predicted(data: TrainingSet, probabilities: Floats, classes: list[str]
 
 
 def check_learned(accuracy: float, actual: Strings, margin: float | None) -> None:
-    """Stop where a model is hardly better than the most frequent target; margin null: no check.
+    """Check that a model is better than the majority-class baseline; margin None: no check.
 
     Raises
     ------
     PipelineError
-        Its accuracy is not above the majority's share by `margin`.
+        The accuracy does not exceed that of the baseline by `margin`.
     """
     majority = float(np.unique(actual, return_counts=True)[1].max() / len(actual))
     if margin is not None and accuracy < majority + margin:
         raise PipelineError(
-            f"accuracy {accuracy:.3f} on held-out asteroids, {majority:.3f} for always the most "
-            f"frequent target (evaluate.above_majority {margin:g}); check the labels and the "
-            "source mapping")
+            f"held-out accuracy {accuracy:.3f} is not {margin:g} (evaluate.above_majority) above "
+            f"the majority-class baseline {majority:.3f}; check the labels and the source mapping")
 
 
 def main() -> None:

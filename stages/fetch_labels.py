@@ -7,10 +7,10 @@ Source  fetch_labels.citation in params.yaml
 """
 
 import os
+from collections.abc import Mapping
 
 from asteroid_taxonomy.archives import VIZIER
 from asteroid_taxonomy.archives.bulk_files import read_files
-from asteroid_taxonomy.archives.formats import match_columns
 from asteroid_taxonomy.archives.tap import SMALL, Query, TapService
 from asteroid_taxonomy.console import run
 from asteroid_taxonomy.files import read_parquet, write_parquet
@@ -42,10 +42,9 @@ def main() -> None:
     else:
         table = os.environ.get("LABELS_TABLE") or spec.table
         with TapService(VIZIER, spec.service, params.tap, raw.title) as service:
-            listed = match_columns(names, service.list_columns(table)) if probabilities else {}
-            raw = raw.only({"number", "class", *listed})
-            rows = service.fetch(Query({role: quoted(listed.get(role, names[role]))
-                                        for role in raw.schema.names}, table), raw, SMALL)
+            if probabilities:  # which a service may have under other names
+                service.print_columns(table)
+            rows = service.fetch(query_of(names, table), raw, SMALL)
 
     if absent := [names[role] for role in names if role not in rows.column_names]:
         print(f"the label table has no {', '.join(absent)}: these probabilities are unknown, "
@@ -56,14 +55,14 @@ def main() -> None:
     rows = in_order(raw, rows, bounds | {"number": spec.bounds.get("number")})
     compare("fetch_labels", {"rows": rows.num_rows}, spec.expected)
 
-    adql = str(Query({role: quoted(name) for role, name in names.items()}, spec.table))
-    write_parquet(rows, LABELS_PATH, stored_metadata(raw, rows, spec, names, adql))
+    write_parquet(rows, LABELS_PATH, stored_metadata(raw, rows, spec, names,
+                                                     str(query_of(names, spec.table))))
     print(f"wrote {LABELS_PATH}: {rows.num_rows:,} rows of {raw.title}")
 
 
-def quoted(name: str) -> str:
-    """A column's name in ADQL as VizieR needs it: in upper and lower case, or a reserved word."""
-    return f'"{name}"'
+def query_of(names: Mapping[str, str], table: str) -> Query:
+    """The query; VizieR needs quotes around names in upper and lower case and reserved words."""
+    return Query({role: f'"{name}"' for role, name in names.items()}, table)
 
 
 if __name__ == "__main__":

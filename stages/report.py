@@ -1,10 +1,10 @@
-"""Write the page, the model card and the figures: what the run made, for whoever opens it.
+"""Write the page, the model card and the figures.
 
 Reads   data/asteroids.parquet, data/out_of_fold.parquet, data/catalogue/<catalogue.name>.parquet,
         models/asteroid_taxonomy.onnx, models/asteroid_taxonomy_visible.onnx, reports/*.json,
         reports/catalogue_by_snr.csv, reports/above_threshold.csv,
         reports/crossvalidation/*.csv
-Writes  reports/index.html (about 7 MB: all asteroids can be looked up in it, without network),
+Writes  reports/index.html (about 7 MB, with the spectra of all asteroids; works offline),
         reports/model_card.md, reports/mean_spectra.csv, reports/figures/*.svg
 """
 
@@ -38,7 +38,7 @@ METRICS = ("crossmatch", "evaluate", "calibration", "catalogue")
 
 
 def read_models() -> tuple[list[Metadata], list[dict[str, Any]]]:
-    """Metadata and network of the main model and of the one for visible spectra."""
+    """Metadata and network of the main model and the visible model."""
     files = {name: onnx.load(onnx_path(name)) for name in (MAIN, VISIBLE)}
     text = [{p.key: p.value for p in model.metadata_props} for model in files.values()]
     return ([Metadata.from_text(each, onnx_path(name))
@@ -47,7 +47,7 @@ def read_models() -> tuple[list[Metadata], list[dict[str, Any]]]:
 
 
 def write_text(text: str, path: Path) -> None:
-    """Write text with the line ends of Unix."""
+    """Write text with Unix line endings."""
     with atomic(path) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
 

@@ -1,4 +1,4 @@
-"""Choose the target of each labelled asteroid, and the asteroids that are held out.
+"""Set the target of each labelled asteroid, and select the held-out asteroids.
 
 Reads   data/asteroids.parquet
 Writes  data/training_set.parquet (columns: tables.training_schema), reports/split.json
@@ -30,7 +30,7 @@ COUNTS_PATH = Path("reports/split.json")
 
 
 def counted(names: pa.ChunkedArray | npt.NDArray[np.str_]) -> dict[str, int]:
-    """How often each name is there, by name."""
+    """Count each name, in alphabetical order."""
     counts = pc.value_counts(names)
     return dict(sorted((row["values"], row["counts"]) for row in counts.to_pylist()))
 
@@ -38,7 +38,7 @@ def counted(names: pa.ChunkedArray | npt.NDArray[np.str_]) -> dict[str, int]:
 def targets(labelled: pa.Table, split: Split) -> pa.ChunkedArray:
     """The target of each asteroid: its complex, or its class without feature flags.
 
-    Null for classes with fewer than `split.min_class_members` asteroids. PipelineError where a
+    Null for classes with fewer than `split.min_class_members` asteroids. PipelineError if a
     complex has fewer than `split.min_per_complex`.
     """
     if split.target == "class":
@@ -48,17 +48,17 @@ def targets(labelled: pa.Table, split: Split) -> pa.ChunkedArray:
     counts = counted(labelled["complex"])
     if not counts or min(counts.values()) < split.min_per_complex:
         found = ", ".join(f"{name} {n}" for name, n in counts.items()) or "none"
-        raise PipelineError(f"each complex needs {split.min_per_complex} labelled ones, found "
-                            f"{found[:60]}; check the labels, or lower split.min_per_complex")
+        raise PipelineError(f"each complex needs {split.min_per_complex} labelled asteroids "
+                            f"(split.min_per_complex), found {found[:60]}; check the labels")
     return labelled["complex"]
 
 
 def held_out(
     target: pa.ChunkedArray, usable: npt.NDArray[np.bool_], split: Split
 ) -> tuple[pa.Array, pa.Array]:
-    """Which asteroids are held out, stratified by target, and each one's place in its part.
+    """Whether each asteroid is held out, stratified by target, and its position in its part.
 
-    Null for those that are not usable. PipelineError where a part has fewer than two targets.
+    Null for asteroids that are not usable. PipelineError if a part has fewer than two targets.
     """
     rows = np.flatnonzero(usable)
     strata = target.to_numpy()[rows].astype(str)
@@ -70,8 +70,8 @@ def held_out(
         enough = False
     if not enough:
         found = ", ".join(f"{name} {n}" for name, n in counted(pa.array(strata)).items()) or "none"
-        raise PipelineError(f"both parts need two targets or more, and there are: {found[:60]}; "
-                            "change split.test_fraction, min_class_members or min_per_complex")
+        raise PipelineError(f"training and held-out part need two targets each, found "
+                            f"{found[:60]}; change split.test_fraction")
     out, place = np.zeros(len(usable), bool), np.zeros(len(usable), np.int32)
     for part, is_held_out in zip(parts, (False, True), strict=True):
         out[part], place[part] = is_held_out, np.arange(len(part))

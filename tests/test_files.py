@@ -47,5 +47,5 @@ def test_a_missing_a_damaged_and_an_empty_file_are_reported_with_what_to_do(tmp_
                           ("cut", "is damaged"), ("empty", "empty has no rows; delete it")):
         with pytest.raises(PipelineError, match=message):
             files.read_parquet(tmp_path / name)
-    with pytest.raises(PipelineError, match=r"lacks a column q of int8"):
+    with pytest.raises(PipelineError, match=r"has no column q of type int8"):
         files.read_parquet(tmp_path / "table", pa.schema([("q", pa.int8())]))

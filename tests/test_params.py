@@ -100,7 +100,7 @@ def test_a_whole_number_may_be_written_as_1e2_and_names_come_from_spectra_or_map
 
 
 @pytest.mark.parametrize(("content", "message"), [
-    (b"", "should hold names and values"),
+    (b"", "should contain names and values"),
     (b"source: [", "is not valid YAML"),
     (b"source: a\nsource: b\n", "is not valid YAML: .*duplicate key"),
     (b"source: !!python/object:os.system x", "is not valid YAML"),

@@ -5,29 +5,28 @@ which table is found by their columns, so that no release's file names are in th
 tables come in fixed width with CDS's ReadMe, as TSV or CSV from VizieR, or as the authors' file.
 """
 
-import glob
 import hashlib
+import io
 import os
 import re
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import IO
-from urllib.parse import unquote, urljoin
+from collections.abc import Mapping, Sequence
+from posixpath import basename, dirname, join
+from typing import Any
 
+import aiohttp
+import fsspec
 import pyarrow as pa
 from astropy.io import ascii as astropy_ascii
 
-from asteroid_taxonomy.archives import Archive, shown
+from asteroid_taxonomy.archives import Archive, QueryError, TransientError, shown
 from asteroid_taxonomy.archives.formats import (
+    DAMAGE,
     BadTable,
     MissingColumn,
     from_astropy,
-    long_form,
     read_rows,
     unzipped,
 )
-from asteroid_taxonomy.archives.session import TRANSIENT, RefusalError, Session, cause
 from asteroid_taxonomy.console import PipelineError, Progress, one_line
 from asteroid_taxonomy.params import Tap
 from asteroid_taxonomy.tables import RawTable
@@ -40,23 +39,9 @@ def read_files(
 ) -> list[pa.Table]:
     """Read tables from the files at a location.
 
-    Parameters
-    ----------
-    location : str
-        A folder, a file, a glob, or the http(s) address of a file or of an index page (with a
-        slash at its end).
-    archive : Archive
-        Whose tables they are.
-    wanted : sequence of (RawTable, mapping)
-        Each table and its columns by role. A file belongs to the first that it has all columns of;
-        the first of `wanted` must be there.
-    tap : params.Tap
-        Time limits.
-
-    Returns
-    -------
-    list of pyarrow.Table
-        One for each of `wanted`, in the order of the files; without rows where no file has it.
+    The location is a folder, a file, a glob, or the http(s) address of a file or of an index page
+    (with a slash at its end). Each of `wanted` is a table and its columns by role. A file belongs
+    to the first that it has all columns of; there must be rows of the first of `wanted`.
 
     Raises
     ------
@@ -64,21 +49,32 @@ def read_files(
         No file has the columns, or one is damaged or not what its checksum says.
     """
     parts: list[list[pa.Table]] = [[] for _ in wanted]
-    session, lacks = Session(tap), "no such file"
-    addresses = _find(location, session)
-    with session, Progress(wanted[0][0].title, len(addresses), "file") as progress:
-        for i, address in enumerate(addresses):
-            progress.update(i)
-            with _opened(address, session, addresses[address]) as body:
+    lacks = "no such file"
+    limits = aiohttp.ClientTimeout(tap.deadline_s, sock_connect=tap.connect_timeout_s,
+                                   sock_read=tap.read_timeout_s)
+    try:
+        files, path = fsspec.url_to_fs(location, client_kwargs={
+            "timeout": limits, "trust_env": True, "auto_decompress": False})
+        found = _find(files, path)
+        with Progress(wanted[0][0].title, len(found), "file") as progress:
+            for i, (address, md5) in enumerate(found.items()):
+                progress.update(i)
+                body = files.cat_file(address)
+                if md5 and hashlib.md5(body).hexdigest() != md5:
+                    raise BadTable(f"another MD5 than {CHECKSUMS} states")
                 for part, (raw, names) in zip(parts, wanted, strict=True):
                     try:
-                        part.append(long_form(_read(body, address, session, raw, names)))
+                        part.append(_read(body, address, files, raw, names))
                         break
                     except MissingColumn as error:
-                        lacks = f"{_name(address)} has {error}"
-                    except BadTable as error:
-                        raise PipelineError(f"{shown(address)}: {one_line(error, 140)}; download "
-                                            "it again") from None
+                        lacks = f"{basename(address)} has {error}"
+    except BadTable as error:
+        raise PipelineError(f"{shown(address)}: {one_line(error, 140)}; download it again"
+                            ) from None
+    except (OSError, aiohttp.ClientError, TransientError, QueryError) as error:
+        what = "no such file" if isinstance(error, FileNotFoundError) else error
+        raise PipelineError(f"{one_line(shown(f'{location}: {what}'), 130)}; check the address, "
+                            "or download the files and name their folder") from None
     if not parts[0]:
         raise PipelineError(f"{archive.files_variable}={one_line(shown(location), 80)}: {lacks}; "
                             f"name the files of the {wanted[0][0].title} (docs/releases.md)")
@@ -86,98 +82,47 @@ def read_files(
             for part, (raw, _) in zip(parts, wanted, strict=True)]
 
 
-def _read(body: IO[bytes], address: str, session: Session, raw: RawTable,
+def _read(body: bytes, address: str, files: Any, raw: RawTable,
           names: Mapping[str, str]) -> pa.Table:
     """Read a file by its own header, or by the ReadMe beside it if it has a fixed width."""
     try:
-        return read_rows(body, raw, names)
+        return read_rows(io.BytesIO(body), raw, names)
     except MissingColumn:
         # asteroid.dat at CDS is asteroid.txt at the authors': one description
-        stem = re.escape(_name(address).split(".")[0])
+        stem = re.escape(basename(address).split(".")[0])
         section = re.search(rf"^Byte-by-byte Description of file:.*\b{stem}\b.*\n-+\n"
                             r"(?:.*\n)+?-{9,}\n(?:.*\n)+?-{9,}\n",
-                            _beside(address, "ReadMe", session), re.MULTILINE)
+                            _beside(dirname(address), "ReadMe", files), re.MULTILINE)
         if not section:
             raise
     try:
-        text = unzipped(body).read().decode("utf-8", "replace")
+        text = unzipped(io.BytesIO(body)).read().decode("utf-8", "replace")
         return from_astropy(astropy_ascii.read(section[0] + text, format="cds"), raw, names)
-    except (ValueError, IndexError, astropy_ascii.InconsistentTableError) as error:
+    except (*DAMAGE, astropy_ascii.InconsistentTableError) as error:
         raise BadTable(f"not what its ReadMe describes ({one_line(error, 80)})") from None
 
 
-def _find(location: str, session: Session) -> dict[str, str | None]:
+def _find(files: Any, path: str) -> dict[str, str | None]:
     """Addresses of the data files at a location, and the MD5 of each where it is stated."""
-    folder = location.endswith("/") or os.path.isdir(os.path.expanduser(location))
-    if _is_web(location):
-        found = [location]
-        if folder:
-            links = re.findall(r"""href\s*=\s*["']([^"'#?]+)""", _text(location, session), re.I)
-            found = [address for address in (urljoin(location, link) for link in links)
-                     if address.rpartition("/")[0] == location.rstrip("/")]
-    else:
-        path = os.path.expanduser(location)
-        found = glob.glob(os.path.join(path, "*") if folder else path, recursive=True)
-        found = [file for file in found if os.path.isfile(file)]
-    sums: dict[str, dict[str, str]] = {}
-    out: dict[str, str | None] = {}
-    for address in sorted(set(found)):
-        beside = address.removesuffix(address.split("/")[-1])
-        if beside not in sums:
-            sums[beside] = {name: digest.lower() for digest, name in re.findall(
-                r"^\s*([0-9a-fA-F]{32})\s+\*?(?:\./)?(\S+)\s*$",
-                _beside(address, CHECKSUMS, session), re.MULTILINE) if _is_data(name)}
-        if _is_data(_name(address)):
-            out[address] = sums[beside].get(_name(address))
-    absent = {name for names in sums.values() for name in names} - set(map(_name, out))
-    if folder and absent:
-        raise PipelineError(f"{one_line(shown(location), 80)} lacks {len(absent):,} files that "
-                            f"its {CHECKSUMS} lists, e.g. {min(absent)}; download the rest")
-    return out
+    is_folder = path.endswith("/") or os.path.isdir(path)
+    found = files.ls(path, detail=False) if is_folder else files.glob(path)
+    sums = {join(folder, name): md5 for folder in set(map(dirname, found))
+            for md5, name in re.findall(r"^([0-9a-f]{32}) +(\S+)$",
+                                        _beside(folder, CHECKSUMS, files), re.MULTILINE)}
+    # the checksums themselves, CDS's ReadMe, licences and links that sort an index are no data
+    data = [address for address in sorted({*found, *(sums if is_folder else ())})
+            if not (re.match(r"[._?]|readme|$", basename(address), re.IGNORECASE)
+                    or os.path.isdir(address))]
+    if absent := [basename(address) for address in data if address not in found]:
+        raise PipelineError(f"{one_line(shown(path), 80)} lacks {len(absent):,} files that its "
+                            f"{CHECKSUMS} lists, e.g. {absent[0]}; download the rest")
+    return {address: sums.get(address) for address in data}
 
 
-def _is_web(location: str) -> bool:
-    return bool(re.match(r"https?://", location, re.IGNORECASE))
-
-
-def _is_data(name: str) -> bool:
-    """Whether a file is not about other files, as ESA's _MD5SUM.txt and CDS's ReadMe are."""
-    return not re.match(r"[._]|readme|$", name, re.IGNORECASE)
-
-
-def _name(address: str) -> str:
-    return unquote(address.split("/")[-1])
-
-
-@contextmanager
-def _opened(address: str, session: Session, md5: str | None = None) -> Iterator[IO[bytes]]:
-    """Open a file; one behind http(s) is downloaded to a temporary file first."""
-    with tempfile.TemporaryFile() if _is_web(address) else open(address, "rb") as body:
-        if _is_web(address):
-            try:
-                with session.get(address, headers={"Accept-Encoding": "identity"},
-                                 stream=True) as response:
-                    body.writelines(session.chunks(response))
-            except (*TRANSIENT, RefusalError) as error:
-                kind = RefusalError if isinstance(error, RefusalError) else PipelineError
-                raise kind(f"{shown(address)}: {cause(error)}; check the address, or download the "
-                           "files and name their folder") from None
-            body.seek(0)
-        if md5 and hashlib.file_digest(body, "md5").hexdigest() != md5:
-            raise PipelineError(f"{shown(address)} has another MD5 than {CHECKSUMS} beside it "
-                                "states; download it again")
-        yield body
-
-
-def _text(address: str, session: Session) -> str:
-    with _opened(address, session) as body:
-        return unzipped(body).read().decode("utf-8", "replace").replace("\r\n", "\n")
-
-
-def _beside(address: str, name: str, session: Session) -> str:
-    """The text of a file in the same folder; empty if there is none."""
-    other = address.removesuffix(address.split("/")[-1]) + name
+def _beside(folder: str, name: str, files: Any) -> str:
+    """The text of a file in a folder; empty if there is none."""
     try:
-        return _text(other, session)
-    except (FileNotFoundError, RefusalError):
+        text = unzipped(io.BytesIO(files.cat_file(join(folder, name)))).read()
+        return text.decode("utf-8", "replace").replace("\r\n", "\n")
+    except FileNotFoundError:
         return ""

@@ -17,37 +17,40 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import IO
+from typing import IO, Any
 
 import pyarrow as pa
 import pyvo
 import requests
+import urllib3
+from requests.adapters import HTTPAdapter
 
-from asteroid_taxonomy.archives import Archive, shown
-from asteroid_taxonomy.archives.formats import GZIP_MAGIC, BadTable, long_form, peek, read_rows
-from asteroid_taxonomy.archives.session import (
-    GRACE_S,
+from asteroid_taxonomy.archives import (
     QUERY_FAULT,
-    TRANSIENT,
+    Archive,
     QueryError,
     RefusalError,
-    Session,
     TransientError,
-    cause,
+    reported,
     server_message,
+    shown,
 )
+from asteroid_taxonomy.archives.formats import read_rows
 from asteroid_taxonomy.console import PipelineError, Progress, one_line
 from asteroid_taxonomy.params import Tap
 from asteroid_taxonomy.tables import Column, RawTable
 
 SMALL, LARGE = ("sync", "async"), ("async", "sync")  # the endpoint to try first, and the other
 RUNNING = {"PENDING", "QUEUED", "EXECUTING", "HELD", "SUSPENDED"}  # UWS 1.1, section 2.1.3
-LONGEST_POLL_S = 5.0
 SHOWN_BYTES = 1 << 20  # from which on a transfer is shown
-ATTEMPTS = 2  # on an endpoint that refuses, and on a host that cannot be reached
+ATTEMPTS = 2  # where both endpoints refuse, or the host cannot be reached
+TRANSIENT_STATUS = {429, 500, 502, 503, 504}
+GRACE_S = 5.0  # no new attempt so shortly before the deadline; and time to delete a job
+# ValueError: pyvo was sent something else than the XML of a job
+TRANSIENT = (TransientError, requests.RequestException, urllib3.exceptions.HTTPError,
+             pyvo.dal.DALAccessError, ValueError)
 COUNT = RawTable("count", (Column("n_rows", pa.int64(), nullable=True),), (), ())
 NAMES = RawTable("columns", (Column("column_name", pa.string()),), (), ())
-ADVICE = "use files or a mirror (docs/releases.md)"
 
 
 @dataclass(frozen=True)
@@ -67,188 +70,194 @@ class Query:
         return self.select(", ".join(self.columns.values()))
 
 
-class TapService:
-    """A TAP service during one fetch; the deadline begins when it is made.
+class Session(requests.Session):
+    """Requests until a deadline; an HTTP error status is one of the exceptions above.
 
-    Parameters
-    ----------
-    archive : Archive
-        Its variable in the environment may name a mirror.
-    published_url : str
-        The archive's own TAP URL.
-    tap : params.Tap
-        Time limits.
-    label : str
-        What the progress display calls the table.
-
-    Raises
-    ------
-    PipelineError
-        The mirror's address is not one of http or https.
+    GET is tried three times, so that a job is not given up for one failed poll or download.
+    `reached` is whether the host has responded at all, `retry_after_s` what it last asked for.
     """
+
+    def __init__(self, tap: Tap) -> None:
+        super().__init__()
+        self.tap, self.ends = tap, time.monotonic() + tap.deadline_s
+        self.reached, self.retry_after_s = False, 0.0
+        self.headers["User-Agent"] = "asteroid-taxonomy (pyvo, requests)"
+        retry = urllib3.Retry(2, connect=0, allowed_methods={"GET"}, backoff_factor=tap.backoff_s,
+                              status_forcelist=TRANSIENT_STATUS, raise_on_status=False,
+                              respect_retry_after_header=False)
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, HTTPAdapter(max_retries=retry))
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until the deadline."""
+        return self.ends - time.monotonic()
+
+    def request(self, *args: Any, **kwargs: Any) -> requests.Response:
+        """Send a request; raise TransientError, QueryError or RefusalError by its status."""
+        kwargs["timeout"] = (self.tap.connect_timeout_s,
+                             min(self.tap.read_timeout_s, max(self.left_s, GRACE_S)))
+        response = super().request(*args, **kwargs)
+        wait = response.headers.get("Retry-After", "")
+        self.reached, self.retry_after_s = True, float(wait) if wait.isdecimal() else 0.0
+        if response.ok:
+            return response
+        with response:
+            message = server_message(response.content)
+        status = response.status_code
+        what = f"HTTP {status} {response.reason}{': ' * bool(message)}{message}"
+        if status == 400 or (status == 500 and QUERY_FAULT.search(message)):
+            raise QueryError(what)
+        if status in TRANSIENT_STATUS or (status == 404 and "/async/" in response.url):
+            raise TransientError(what)
+        raise RefusalError(what)
+
+
+def cause(error: BaseException) -> str:
+    """The innermost cause of a network error, on one line."""
+    found = re.search(r"Failed to resolve '[^']*'|(Failed to establish|Read timed out|Remote end|"
+                      r"Connection to|certificate verify failed)[^'\")]*", str(error))
+    return one_line(shown(found[0] if found else str(error)), 120)
+
+
+class TapService(contextlib.AbstractContextManager["TapService"]):
+    """A TAP service, or the mirror that a variable names; its deadline begins when it is made."""
 
     def __init__(self, archive: Archive, published_url: str, tap: Tap, label: str) -> None:
         address = os.environ.get(archive.mirror_variable, "").strip() or published_url
-        if not re.fullmatch(r"https?://[\w.:\[\]-]+(/\S*)?", address):
-            raise PipelineError(f"{archive.mirror_variable} is {one_line(shown(address), 60)!r}, "
-                                f"not the URL of a TAP service; set one such as {published_url}")
         self.archive, self.tap, self.url = archive, tap, address.rstrip("/")
         self.session, self.progress = Session(tap), Progress(label)
-
-    def __enter__(self) -> "TapService":
-        return self
 
     def __exit__(self, *exc: object) -> None:
         self.progress.__exit__(*exc)
         self.session.close()
 
     def __str__(self) -> str:
-        return f"{self.archive.name} ({self.url})"
-
-    def list_columns(self, table: str) -> list[str]:
-        """Names of a table's columns from TAP_SCHEMA, and print them; empty if it has none."""
-        bare = table.strip('"').replace("'", "''")
-        query = Query({"column_name": "column_name"}, "TAP_SCHEMA.columns",
-                      (f"table_name IN ('{bare}', '\"{bare}\"')",))
-        for endpoint in SMALL * ATTEMPTS:
-            try:
-                names = self._download(endpoint, str(query), 10_000, NAMES, query.columns)
-                break
-            except (*TRANSIENT, RefusalError, BadTable) as error:
-                reason = cause(error)
-        else:
-            print(f"{self} does not list the columns of {table}: {reason}")
-            return []
-        found = [one_line(name).strip('"') for name in names["column_name"].to_pylist()]
-        print(f"{self} lists these columns of {table}: {', '.join(found)}")
-        return found
+        return f"{self.archive.name} ({one_line(shown(self.url), 60)})"
 
     def fetch(
         self, query: Query, raw: RawTable, endpoints: Sequence[str] = LARGE,
         rows_per_part: int | None = None,
     ) -> pa.Table:
-        """All rows of a query, as many as COUNT(*), by role, in the service's order.
+        """Fetch all rows of a query, as many as COUNT(*), by role, in the service's order.
 
-        Parameters
-        ----------
-        query : Query
-        raw : RawTable
-            Their types.
-        endpoints : sequence of str
-            Which one is tried first.
-        rows_per_part : int, optional
-            Where there are more rows, they are fetched in parts, by ranges of source_id.
+        The first of `endpoints` is tried first. More rows than `rows_per_part` are fetched in
+        parts, by ranges of source_id.
 
         Raises
         ------
         PipelineError
-            The service cannot be reached, refuses, cannot be used until the deadline, does not
-            send every row, or sends another table.
+            The service fails until the deadline, refuses, or sends another table or a part.
         """
-        parts = [raw.schema.empty_table()]
+        parts: list[pa.Table] = []
+        optional = any(column.optional for column in raw.columns)
         try:
-            rows = self._count(query)
+            rows = self._number(query, "COUNT(*)")
             self.progress.__exit__()
             self.progress = Progress(self.progress.label, rows)
             for part, count in self._parts(query, rows, rows_per_part or rows):
-                parts.append(long_form(self._query(str(part), count, raw, query.columns, endpoints,
-                                                 sum(map(len, parts)))))
+                # a service may lack the optional columns: all are requested then
+                adql = part.select("*") if optional else str(part)
+                parts.append(self._query(adql, count, raw, query.columns, endpoints))
+                self.progress.update(self.progress.done + count)
         except QueryError:
-            self.list_columns(query.table)
+            self.print_columns(query.table)
             raise
-        return pa.concat_tables(parts)
+        return pa.concat_tables(parts or [raw.schema.empty_table()])
+
+    def print_columns(self, table: str) -> None:
+        """Print the columns of a table as TAP_SCHEMA has them."""
+        bare = table.strip('"').replace("'", "''")
+        adql = ("SELECT column_name FROM TAP_SCHEMA.columns "
+                f"WHERE table_name IN ('{bare}', '\"{bare}\"')")
+        try:
+            rows = self._download("sync", adql, None, NAMES, {"column_name": "column_name"})
+            names = [one_line(name).strip('"') for name in rows["column_name"].to_pylist()]
+            print(f"{self} lists these columns of {table}: {', '.join(names)}")
+        except (RefusalError, *TRANSIENT) as error:
+            print(f"{self} does not list the columns of {table}: {cause(error)}")
 
     def _parts(self, query: Query, rows: int, limit: int) -> Iterator[tuple[Query, int]]:
         """Ranges of source_id with at most `limit` rows, by halving, and how many they have."""
-        if rows <= limit:
+        low = high = 0
+        if rows > limit:
+            low, high = (self._number(query, f"{end}({query.columns['source_id']})")
+                         for end in ("MIN", "MAX"))
+        if low == high:
             yield from [(query, rows)] if rows else []
             return
-        name = query.columns["source_id"]
-        low, high = (self._number(query.select(f"{f}({name}) AS n_rows")) for f in ("MIN", "MAX"))
-        if low == high:
-            raise PipelineError(f"{self} has {rows:,} rows of {name} {low}; raise rows_per_part "
-                                "in params.yaml above that")
         middle = (low + high) // 2
-        halves = [replace(query, where=(*query.where, f"{name} {condition}"))
-                  for condition in (f"<= {middle}", f"> {middle}")]
-        for half in halves:
-            yield from self._parts(half, self._count(half), limit)
+        for side in (f"<= {middle}", f"> {middle}"):
+            half = replace(query, where=(*query.where, f"{query.columns['source_id']} {side}"))
+            yield from self._parts(half, self._number(half, "COUNT(*)"), limit)
 
-    def _count(self, query: Query) -> int:
-        return self._number(query.select("COUNT(*) AS n_rows"))
-
-    def _number(self, adql: str) -> int:
+    def _number(self, query: Query, what: str) -> int:
+        adql = query.select(f"{what} AS n_rows")
         found = self._query(adql, 1, COUNT, {"n_rows": "n_rows"}, SMALL)
         return int(found["n_rows"][0].as_py() or 0)
 
     def _query(
         self, adql: str, rows: int, raw: RawTable, names: Mapping[str, str],
-        endpoints: Sequence[str], before: int | None = None,
+        endpoints: Sequence[str],
     ) -> pa.Table:
-        """The `rows` rows of a query from either endpoint; `before` of the table have come."""
-        refusals: dict[str, list[Exception]] = {endpoint: [] for endpoint in endpoints}
-        last: dict[str, str] = {}
+        """The `rows` rows of a query, from whichever endpoint sends them first."""
         pause = self.tap.backoff_s
         for attempt in itertools.count(1):
-            wait = 0.0
-            usable = [e for e in endpoints if len(refusals[e]) < ATTEMPTS]
-            for endpoint in usable:
-                until = time.monotonic() + self.session.left_s / len(usable)
+            errors: dict[str, Exception] = {}
+            for endpoint in endpoints:
                 try:
-                    table = self._download(endpoint, adql, rows + 1, raw, names, until, before)
-                    if len(table) == rows:
-                        return table
-                    raise RefusalError(f"{len(table):,} rows came, COUNT(*) is {rows:,}: a row "
-                                       "limit of the service, or the table has changed")
-                except (RefusalError, BadTable) as error:
-                    refusals[endpoint].append(error)
-                    last[endpoint] = cause(error)
-                except TRANSIENT as error:
-                    last[endpoint] = cause(error)
-                    if attempt == ATTEMPTS and not self.session.reached:
-                        raise PipelineError(f"{self} cannot be reached: {last[endpoint]}; "
-                                            f"{ADVICE}, or run make demo") from None
-                    wait = max(wait, getattr(error, "wait_s", 0.0))
+                    return self._download(endpoint, adql, rows, raw, names)
+                except (RefusalError, *TRANSIENT) as error:
+                    errors[endpoint] = error
                 self.session.close()  # behind a new connection may be another backend
-            self._end_if_refused([*refusals.values()])
-            reasons = "; ".join(f"/{endpoint}: {reason}" for endpoint, reason in last.items())
+            reasons = "; ".join(f"/{name}: {cause(error)}" for name, error in errors.items())
+            if attempt >= ATTEMPTS:
+                self._end_if_hopeless([*errors.values()])
             # Retry-After counts, up to the longest pause
-            wait = min(max(wait, pause * random.uniform(0.5, 1.5)), self.tap.longest_pause_s)
-            if self.session.left_s < wait:
+            wait = min(max(self.session.retry_after_s, pause * random.uniform(0.5, 1.5)),
+                       self.tap.longest_pause_s)
+            if self.session.left_s < wait + GRACE_S:
                 raise PipelineError(
-                    f"{self} gave no result within {self.tap.deadline_s:g} s (tap.deadline_s): "
-                    f"{one_line(reasons, 160)}; {ADVICE}")
+                    f"{self.archive.name} gave no result in {self.tap.deadline_s:g} s "
+                    f"(tap.deadline_s): {one_line(reasons, 90)}; {RefusalError.advice}")
             self.progress.update(note=f"{reasons}; next attempt in {wait:.0f} s")
             time.sleep(wait)
             pause = min(2 * pause, self.tap.longest_pause_s)
 
-    def _end_if_refused(self, refusals: Sequence[Sequence[Exception]]) -> None:
-        every = [error for errors in refusals for error in errors]
-        wrong = [error for error in every if isinstance(error, QueryError)]
-        if len(wrong) >= ATTEMPTS:  # one may come from a single backend
-            raise QueryError(f"{self}: {one_line(wrong[-1], 160)}; check the names of the table "
-                             "and its columns in params.yaml")
-        if min(map(len, refusals)) >= ATTEMPTS:
-            raise PipelineError(f"{self}: {one_line(every[-1], 160)}; {ADVICE}")
+    def _end_if_hopeless(self, errors: Sequence[Exception]) -> None:
+        """Raise where another attempt with the errors of both endpoints will not help."""
+        refusals = [error for error in errors if isinstance(error, RefusalError)]
+        wrong = [error for error in refusals if isinstance(error, QueryError)]
+        if wrong or len(refusals) == len(errors):
+            last = (wrong or refusals)[-1]
+            raise type(last)(f"{self.archive.name}: {one_line(last, 120)}; {last.advice}")
+        reason = cause(errors[-1])
+        if not self.session.reached and not reason.startswith(("Read timed out", "Remote end")):
+            raise PipelineError(f"{self} cannot be reached: {one_line(reason, 60)}; run make "
+                                "demo, or use files or a mirror (docs/releases.md)")
 
     def _download(
-        self, endpoint: str, adql: str, maxrec: int, raw: RawTable, names: Mapping[str, str],
-        until: float = float("inf"), before: int | None = None,
+        self, endpoint: str, adql: str, rows: int | None, raw: RawTable, names: Mapping[str, str]
     ) -> pa.Table:
-        """The result of a query; an asynchronous job may run `until` then."""
+        """The result of a query; an asynchronous job may take half of the time that is left."""
         form = {"REQUEST": "doQuery", "LANG": "ADQL", "FORMAT": "csv", "QUERY": adql,
-                "MAXREC": maxrec}
-        if endpoint == "sync":
-            return self._read(self.session.post(f"{self.url}/sync", form, stream=True), raw, names,
-                              before)
+                "MAXREC": 10_000 if rows is None else rows + 1}
+        with tempfile.TemporaryFile() as body:
+            if endpoint == "sync":
+                self._store(self.session.post(f"{self.url}/sync", form, stream=True), body)
+            else:
+                self._run_job(form, body)
+            return read_rows(body, raw, names, rows)
+
+    def _run_job(self, form: Mapping[str, Any], body: IO[bytes]) -> None:
+        until = time.monotonic() + self.session.left_s / 2
         created = self.session.post(f"{self.url}/async", form)  # and redirected to the job
         if created.url.endswith("/async"):
             raise TransientError(f"no job was created: {server_message(created.content)}")
         job = pyvo.dal.AsyncTAPJob(created.url, session=self.session)
         try:
             self._wait(job.run(), until)
-            return self._read(self.session.get(f"{job.url}/results/result", stream=True), raw,
-                              names, before)
+            self._store(self.session.get(f"{job.url}/results/result", stream=True), body)
         finally:
             with contextlib.suppress(requests.RequestException):
                 requests.post(job.url, {"ACTION": "DELETE"}, allow_redirects=False,
@@ -262,44 +271,18 @@ class TapService:
             if time.monotonic() > until:
                 raise TransientError(f"the job is still in phase {phase}")
             time.sleep(pause)
-            pause = min(1.1 * pause, LONGEST_POLL_S)
-        if phase == "COMPLETED":
-            return
-        message = "no reason given"
-        if phase == "ERROR":
-            message = server_message(self.session.get(f"{job.url}/error").content) or message
-        error = QueryError if QUERY_FAULT.search(message) else TransientError
-        raise error(f"the job ended in phase {phase}: {message}")
+            pause = min(1.1 * pause, 5.0)
+        if phase != "COMPLETED":
+            page = self.session.get(f"{job.url}/error").content if phase == "ERROR" else b""
+            raise reported(f"the job ended in phase {phase}: "
+                           f"{server_message(page) or 'no reason given'}")
 
-    def _read(
-        self, response: requests.Response, raw: RawTable, names: Mapping[str, str],
-        before: int | None,
-    ) -> pa.Table:
-        """Store a response in a temporary file and read it."""
-        with response, tempfile.TemporaryFile() as body:
-            lines, zipped = -1, False  # without the header
-            for chunk in self.session.chunks(response):
-                zipped |= not body.tell() and chunk.startswith(GZIP_MAGIC)
+    def _store(self, response: requests.Response, body: IO[bytes]) -> None:
+        """Store a response as it was sent."""
+        with response:
+            for chunk in response.raw.stream(1 << 18, decode_content=False):
+                if self.session.left_s < 0:
+                    raise TransientError("the response is still being sent")
                 body.write(chunk)
-                lines += 0 if zipped else chunk.count(b"\n")
-                if before is not None and body.tell() > SHOWN_BYTES:
-                    self.progress.update(before + max(lines, 0),
-                                         f"TRANSFER {body.tell() / 1e6:.1f} MB")
-            _check_start_and_end(body, response)
-            return read_rows(body, raw, names)
-
-
-def _check_start_and_end(body: IO[bytes], response: requests.Response) -> None:
-    """Raise where a response is a page and not a table, or was cut off without HTTP's notice."""
-    head = peek(body)
-    if not head.strip():
-        raise TransientError("an empty response")
-    if head.lstrip().startswith(b"<") and not re.search(rb"<(\w+:)?TABLE\b", head):
-        message = server_message(head)
-        error = QueryError if QUERY_FAULT.search(message) else TransientError
-        raise error(f"a page in place of a table: {message}")
-    sized = {"Content-Length", "Transfer-Encoding"} & set(response.headers)
-    body.seek(0)
-    start, last = body.read(2), body.seek(-1, os.SEEK_END) and body.read(1)
-    if not sized and start != GZIP_MAGIC and last not in b"\r\n>":
-        raise TransientError("the response ends inside a line")
+                if body.tell() > SHOWN_BYTES:
+                    self.progress.update(note=f"TRANSFER {body.tell() / 1e6:.1f} MB")

@@ -1,10 +1,10 @@
-"""Run the whole pipeline on the sample in data/sample: real spectra, no network, under a minute.
+"""Run the whole pipeline on the sample in data/sample, offline, in about a minute.
 
     asteroid-taxonomy demo
 
-Reads the project: its code, dvc.yaml, data/sample, and params.yaml with experiments/sample.yaml
-laid over it. Writes demo/, a DVC project of its own, with the output of `dvc repro` in
-demo/run.log; nothing else changes. A second call takes over what changed in the project since.
+Copies the code, dvc.yaml, data/sample, and params.yaml merged with experiments/sample.yaml to
+demo/, a separate DVC project, and runs `dvc repro` there, with its output in demo/run.log. A
+second call copies the project again and reruns the stages that are out of date.
 """
 
 import argparse
@@ -27,11 +27,11 @@ LOG = DEMO / "run.log"
 RECIPE = Path("experiments/sample.yaml")
 FOLDERS = ("stages", "asteroid_taxonomy", "experiments", "data/sample")
 EXAMPLES = (433, 6)  # Eros and Hebe
-LAST_LINES = 15  # of the log, after a failure
+LAST_LINES = 15  # of the log, printed after a failure
 
 
 def main(arguments: list[str]) -> None:
-    """Prepare demo/, run the pipeline there, print what came out and what to try."""
+    """Prepare demo/, run the pipeline there, and print the results and what to try next."""
     argparse.ArgumentParser(
         prog="asteroid-taxonomy demo", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter).parse_args(arguments)
@@ -54,12 +54,12 @@ def main(arguments: list[str]) -> None:
 
 
 def in_demo(*arguments: str) -> None:
-    """Run DVC in demo/: its output to the log, and a line per stage to the screen.
+    """Run DVC in demo/ with its output in the log; print one line per stage.
 
     Raises
     ------
     PipelineError
-        It failed; the end of the log is on the screen.
+        DVC failed; the end of the log is printed.
     """
     started, stage = time.monotonic(), None
 
@@ -79,13 +79,13 @@ def in_demo(*arguments: str) -> None:
     if process.returncode:
         lines = LOG.read_text(encoding="utf-8").splitlines()
         print("\n".join(lines[-LAST_LINES:]), file=sys.stderr)
-        raise PipelineError(f"dvc {arguments[0]} in {DEMO}/ ended with code {process.returncode}; "
-                            f"see its last lines above, or {LOG}")
+        raise PipelineError(f"dvc {arguments[0]} in {DEMO}/ failed with exit code "
+                            f"{process.returncode}; see {LOG}")
     finished()
 
 
 def summary(seconds: float) -> None:
-    """Print the accuracy, two asteroids, the page and what to try next."""
+    """Print the accuracy, two asteroids, the path of the page and what to try next."""
     cv = read_json(DEMO / "reports/metrics.json")["cv"]
     name = load_params(DEMO / PARAMS).catalogue.name
     table = read_parquet(DEMO / f"data/catalogue/{name}.parquet")
@@ -97,13 +97,13 @@ def summary(seconds: float) -> None:
         for row in table.filter(pc.equal(table["number"], number)).to_pylist())
     accuracy = f"{cv['accuracy']:.1%} ± {cv['accuracy_std']:.1%}"
     print(f"""
-Done in {seconds:.0f} s. The model names the correct complex (C, O, S or X) of {accuracy}
-of asteroids that it was not trained on (cross-validation; ± is the spread over the folds).
+Done in {seconds:.0f} s. Cross-validated accuracy of the complexes C, O, S and X: {accuracy}
+(± is the standard deviation over the folds).
 {examples}
 
-Open the page with every asteroid, figures and limitations:  {DEMO}/reports/index.html
+Open the page with all asteroids, figures and limitations:  {DEMO}/reports/index.html
 Then, after `. .venv/bin/activate` and `cd {DEMO}`:
-  asteroid-taxonomy lookup Eros                    look an asteroid up
+  asteroid-taxonomy lookup Eros                    look up an asteroid
   asteroid-taxonomy classify ../docs/433_eros.txt  classify the spectrum in a file
-  edit {PARAMS}, then run dvc repro             change one number; what depends on it runs again
+  edit {PARAMS}, then run dvc repro             change a parameter and rerun what depends on it
 The full run, all 60,518 asteroids from the archives, is `dvc repro` in the top folder.""")

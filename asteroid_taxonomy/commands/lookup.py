@@ -3,10 +3,10 @@
     asteroid-taxonomy lookup 433 "(4) Vesta" 1974_FV1
     asteroid-taxonomy lookup 4 --plot vesta.png
 
-By number, name, designation (also packed) or source_id. Reads the catalogue where `dvc repro` has
-made it; elsewhere it fetches the spectrum from the archive (GAIA_TAP_URL names a mirror) and
-classifies it with the shipped model. A designation that neither knows is resolved by JPL's
-Small-Body Database, if astroquery is installed.
+Asteroids are given by number, name, designation (packed or not) or source_id. If `dvc repro` has
+written the catalogue, it is used; otherwise the spectrum is fetched from the archive (or the
+mirror in GAIA_TAP_URL) and classified. Unknown designations are resolved with JPL's Small-Body
+Database, if astroquery is installed.
 """
 
 import argparse
@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from asteroid_taxonomy import catalogue, tables
 from asteroid_taxonomy.archives import GAIA
-from asteroid_taxonomy.archives.lookup import LOOKUP, fetch_spectra_of
+from asteroid_taxonomy.archives.lookup import LOOKUP, fetch_spectrum
 from asteroid_taxonomy.archives.tap import SMALL, Query, TapService
 from asteroid_taxonomy.console import PipelineError, one_line, plain
 from asteroid_taxonomy.files import atomic
@@ -45,7 +45,7 @@ class Catalogue:
         self.frame, self.survey = table.to_pandas(), self.metadata["survey"]
 
     def find(self, identity: Identity) -> Found | None:
-        """An asteroid, None if the catalogue lacks it."""
+        """Find an asteroid; None if it is not in the catalogue."""
         role, value = identity.key()
         column = self.frame["name"].str.lower() if role == "name" else self.frame[role]
         rows = self.frame[column == value]
@@ -56,7 +56,7 @@ class Catalogue:
                                   filters=pc.field("source_id") == row["source_id"])
 
     def names_like(self, name: str) -> Iterable[str]:
-        """All names: the catalogue is here."""
+        """All names in the catalogue."""
         return self.frame["name"]
 
 
@@ -68,19 +68,17 @@ class Archive:
         self.about, self.survey = self.model.metadata, self.model.metadata.survey
 
     def find(self, identity: Identity) -> Found | None:
-        """Fetch an asteroid's spectrum and classify it as `classify` does; None without one.
+        """Fetch an asteroid's spectrum and classify it as in `classify`; None if there is none.
 
         Raises
         ------
         PipelineError
-            The archive cannot be used, or its rows are no spectrum by the rules of the fetch.
+            The archive query fails, or the rows are not a valid spectrum.
         """
-        role, value = identity.key()
-        wanted: dict[str, list[Any]] = {"number": [], "name": [], "source_id": [], role: [value]}
         nm, about = self.model.wavelengths_nm, self.about
-        rows = fetch_spectra_of(
-            wanted["number"], wanted["name"], wanted["source_id"], about.spectra_service,
-            about.spectra_table, about.spectra_columns, about.mapping_table, about.mapping_columns)
+        rows = fetch_spectrum(
+            *identity.key(), about.spectra_service, about.spectra_table, about.spectra_columns,
+            about.mapping_table, about.mapping_columns)
         if not len(rows):
             return None
         tables.check_bounds(rows, tables.SPECTRA.title, {"flag": (0, tables.BAD_FLAG)})
@@ -99,7 +97,7 @@ class Archive:
         return row, rows
 
     def names_like(self, name: str) -> Iterable[str]:
-        """Names in the source mapping that begin or end as `name` does."""
+        """Names in the source mapping with the same beginning or end as `name`."""
         column = str(self.about.mapping_columns["name"])
         like = [f"LOWER({column}) LIKE '{pattern}'" for pattern in (
             f"{name[:2]}%", f"%{name[-3:]}") if pattern.strip("%").isalpha()]
@@ -112,12 +110,12 @@ class Archive:
 
 
 def main(arguments: list[str]) -> None:
-    """Look up what the command line names."""
+    """Look up the asteroids given on the command line."""
     parser = argparse.ArgumentParser(prog="asteroid-taxonomy lookup", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("asteroid", nargs="+", help="number, name, designation or source_id")
     parser.add_argument("--plot", type=Path, metavar="FILE.png",
-                        help="plot the spectrum of one asteroid over the mean of its complex")
+                        help="plot the spectrum of one asteroid with the median of its complex")
     given = parser.parse_args(arguments)
     if given.plot and (len(given.asteroid) > 1 or given.plot.suffix != ".png"):
         parser.error("--plot takes one asteroid, and a file that ends in .png")
@@ -133,7 +131,7 @@ def main(arguments: list[str]) -> None:
             found = known.find(identity)
         if not found:
             close = nearest(identity.name or "", known.names_like(identity.name or ""))
-            missing.append(f"no {known.survey} spectrum of {one_line(typed, 60)!r} was found; "
+            missing.append(f"no {known.survey} spectrum of {one_line(typed, 60)!r} found; "
                            + (f"did you mean {' or '.join(close)}?" if close else
                               "not every asteroid has one"))
             continue
@@ -151,7 +149,7 @@ def main(arguments: list[str]) -> None:
 
 
 def number_at_jpl(identity: Identity) -> int | None:
-    """The number that JPL's Small-Body Database has for a designation, if it can be queried."""
+    """Resolve a designation with JPL's Small-Body Database; None if that fails."""
     if identity.key()[0] != "name" or not PROVISIONAL.fullmatch(identity.name or ""):
         return None
     try:
@@ -166,7 +164,7 @@ def number_at_jpl(identity: Identity) -> int | None:
 
 
 def describe(row: dict[str, Any], survey: str) -> list[str]:
-    """Lines that say what is known of an asteroid, but for its spectrum."""
+    """Lines that describe an asteroid, without its spectrum."""
     lines = [f"{title(row)}   source_id {row['source_id']}   survey: {survey}", ""]
     for key, value in row.items():
         if key.startswith("probability_") and row["complex"]:
@@ -175,7 +173,7 @@ def describe(row: dict[str, Any], survey: str) -> list[str]:
             within = "" if np.isnan(spread) else f" ±{spread:.3f}"
             lines.append(f"  {name}  {value:5.3f}{within} {'#' * round(40 * value)}".rstrip())
     if row["complex"]:
-        doubt = ", below the threshold: take it as unknown" if row["abstained"] else ""
+        doubt = ", below the threshold: treat it as unknown" if row["abstained"] else ""
         lines += [f"  complex {row['complex']} at {row['confidence']:.3f}{doubt}",
                   f"  {in_words(row['complex_set'])}"]
     else:
@@ -185,8 +183,8 @@ def describe(row: dict[str, Any], survey: str) -> list[str]:
     if row.get("in_training"):
         lines.append("  (out of fold: from models that were not trained on this asteroid)")
     if row["flagged_bands_used"]:
-        lines.append(f"  caution: the survey flags {row['flagged_bands_used']} nm as bad, and the "
-                     "model uses them")
+        lines.append(f"  caution: the model uses {row['flagged_bands_used']} nm, which the survey "
+                     "flags as bad")
     lines += ["", f"  S/N {row['snr']:.1f}"]
     if row.get("expected_accuracy", np.nan) > 0:
         lines[-1] += (f"; {row['expected_accuracy']:.0%} of labelled asteroids with this S/N and "
@@ -195,7 +193,8 @@ def describe(row: dict[str, Any], survey: str) -> list[str]:
         lines.append(f"  caution: below S/N {catalogue.FAINT_SNR} the survey's spectra are "
                      "biased, not only noisy (docs/catalogue.md)")
     if "labels" not in row:
-        lines.append("  from the archive; the model may have been trained on this asteroid")
+        lines.append("  fetched from the archive; the model may have been trained on this "
+                     "asteroid")
     elif row["literature_class"]:
         lines.append(f"  literature: class {row['literature_class']}, complex "
                      f"{row['literature_complex']} ({row['labels']})")
@@ -203,14 +202,14 @@ def describe(row: dict[str, Any], survey: str) -> list[str]:
 
 
 def in_words(complex_set: str) -> str:
-    """What a set of complexes means: "C or X cannot be excluded"."""
+    """Describe a set of complexes, such as "C or X cannot be excluded"."""
     *others, last = complex_set.split()
     return (f"{', '.join(others)} or {last} cannot be excluded" if others else
             f"all complexes but {last} can be excluded")
 
 
 def table(spectrum: pa.Table) -> list[str]:
-    """Lines of a table of a spectrum."""
+    """Lines of a table with the spectrum."""
     frame = spectrum.select(["wavelength", "reflectance", "error", "flag"]).to_pandas()
     text = frame.astype({"wavelength": int}).to_string(index=False, float_format="%.3f",
                                                        na_rep="-")
@@ -218,7 +217,7 @@ def table(spectrum: pa.Table) -> list[str]:
 
 
 def plot(row: dict[str, Any], spectrum: pa.Table, path: Path) -> None:
-    """Plot an asteroid's spectrum over the mean of its complex."""
+    """Plot an asteroid's spectrum with the median of its complex."""
     found = replace(answer(spectrum["reflectance"].to_numpy()[None], [load_classifier()]),
                     complex=np.array([row["complex"] or None]),  # as printed
                     confidence=np.array([row["confidence"]]),

@@ -1,8 +1,8 @@
-"""Print where tables come from: archive, ADQL, release, rows, units, citation.
+"""Print the origin of tables: archive, ADQL, release, rows, units, citation.
 
     asteroid-taxonomy provenance [file.parquet ...]
 
-Reads what the pipeline stored in its Parquet files, those of the three fetched tables by default.
+Reads the metadata of the pipeline's Parquet files, by default of the three fetched tables.
 """
 
 import argparse
@@ -22,5 +22,5 @@ def main(arguments: list[str]) -> None:
     for path in paths or [SPECTRA_PATH, SOURCE_MAPPING_PATH, LABELS_PATH]:
         print(path)
         for name, value in read_metadata(path).items():
-            if not name.startswith("table"):  # what astropy reads
+            if not name.startswith("table"):  # for astropy
                 print(plain(f"  {name:8s} {value}"))

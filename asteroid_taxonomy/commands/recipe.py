@@ -1,11 +1,11 @@
-"""Run a recipe, a file of params that differ from params.yaml, as one DVC experiment.
+"""Run a recipe (a file with params that differ from params.yaml) as a DVC experiment.
 
     asteroid-taxonomy recipe experiments/published.yaml [options and targets of `dvc exp run`]
 
-Reads the recipe and params.yaml. The experiment has the name of the file and runs in a temporary
-copy of the project (`dvc exp run --temp`), or later with --queue. DVC takes params.yaml as it is,
-so the recipe is merged into it for the run and the file is restored at the end: `dvc exp run -S`
-would rewrite accents and backslashes and replace ${...}. Compare with `dvc exp show`.
+The experiment is named after the file and runs in a temporary copy of the project (`dvc exp run
+--temp`), or later with --queue. The recipe is merged into params.yaml for the run, and the file is
+restored at the end, because `dvc exp run -S` would change accents, backslashes and ${...}. Compare
+the results with `dvc exp show`.
 """
 
 import argparse
@@ -21,19 +21,18 @@ from asteroid_taxonomy.params import PARAMS, merged, read_yaml, validated
 
 
 def main(arguments: list[str]) -> None:
-    """Run the experiment that the command line names."""
+    """Run the recipe given on the command line."""
     parser = argparse.ArgumentParser(prog="asteroid-taxonomy recipe", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipe", type=Path, help="one of the files in experiments/")
-    parser.add_argument("options", nargs=argparse.REMAINDER, help="for `dvc exp run`")
+    parser.add_argument("options", nargs=argparse.REMAINDER, help="passed to `dvc exp run`")
     given = parser.parse_args(arguments)
     before = PARAMS.read_bytes() if PARAMS.exists() else b""
     name = given.recipe.stem
     combine(PARAMS, given.recipe, Path(os.devnull))
     if name in subprocess.run(dvc("exp", "list", "--name-only"), env=environment(), text=True,
                               stdout=subprocess.PIPE).stdout.split():
-        raise PipelineError(f"there is an experiment {name} already; run dvc exp remove {name} "
-                            "first")
+        raise PipelineError(f"an experiment named {name} exists; run dvc exp remove {name} first")
     where = [] if "--queue" in given.options else ["--temp"]
     try:
         combine(PARAMS, given.recipe, PARAMS)
@@ -45,12 +44,12 @@ def main(arguments: list[str]) -> None:
 
 
 def combine(params: Path, recipe: Path, out: Path, heading: str = "") -> None:
-    """Write params with a recipe laid over them, comments and text as they are.
+    """Write params merged with a recipe, preserving comments and formatting.
 
     Raises
     ------
     PipelineError
-        The recipe sets a key that params lack, or a value that the schema refuses.
+        The recipe sets an unknown key or an invalid value.
     """
     validated(merged(read_yaml(params), read_yaml(recipe)), f"{params} with {recipe}")
     yaml = YAML()
@@ -62,11 +61,11 @@ def combine(params: Path, recipe: Path, out: Path, heading: str = "") -> None:
 
 
 def dvc(*arguments: str) -> list[str]:
-    """A DVC command, by this Python."""
+    """Command line that runs DVC with this Python."""
     return [sys.executable, "-m", "dvc", *arguments]
 
 
 def environment() -> dict[str, str]:
-    """Ours, with this Python first in the PATH, where dvc.yaml finds `python`."""
+    """Environment with this Python first in the PATH, so that `python` in dvc.yaml finds it."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     return {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "true"}

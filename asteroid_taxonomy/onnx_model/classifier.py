@@ -15,7 +15,13 @@ import numpy.typing as npt
 
 from asteroid_taxonomy.console import PipelineError, one_line
 from asteroid_taxonomy.files import rounded, shipped
-from asteroid_taxonomy.onnx_model.metadata import INPUT_NAME, ONNX_PATH, OUTPUT_NAME, Metadata
+from asteroid_taxonomy.onnx_model.metadata import (
+    CLASSES_PATH,
+    INPUT_NAME,
+    ONNX_PATH,
+    OUTPUT_NAME,
+    Metadata,
+)
 
 BATCH = 4096  # spectra at a time; more do not fit the processor's cache and are slower
 SNR_BELOW = "snr_below"  # the key of least_probability beside the classes
@@ -156,3 +162,14 @@ def load_classifier(path: Path = ONNX_PATH) -> Classifier:
         path, about, session, path.stem, about.classes, about.wavelengths_nm,
         [about.wavelengths_nm.index(nm) for nm in about.used_bands_nm], about.normalised_at_nm,
         about.width_nm, about.abstention_threshold)
+
+
+def load_classifiers(paths: Sequence[Path] = ()) -> list[Classifier]:
+    """Load ONNX files, by default all that are shipped; the one that uses most bands first."""
+    here = sorted(path for path in shipped(ONNX_PATH).parent.glob("*.onnx")
+                  if path.name != CLASSES_PATH.name)
+    found = [load_classifier(path) for path in paths or here or [ONNX_PATH]]
+    if len({(*c.classes, *c.wavelengths_nm, c.normalised_at_nm, c.width_nm) for c in found}) > 1:
+        raise PipelineError(f"{' and '.join(c.name for c in found)} have other classes or bands; "
+                            "name those that belong together")
+    return sorted(found, key=lambda c: -len(c.used))

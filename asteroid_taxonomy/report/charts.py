@@ -1,7 +1,7 @@
-"""The charts of the page, of reports/figures and of `dvc plots show`: one Vega-Lite file each.
+"""Charts of the page, reports/figures and `dvc plots show`: one Vega-Lite file each.
 
-The files in charts/ are templates of `dvc plots` (dvc.yaml names them), whose anchors are filled
-here as DVC fills them, with one revision. The page draws them with Vega in the browser.
+The files in charts/ are templates of `dvc plots` (see dvc.yaml). Their anchors are filled here as in
+DVC, with one revision. The page draws them with Vega in the browser.
 """
 
 import json
@@ -19,7 +19,7 @@ FOLDER = Path(__file__).parent / "charts"
 VL_VERSION = vl_convert.get_vegalite_versions()[-1]  # DVC's pages load 5.2
 # Okabe & Ito (2008, Color Universal Design); charts/*.json have the same colours
 PALETTE = ["#0072B2", "#009E73", "#D55E00", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442"]
-SVG_WIDTH_PX = 600  # of what is as wide as its container on the page
+SVG_WIDTH_PX = 600  # of charts that are as wide as their container on the page
 INK, FAINT = "currentColor", "#8884"  # follows the page's dark and light appearance
 _TEXT = {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 12}
 STYLE: dict[str, Any] = {
@@ -42,11 +42,11 @@ def chart(
         Of the file in charts/, without .json.
     data : Path
     x, y : str
-        Columns, for templates that leave them open.
+        Columns, for templates that do not set them.
     wide : bool
         As wide as its container, instead of the width in the template.
     labels : tuple of str
-        Titles of the axes, for templates that leave them open.
+        Titles of the axes, for templates that do not set them.
     **params
         Values of the template's own params.
 
@@ -83,7 +83,7 @@ def _replaced(value: Any, anchors: Mapping[str, Any]) -> Any:
 
 
 def with_asteroid(spec: dict[str, Any]) -> dict[str, Any]:
-    """Mean spectra, and over them the data set "asteroid", which the page fills.
+    """Mean spectra overlaid with the data set "asteroid", which the page fills.
 
     Its columns are nm, value, low, high, flag and used; the params lowest and highest are the ends
     of the axis of reflectance.
@@ -94,7 +94,7 @@ def with_asteroid(spec: dict[str, Any]) -> dict[str, Any]:
 
 def svg(spec: dict[str, Any]) -> str:
     """Draw a chart as SVG; the same specification and library give the same text."""
-    # Liberation Sans comes with vl_convert: text is measured alike wherever the figures are made
+    # Liberation Sans comes with vl_convert, so text has the same width on all machines
     config = STYLE | {"font": "Liberation Sans, Arial, sans-serif", "background": "white"}
     fixed = {"width": SVG_WIDTH_PX} if spec.get("width") == "container" else {}
     drawn = vl_convert.vegalite_to_svg(spec | fixed | {"config": config}, vl_version=VL_VERSION)

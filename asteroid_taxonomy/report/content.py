@@ -1,4 +1,4 @@
-"""What the page and the model card show: charts, words and figures of one run."""
+"""Content of the page and the model card: charts, texts and values of one run."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -45,7 +45,7 @@ def specifications(threshold: float | None) -> dict[str, dict[str, Any]]:
 
 
 def words(survey: str, labels: str) -> dict[str, Any]:
-    """Words about the complexes, the labels and the survey; empty for those without any."""
+    """Texts about the complexes, the labels and the survey; empty if there are none."""
     found = read_yaml(Path(__file__).parent / "words.yaml")
     return {"complexes": found["complexes"], "labels": found["labels"].get(labels, ""),
             "sets": found["sets"].get(survey, ""),
@@ -53,7 +53,7 @@ def words(survey: str, labels: str) -> dict[str, Any]:
 
 
 def rows_of(name: str) -> dict[str, dict[str, Any]]:
-    """Rows of a table of crossvalidate, by its first column; None where a field is empty."""
+    """Rows of a table of crossvalidate, by its first column; None for empty fields."""
     path = PLOTS / f"{name}.csv"
     if not path.exists():
         raise missing(path)
@@ -65,7 +65,7 @@ def figures(
     params: Params, metadata: Metadata, reports: Mapping[str, Any], catalogue: pd.DataFrame,
     target: pd.Series, facts: Mapping[str, str],
 ) -> dict[str, Any]:
-    """Values that the templates show.
+    """Values for the templates.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def layout(
     metadata: Sequence[Metadata], graphs: Sequence[Mapping[str, Any]], params: Params,
     about: Mapping[str, Any], means: pd.DataFrame,
 ) -> dict[str, Any]:
-    """What the page's scripts know of the models and of the survey; the main model first."""
+    """Data on the models (the main model first) and the survey for the scripts of the page."""
     main = metadata[0]
     return {
         "models": [{"name": name, "graph": graph, "threshold": each.abstention_threshold,

@@ -1,4 +1,4 @@
-"""What the page shows of the labelled asteroids: mean spectra and the most confident failures."""
+"""Labelled asteroids on the page: mean spectra and the most confident errors."""
 
 from collections.abc import Sequence
 
@@ -40,7 +40,7 @@ def mean_spectra(
 
 
 def confident_failures(catalogue: pd.DataFrame, target: pd.Series) -> pd.DataFrame:
-    """The labelled asteroids whose complex is wrong with the highest confidence."""
+    """The labelled asteroids that are misclassified with the highest confidence."""
     wrong = catalogue.assign(target=target)[
         target.notna() & (catalogue["complex"] != target) & catalogue["confidence"].notna()]
     return wrong.sort_values(["confidence", "source_id"], ascending=[False, True])[:FAILURES]

@@ -1,7 +1,7 @@
-"""The network of an ONNX file in a form that the page can compute with: nodes and weights.
+"""Nodes and weights of an ONNX file, from which the page computes probabilities.
 
-scripts/network.js interprets it. It has the operators below, those of plain models; of a model
-with others (trees, kernels) the page shows the catalogue's probabilities only.
+scripts/network.js evaluates them. It has the operators below, those of plain models; for models
+with others (trees, kernels), the page shows only the probabilities of the catalogue.
 """
 
 import base64
@@ -16,13 +16,13 @@ OPERATORS = frozenset({"Add", "Concat", "Div", "Identity", "MatMul", "Mean", "Mu
 
 
 def network(model: onnx.ModelProto) -> dict[str, Any]:
-    """The graph as JSON can hold it.
+    """The graph in a form that can be stored as JSON.
 
     Returns
     -------
     dict
-        unknown: what scripts/network.js cannot compute; if nothing: input and output, names of
-        tensors; nodes, [operator, inputs, outputs] in the order of computing; constants, name ->
+        unknown: operators that scripts/network.js lacks; if none: input and output, names of
+        tensors; nodes, [operator, inputs, outputs] in order of evaluation; constants, name ->
         [dimensions, offset in weights] for float32 tensors, and name -> [integers] for int64
         ones; weights, base64 of little-endian float32.
     """

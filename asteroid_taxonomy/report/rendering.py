@@ -1,4 +1,4 @@
-"""The texts of the page and of the model card, from templates."""
+"""Render the page and the model card from templates."""
 
 import json
 import re
@@ -19,13 +19,13 @@ BIBCODE = re.compile(r"\b[12]\d{3}[A-Za-z&;.]{5,12}[\d.]{4,8}[A-Z.][\d.]{4}[A-Z]
 
 
 def percent(value: float | None, digits: int = 1) -> str:
-    """A share as a percentage; a dash where there is none."""
+    """Format a share as a percentage; a dash for None."""
     return "–" if value is None else f"{100 * value:.{digits}f} %"
 
 
 def plus_minus(figures: Mapping[str, Any], key: str, error: str = "_se",
                as_percent: bool = True) -> str:
-    """A figure with its error, where `figures` has one under the key with `error` behind it."""
+    """Format a value and its error, the value of the key with the suffix `error`, if there is one."""
     if figures.get(key) is None:
         return "–"
     factor, digits, unit = (100, 1, " %") if as_percent else (1, 3, "")
@@ -35,7 +35,7 @@ def plus_minus(figures: Mapping[str, Any], key: str, error: str = "_se",
 
 
 def linked(citation: str) -> Markup:
-    """A citation for HTML; its DOI leads to doi.org, its bibcode to NASA's ADS."""
+    """Format a citation as HTML, with a link from its DOI to doi.org or its bibcode to ADS."""
     text = str(Markup.escape(citation))
     text = DOI.sub(lambda m: f'<a href="https://doi.org/{m[0]}">{m[0]}</a>', text)
     return Markup(BIBCODE.sub(
@@ -44,19 +44,19 @@ def linked(citation: str) -> Markup:
 
 
 def in_markdown(value: Any) -> Any:
-    """Text that Markdown shows as it is; what `code` made is passed on."""
+    """Escape text for Markdown, except the output of `code`."""
     return value if isinstance(value, Markup) else str(value).translate(MARKDOWN)
 
 
 def code(value: Any) -> Markup:
-    """Text in a code span of Markdown, which knows no escapes."""
+    """Format text as a code span in Markdown, which has no escapes."""
     return Markup("`{}`").format(Markup(" ".join(str(value).replace("`", "'").split())))
 
 
 def template(name: str) -> jinja2.Template:
-    """Read a template; a name it uses and does not get is an error.
+    """Read a template; undefined names are errors.
 
-    In HTML and in Markdown every value is escaped, unless it is marked as safe.
+    All values are escaped for HTML or Markdown, unless they are marked as safe.
     """
     html = name.endswith(".html.j2")
     made = jinja2.Environment(
@@ -70,7 +70,7 @@ def template(name: str) -> jinja2.Template:
 
 
 def embedded(content: Any) -> str:
-    """JSON that cannot end its script element."""
+    """Format as JSON that cannot close the script element around it."""
     return json.dumps(content, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
 
 
@@ -82,12 +82,12 @@ def chart_library() -> str:
 
 
 def html(about: Mapping[str, Any], packed: str, **data: Any) -> str:
-    """The page: the values of `about`, the packed search index, and `data` as JSON by name."""
+    """Render the page from the values of `about`, the packed search index, and `data` (JSON)."""
     return template("page.html.j2").render(
         **about, library=chart_library(), packed=packed,
         data={name: embedded(content) for name, content in data.items()})
 
 
 def model_card(about: Mapping[str, Any]) -> str:
-    """The model card."""
+    """Render the model card."""
     return template("model_card.md.j2").render(**about)

@@ -1,7 +1,7 @@
-"""Every asteroid's spectrum and probabilities, small enough for one page.
+"""Compress the spectra and probabilities of all asteroids for the page.
 
-Numbers become integers of a fixed step; the columns follow each other, compressed and in base64.
-The page knows where each column begins from the layout.
+Numbers are quantised to integers; the columns are concatenated, compressed and base64-encoded. The
+layout lists where each column begins.
 """
 
 import base64
@@ -32,7 +32,7 @@ TEXTS = ("complex_set", "class", "literature_class")  # few different ones
 def quantised(
     values: npt.NDArray[np.floating], step: float, dtype: type[np.integer[Any]], null: int
 ) -> npt.NDArray[np.integer[Any]]:
-    """Integers of `step`, clipped to the type's range without `null`, which is NaN."""
+    """Quantise to multiples of `step`, clipped to the type's range; NaN becomes `null`."""
     limits = np.iinfo(dtype)
     low, high = limits.min + (null == limits.min), limits.max - (null == limits.max)
     whole = np.clip(np.rint(np.nan_to_num(values.astype(np.float64)) / step), low, high)
@@ -40,13 +40,13 @@ def quantised(
 
 
 def codes(values: Sequence[str | None], names: Sequence[str]) -> npt.NDArray[np.uint16]:
-    """Position of each value in `names` plus 1; 0 for None, "" and what is not among them."""
+    """Position of each value in `names` plus 1; 0 for None, "" and unknown values."""
     place: dict[str | None, int] = {name: i for i, name in enumerate(names, 1)}
     return np.array([place.get(value, 0) for value in values], np.uint16)
 
 
 def examples(catalogue: pa.Table, classes: Sequence[str]) -> list[tuple[str, int]]:
-    """Name and row of asteroids to begin with: famous ones, or the brightest of each complex."""
+    """Name and row of example asteroids: famous ones, or the brightest of each complex."""
     numbers, names = catalogue["number"].to_pylist(), catalogue["name"].to_pylist()
     found = [(name, numbers.index(number)) for number, name in FAMOUS.items() if number in numbers]
     famous = [(name, row) for name, row in found if (names[row] or "").lower() == name.lower()]

@@ -2,7 +2,6 @@
 
 Wide: a row per spectrum, a column per wavelength. Long: a row per point, and columns that name the
 spectrum. Side by side: a column of wavelengths and one per spectrum. Arrays: a spectrum per cell.
-Without a header: wavelength, reflectance, error, or wavelength, band width, reflectance, error.
 """
 
 import re
@@ -17,6 +16,7 @@ import pandas as pd
 from astropy import units as u
 
 Floats = npt.NDArray[np.float64]
+_numeric = pd.api.types.is_any_real_numeric_dtype
 
 
 class NotSpectra(Exception):
@@ -55,9 +55,8 @@ SHORTEST_NM, LONGEST_NM = 150, 100_000  # medians beyond are of no reflectance s
 WAVELENGTH = set("wavelength wavelengths wave wavelen lambda wl wvl wlen lam wav wavel w λ "
                  "spectralaxis".split())
 IDS = set("sourceid number numbermp name denomination designation object target targetname "
-          "asteroid spectrum id file filename desig body".split())
-NIGHTS = set("date night epoch obs obsdate observation jd mjd run telescope instrument session "
-             "visit reference source".split())
+          "asteroid spectrum id file filename desig body date night epoch obs obsdate observation "
+          "jd mjd run telescope instrument session visit reference source".split())
 ERRORS = set("err error errors sigma sig std stddev stdev sd unc uncertainty snr flag flags var "
              "variance rms dr width dev quality num imgs images weight counts band order fwhm "
              "bandwidth erefl drefl".split())
@@ -65,25 +64,21 @@ ERRORS = set("err error errors sigma sig std stddev stdev sd unc uncertainty snr
 OTHER = set("r delta flux mag v g i z h airmass phase alpha albedo rh dist distance helio geo "
             "exptime seeing time x y ratio intensity counts dn adu star sun solar sky continuum "
             "transmission throughput response efficiency radiance emissivity absorbance".split())
-EXACT = set("reflectance reflectancespectrum refl reflectivity reflec relativereflectance "
-            "normalizedreflectance normalisedreflectance".split())
+EXACT = re.compile("(relative|normali[sz]ed)?refl(ec|ectance|ectancespectrum|ectivity)?")
 _UNITS = "|".join(sorted((re.escape(s) for s in SPELLINGS if s != "mu"), key=len, reverse=True))
 WIDE = re.compile(rf"(reflectance|refl|ref|r|wavelength|wave|w|band|b|)[\s_]*"
                   rf"(?P<value>\d+([.,]\d+)?)([\s_\[(]*(?P<unit>{_UNITS})[\])]?)?")
 FLUX = re.compile(r"erg|jy|jansky|w/|watt|photon|electron|adu|count|\bdn\b|mag", re.IGNORECASE)
-
 LEAST_POINTS = 4  # of a spectrum that is distinguished from another one
 FINEST_NM = 0.5  # of a wide table's grid
 AROUND_1 = (0.2, 5.0)  # the median of a normalised reflectance
 ANY_SCALE = (0.01, 150.0)  # ... or of an albedo, or a reflectance in percent
-ROUGH = 0.25  # median step between points, relative to the median: no spectrum is so noisy
-EXPECTED = ("expected a column of wavelengths and one called reflectance, or one column per "
-            "wavelength (374, reflectance_550, R_0.55um ...)")
+EXPECTED = "expected columns wavelength and reflectance, or one per wavelength (374, R_0.55um ...)"
 HEADER = "begin it with a line such as: wavelength reflectance error"
 
 
 class Role(NamedTuple):
-    """What a column holds: id, night, wavelength, reflectance, wide, error, other or unknown."""
+    """What a column holds: id, wavelength, reflectance, wide, error, other or unknown."""
 
     kind: str
     unit: str = ""  # of the wavelengths, as the name says it
@@ -98,10 +93,8 @@ def role(name: str) -> Role:
         return Role("wide", SPELLINGS.get(match["unit"] or "", ""),
                     value=float(match["value"].replace(",", ".")))
     words = re.findall(r"[a-zµμåλ]+|[\d.]+", lowered)
-    if "".join(words) in IDS:
+    if "".join(words) in IDS or words and all(w in IDS for w in words):
         return Role("id")
-    if words and all(w in NIGHTS or w in IDS for w in words):
-        return Role("night")
     unit, stem = "", list(words)
     while stem and stem[-1] in SPELLINGS and (len(stem) > 1 or len(stem[0]) > 1):
         unit = SPELLINGS[stem.pop()]
@@ -111,7 +104,7 @@ def role(name: str) -> Role:
     if any(w in ERRORS or refl and re.search("err|unc|sig|std|dev|noise", w) for w in words):
         return Role("error")
     if refl or "ref" in words:
-        return Role("reflectance", exact="".join(words) in EXACT)
+        return Role("reflectance", exact=bool(EXACT.fullmatch("".join(words))))
     return Role("other" if any(w in OTHER for w in words) else "unknown")
 
 
@@ -123,10 +116,9 @@ def usual_unit(wavelengths: Any) -> str | None:
 
 def factor_to_nm(wavelengths: Any, found: Iterable[str], unit: str | None) -> float:
     """Nanometres per unit of `wavelengths`: `unit`, the one found in a file, or the usual one."""
-    texts = [unit] if unit else [text.strip() for text in found if text.strip()]
-    known = {SPELLINGS.get(text.lower(), text) for text in texts}
-    values = np.asarray(wavelengths, float)
-    values = values[np.isfinite(values) & (values > 0)]
+    texts = [unit] if unit else map(str.strip, found)
+    known = {SPELLINGS.get(text.lower(), text) for text in texts if text}
+    values = _positive(pd.Series(np.ravel(wavelengths), dtype=float))
     if not known and (guess := usual_unit(values)):
         return IN_NM[guess]
     name = ", ".join(sorted(known))[:40] or "of an unknown unit"
@@ -145,23 +137,20 @@ def refuse_flux(name: str, unit: str) -> None:
     """Refuse a column whose unit is that of a flux, not of a reflectance."""
     unit = unit.strip() or "".join(re.findall(r"[(\[]([^()\[\]]*)[)\]]$", name.strip()))
     parsed = u.Unit(unit, parse_strict="silent")
-    known = not isinstance(parsed, u.UnrecognizedUnit)
-    if FLUX.search(unit) or known and not parsed.is_equivalent(u.dimensionless_unscaled):
+    if FLUX.search(unit) or parsed.physical_type not in ("dimensionless", "unknown"):
         raise NotSpectra(f"has {unit[:40]} for the unit of {name!r}: that is a flux, not a "
                          "reflectance; divide it by the spectrum of a solar analogue")
 
 
 def find_spectra(table: Table, unit: str | None) -> Spectra:
     """Find the spectra in a table; NotSpectra where there are none, or in case of doubt."""
-    if not len(table.frame):
-        raise NotSpectra("has a header and no rows; there is nothing to classify")
-    table = _exploded(table)
-    found = (_by_name if table.header else _by_position)(table, unit)
-    return found._replace(notes=[_joined(note, table.note) for note in found.notes])
-
-
-def _by_name(table: Table, unit: str | None) -> Spectra:
     frame, roles = table.frame, {name: role(name) for name in table.frame}
+    if not len(frame):
+        raise NotSpectra("has a header and no rows; there is nothing to classify")
+    if arrays := [n for n in frame if frame[n].dtype == object and frame[n].map(np.ndim).any()]:
+        return _of_arrays(table, arrays, unit)
+    if not table.header:
+        return _by_position(frame, unit)
     wide = {n: r for n, r in roles.items() if r.kind == "wide"}
     wavelengths = [n for n, r in roles.items() if r.kind == "wavelength" and _numeric(frame[n])]
     if len(wavelengths) > 1:
@@ -178,93 +167,70 @@ def _wide(frame: pd.DataFrame, wide: dict[str, Role], unit: str | None) -> Spect
     names, n = list(wide), len(frame)
     grid = np.array([r.value for r in wide.values()])
     grid = grid * factor_to_nm(grid, {r.unit for r in wide.values()}, unit)
-    way, bare = np.sign(np.diff(grid)), names[0].strip()[0].isdigit()
-    if bare and (way < 0).any() and (way > 0).any():
+    bare = names[0].strip()[0].isdigit()
+    if bare and len(np.unique(np.sign(np.diff(grid)))) > 1:
         raise NotSpectra(f"has the columns {_listed(names)}, which are not in the order of "
                          "wavelengths; call them reflectance_374 and so on")
-    for i, j in pairwise(np.argsort(grid, kind="stable")):
-        if grid[j] - grid[i] < FINEST_NM:  # pandas renames the second column 374 to 374.1
-            raise NotSpectra(f"has two columns for one wavelength, {names[i]!r} and {names[j]!r}; "
-                             "leave one out")
-    _must_be_numbers(frame, names)
-    ids = [c for c in frame if role(c).kind in ("id", "night")] or [
+    if (np.diff(np.sort(grid)) < FINEST_NM).any():  # pandas renames a second column 374 to 374.1
+        raise NotSpectra(f"has two columns for one wavelength among {_listed(names)}; leave one")
+    ids = [c for c in frame if role(c).kind == "id"] or [
         c for c in frame if c not in wide and not _numeric(frame[c])]
     labels = {role(str(text)).kind for name in ids for text in frame[name][:LEAST_POINTS]}
     if {"error", "reflectance"} & labels or not ids and bare and 1 < n <= LEAST_POINTS:
-        raise NotSpectra("has rows that could be reflectances and errors of one spectrum; save it "
-                         f"with a row for each point, and {HEADER}")
+        raise NotSpectra("has rows that could be reflectances and errors of one spectrum; save a "
+                         "row for each point, with a header")
     return Spectra(frame[ids], np.repeat(np.arange(n), len(grid)), np.tile(grid, n),
-                   frame[names].to_numpy(float).ravel(), [""] * n)
+                   _numbers(frame, names).ravel(), [""] * n)
 
 
 def _long(table: Table, roles: dict[str, Role], wavelength: str, unit: str | None) -> Spectra:
     frame, ids = table.frame, []
     for name, each in roles.items():
-        named = each.kind in ("id", "night")
+        named = each.kind == "id"
         if named or each.kind == "unknown" and not _numeric(frame[name]):
             nm = frame.groupby(name, observed=True)[wavelength]
-            low, high = nm.min(), nm.max()
-            beside = float(high.min() - low.max()) > 0.5 * float((high - low).min())
-            if nm.nunique().median() >= LEAST_POINTS and (named or nm.ngroups > 1 and beside):
+            if nm.nunique().median() >= LEAST_POINTS and (named or nm.ngroups > 1):
                 ids.append(name)  # with fewer wavelengths it names points
-    nm = _positive(frame[wavelength])
-    if not len(nm):
-        raise NotSpectra(f"has no number above 0 in its column {wavelength}; correct it")
-    to_nm = factor_to_nm(nm, {roles[wavelength].unit, table.units.get(wavelength, "")}, unit)
-    values, note = _reflectances(frame, roles, ids)
-    _must_be_numbers(frame, values)
+    to_nm = factor_to_nm(frame[wavelength], {roles[wavelength].unit,
+                                             table.units.get(wavelength, "")}, unit)
+    values, note = _values(frame, roles, ids)
     for name in values:
         refuse_flux(name, table.units.get(name, ""))
-    if len(values) == 1:
-        return _points(frame, ids, wavelength, values[0], to_nm, note)
-    count = len(values)
-    return Spectra(pd.DataFrame({"name": values}), np.repeat(np.arange(count), len(frame)),
-                   np.tile(frame[wavelength].to_numpy(float) * to_nm, count),
-                   frame[values].to_numpy(float).T.ravel(), [note] * count)
+    if len(values) > 1:
+        ids, values, frame = ["name"], ["value"], frame.melt([wavelength], values, "name", "value")
+    return _points(frame, ids, wavelength, values[0], to_nm, note)
 
 
-def _reflectances(
-    frame: pd.DataFrame, roles: dict[str, Role], ids: list[str]
-) -> tuple[list[str], str]:
+def _values(frame: pd.DataFrame, roles: dict[str, Role], ids: list[str]) -> tuple[list[str], str]:
     """The columns of reflectances (several: a spectrum each), and a note on the choice."""
-    named = [n for n, r in roles.items() if r.kind == "reflectance" and (
-        r.exact or _varies(frame[n]) or len(frame) < 3)]  # ref may number a reference
-    named = [n for n in named if roles[n].exact] or named
-    if len(named) > 1:
-        named = [n for n in named if _around_1(frame[n])]
-    if len(named) > 1:
-        raise NotSpectra(f"has the columns {' and '.join(named[:5])}, each of which could be the "
-                         "reflectance; leave one, or call it reflectance")
+    named = [n for n, r in roles.items() if r.exact] or [
+        n for n, r in roles.items() if r.kind == "reflectance" and frame[n].nunique() > 2]
+    if len(named) > 1 and len(named := [n for n in named if _around_1(frame[n])]) > 1:
+        raise NotSpectra(f"has the columns {_listed(named)}, each of which could be the "
+                         "reflectance; leave one")
     if named:
         return named, ""
-    likely = [n for n in roles if n not in ids and _around_1(frame[n]) and _varies(frame[n])]
+    likely = [n for n in roles if n not in ids and _around_1(frame[n])]
     beside = [n for n in likely if roles[n].kind in ("unknown", "wide")]
     apart = [n for n, r in roles.items() if r.kind == "other" and _numeric(frame[n])]
     if not beside and len(apart) == 1 and "flux" in apart[0].lower():
         refuse_flux(apart[0], "")
         beside, apart = [n for n in apart if n in likely], []
     if beside and not apart and (len(beside) == 1 or not ids):
-        return beside, (f"column {beside[0]!r} was taken for the reflectance"
-                        if len(beside) == 1 else "")
-    if unsure := [*beside, *apart]:
-        raise NotSpectra(f"has no column called reflectance, and {' and '.join(unsure[:5])} may "
-                         "be something else; call the one that is reflectance so")
-    raise NotSpectra(f"has the columns {_listed(frame)}; {EXPECTED}")
+        return beside, f"column {_listed(beside)} was taken for the reflectance"
+    raise NotSpectra(f"has no column called reflectance among {_listed(frame)}; call the one that "
+                     "is reflectance so")
 
 
-def _by_position(table: Table, unit: str | None) -> Spectra:
+def _by_position(frame: pd.DataFrame, unit: str | None) -> Spectra:
     """Spectra of a table without a header."""
-    frame = table.frame
     numbers = [n for n in frame if len(_positive(frame[n]))]
-    texts = [n for n in frame if not _numeric(frame[n])]
     if len(numbers) < 2:
         raise NotSpectra(f"has no header and fewer than two columns of numbers; {EXPECTED}")
     wavelength, *others = numbers
-    kinds = {n: np.unique(_positive(frame[n])) for n in others[1:]}
-    others = others[:1] + [n for n, values in kinds.items() if len(values) > 20 or (
-        len(values) > 1 and (values % 1 > 0).any())]  # else flags, or numbers of images
+    others[1:] = [n for n in others[1:] if (frame[n] % 1 > 0).any() and frame[n].nunique() > 1]
     middle = [float(np.median(_positive(frame[n]))) for n in others]
-    around_1 = [_around_1(frame[n]) and _varies(frame[n]) for n in others]
+    around_1 = [_around_1(frame[n]) for n in others]
     at = 0
     if len(others) > 1 and around_1[1] and not around_1[0]:  # a band width may come before
         few = len(np.unique(_positive(frame[others[0]]))) <= max(2, len(frame) / 2)
@@ -274,32 +240,27 @@ def _by_position(table: Table, unit: str | None) -> Spectra:
     if len(rest) > 2 or ((rest >= 0.5) & (rest < 20)).any() or not around_1[at] and any(around_1):
         raise NotSpectra(f"has no header, and its columns {', '.join(others[:4])} could be "
                          f"reflectances or errors; {HEADER}")
-    points = frame[[wavelength, value]].dropna().sort_values(wavelength)[value]
-    rough = np.median(np.abs(np.diff(_positive(points)))) if len(points) > LEAST_POINTS else 0.0
-    if not _varies(points) or rough > ROUGH * middle[at] or not (
-            ANY_SCALE[0] <= middle[at] <= ANY_SCALE[1]):
+    if frame[value].nunique() < 3 or not ANY_SCALE[0] <= middle[at] <= ANY_SCALE[1]:
         raise NotSpectra(f"has no header, and its {value} (around {middle[at]:g}) does not look "
                          f"like the reflectances of a spectrum; {HEADER}")
-    to_nm = factor_to_nm(_positive(frame[wavelength]), (), unit)
-    return _points(frame, texts, wavelength, value, to_nm,
+    return _points(frame, [n for n in frame if not _numeric(frame[n])], wavelength, value,
+                   factor_to_nm(frame[wavelength], (), unit),
                    f"no header: {value} was taken for the reflectance")
 
 
-def _points(
-    frame: pd.DataFrame, ids: list[str], wavelength: str, value: str, to_nm: float, note: str
-) -> Spectra:
+def _points(frame: pd.DataFrame, ids: list[str], wavelength: str, value: str, to_nm: float,
+            note: str) -> Spectra:
     """Points of a long table: a spectrum for each name, and for each pass under one name."""
-    codes = np.zeros(len(frame), np.int64)
-    if ids:
-        codes = frame.groupby(ids, sort=False, dropna=False, observed=True).ngroup().to_numpy()
+    codes = frame.groupby(ids, sort=False, dropna=False, observed=True).ngroup().to_numpy() \
+        if ids else np.zeros(len(frame), np.int64)
     order = np.argsort(codes, kind="stable")
-    nm, reflectance = (frame[n].to_numpy(float)[order] for n in (wavelength, value))
+    nm, reflectance = _numbers(frame, [wavelength, value])[order].T
     starts, notes = [], []
     for begin, end in pairwise([*np.flatnonzero(np.diff(codes[order], prepend=-1)), len(nm)]):
         passes = _passes(np.where(reflectance[begin:end] > 0, nm[begin:end], np.nan))
         starts += [begin, *(begin + passes)]
         several = "one of several spectra under this name" if len(passes) else ""
-        notes += [_joined(note, several)] * (len(passes) + 1)
+        notes += [join(note, several)] * (len(passes) + 1)
     spectrum = np.repeat(np.arange(len(starts)), np.diff([*starts, len(nm)]))
     return Spectra(frame[ids].iloc[order[starts]].reset_index(drop=True), spectrum, nm * to_nm,
                    reflectance, notes)
@@ -310,42 +271,37 @@ def _passes(nm: Floats) -> npt.NDArray[np.int64]:
     there = np.flatnonzero(np.isfinite(nm))
     way = np.sign(np.diff(nm[there]))
     turns = np.flatnonzero(way == (-1 if way.sum() > 0 else 1)) + 1
-    for one, other in pairwise(np.split(nm[there], turns)):
-        low, high = (max(one.min(initial=np.inf), other.min(initial=np.inf)),
-                     min(one.max(initial=0), other.max(initial=0)))
-        inside = [((part >= low) & (part <= high)).sum() for part in (one, other)]
-        if min(inside) < LEAST_POINTS or high - low < 0.5 * min(np.ptp(one), np.ptp(other)):
+    for parts in pairwise(np.split(nm[there], turns)):
+        low, high = max(map(np.min, parts)), min(map(np.max, parts))
+        inside = [((part >= low) & (part <= high)).sum() for part in parts]
+        if min(inside) < LEAST_POINTS or high - low < 0.5 * min(map(np.ptp, parts)):
             return turns[:0]  # they only meet at their ends
     return there[turns]
 
 
-def _exploded(table: Table) -> Table:
-    """Turn a spectrum in each row, with its points as arrays, into a row per point."""
-    frame = table.frame
-    arrays = [n for n in frame if frame[n].dtype == object and frame[n].map(np.ndim).any()]
-    if not arrays:
-        return table
-    sizes = {n: frame[n].map(np.size) for n in arrays}
-    axis = [n for n in arrays if role(n).kind == "wavelength"]
-    alike = [n for n in arrays if axis and sizes[n].equals(sizes[axis[0]])]
-    if len(axis) != 1 or len(alike) < 2:
+def _of_arrays(table: Table, arrays: list[str], unit: str | None) -> Spectra:
+    """Spectra of a table with one in each row, its points in arrays."""
+    frame, n = table.frame, len(table.frame)
+    size = {name: [np.size(cell) for cell in frame[name]] for name in arrays}
+    found = [name for kind in ("wavelength", "reflectance") for name in arrays
+             if role(name).kind == kind]
+    if [role(name).kind for name in found] != ["wavelength", "reflectance"] or (
+            size[found[0]] != size[found[1]]):
         raise NotSpectra(f"has arrays in its columns {_listed(arrays)}; expected one called "
                          "wavelength and one called reflectance, of the same length in each row")
-    ids = [n for n in frame if n not in arrays and role(n).kind in ("id", "night")]
-    if len(frame) > 1 and (not ids or frame[ids].duplicated().any()):
-        ids, frame = [*ids, "spectrum"], frame.assign(spectrum=np.arange(1, len(frame) + 1))
-    points = frame[ids + alike].explode(alike, ignore_index=True)
-    points[alike] = points[alike].apply(pd.to_numeric, errors="coerce")
-    return Table(points, table.units, note=table.note)
+    nm, reflectance = (np.concatenate([np.ravel(cell).astype(float) for cell in frame[name]])
+                       for name in found)
+    refuse_flux(found[1], table.units.get(found[1], ""))
+    nm *= factor_to_nm(nm, {role(found[0]).unit, table.units.get(found[0], "")}, unit)
+    return Spectra(frame[[c for c in frame if c not in arrays and role(c).kind == "id"]],
+                   np.repeat(np.arange(n), size[found[0]]), nm, reflectance, [""] * n)
 
 
-def _must_be_numbers(frame: pd.DataFrame, names: list[str]) -> None:
+def _numbers(frame: pd.DataFrame, names: list[str]) -> Floats:
+    """Columns of numbers, [rows, columns]."""
     if texts := [name for name in names if not _numeric(frame[name])]:
         raise NotSpectra(f"has text in its column {texts[0]!r}, expected numbers; correct it")
-
-
-def _numeric(column: pd.Series) -> bool:
-    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+    return frame[names].to_numpy(float)
 
 
 def _positive(column: pd.Series) -> Floats:
@@ -355,14 +311,11 @@ def _positive(column: pd.Series) -> Floats:
 
 def _around_1(column: pd.Series) -> bool:
     values = _positive(column)
-    return len(values) > 0 and AROUND_1[0] <= float(np.median(values)) <= AROUND_1[1]
+    return len(np.unique(values)) > 2 and AROUND_1[0] <= float(np.median(values)) <= AROUND_1[1]
 
 
-def _varies(column: pd.Series) -> bool:
-    return len(np.unique(_positive(column))) > 2
-
-
-def _joined(*notes: str) -> str:
+def join(*notes: str) -> str:
+    """Join notes, but for empty ones."""
     return "; ".join(note for note in notes if note)
 
 

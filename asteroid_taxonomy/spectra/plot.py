@@ -1,37 +1,34 @@
 """Plots of spectra over the mean spectrum of their complex."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from asteroid_taxonomy.files import missing, shipped
-
-if TYPE_CHECKING:
-    from asteroid_taxonomy.spectra.predict import Prediction
+from asteroid_taxonomy.files import shipped
 
 MEANS_PATH = Path("reports/mean_spectra.csv")  # of the labelled asteroids, written by `report`
 MARGIN_NM, DRAWN = 60, (0.3, 2.5)  # beyond the bands; reflectances beyond are noise
 
 
-def plot_spectrum(prediction: "Prediction", row: int = 0, title: str = "") -> Figure:
-    """Plot a spectrum, the bands used, and the mean of its complex with the middle two thirds."""
-    path, complex_ = shipped(MEANS_PATH), prediction.complex[row]
-    if not path.exists():
-        raise missing(MEANS_PATH)
+def plot_spectrum(prediction: Any, row: int = 0, title: str = "") -> Figure:
+    """Plot a spectrum of a Prediction over its complex's mean with the middle two thirds."""
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.add_subplot(xlabel="wavelength (nm)", ylabel="normalised reflectance")
-    means = pd.read_csv(path)
+    complex_, means = prediction.complex[row], pd.read_csv(shipped(MEANS_PATH))
     mean = means[means["complex"] == complex_]
     if len(mean):
         axes.fill_between(mean["nm"], mean["low"], mean["high"], color="0.88")
         axes.plot(mean["nm"], mean["median"], color="0.5", label=f"{complex_}-complex, mean")
     nm = np.array(prediction.wavelengths_nm)
     bands, used = prediction.bands[row], prediction.used[row]
-    if prediction.spectra:
-        axes.plot(*prediction.spectra[row], lw=0.8, color="tab:blue", label="spectrum")
+    if (points := prediction.points) is not None:
+        own = np.flatnonzero(points.spectrum == row)
+        own = own[np.argsort(points.nm[own])]
+        axes.plot(points.nm[own], points.reflectance[own] / prediction.scale[row], lw=0.8,
+                  color="tab:blue", label="spectrum")
     axes.plot(nm[used], bands[used], "o", color="tab:blue", label="bands used")
     axes.plot(nm[~used], bands[~used], "o", mfc="none", color="tab:blue", label="bands not used")
     shown = np.concatenate([bands[np.isfinite(bands)], mean["low"], mean["high"]])

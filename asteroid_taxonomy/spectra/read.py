@@ -1,8 +1,4 @@
-"""Opening a user's file: its content, not its ending, says what it is.
-
-astropy reads FITS, VOTable, ECSV, the journals' machine-readable tables (MRT, CDS), IPAC and fixed
-width; pyarrow reads Parquet; text.py reads plain text.
-"""
+"""Opening a user's file: its content, not its ending, says what it is."""
 
 import io
 import re
@@ -18,32 +14,25 @@ from astropy import table as astropy_table
 from astropy.io import fits, votable
 
 from asteroid_taxonomy.console import PipelineError, one_line, plain
-from asteroid_taxonomy.spectra.columns import NotSpectra, Spectra, Table, find_spectra
+from asteroid_taxonomy.spectra.columns import NotSpectra, Spectra, Table, find_spectra, join
 from asteroid_taxonomy.spectra.text import read_text
 
 PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
 REFUSED = {  # how files begin, and what is wrong with them
     rb"PDS_VERSION_ID|CCSD3ZF|(?s:.{,4000})http://pds\.nasa\.gov/pds4":
-        "is a PDS label; give the table it describes{}, instead",
+        "is a PDS label; give the table it describes, which lies beside it",
     rb"PK\x03\x04": "is a spreadsheet or a zip archive; save it as CSV, or unpack it",
     rb"[\[{]": "is JSON, which is not read; save the table as CSV, ECSV or Parquet",
     rb"(?i)<(!doctype\s+html|html|\?xml)": "is a page or XML that is no VOTable; save it as CSV",
     rb"(?s).{,4000}\0": "is neither text, Parquet, VOTable nor FITS; save it as CSV in UTF-8",
 }
-TABLE_OF_LABEL = re.compile(rb"<file_name>\s*([^<\s]+)|\^\w*(?:TABLE|SERIES|SPREADSHEET)\s*=\s*"
-                            rb"\(?\s*\"([^\"]+)\"")
 WAVELENGTHS = ("", "LINEAR", "WAVE", "AWAV", "WAVELENGTH", "LAMBDA")  # CTYPE1
 
 
 def read_spectra(path: Path, unit: str | None = None) -> list[Spectra]:
-    """Read the spectra of a file, one element per table that has any.
+    """Read the spectra of each table in a file; PipelineError in case of doubt.
 
-    `unit` is that of the wavelengths; by default the file's, or the one that the numbers suggest.
-
-    Raises
-    ------
-    PipelineError
-        The file is damaged, or has no spectra that can be identified without doubt.
+    `unit` of the wavelengths: by default the file's, or the one that the numbers suggest.
     """
     found, problems = [], []
     try:
@@ -52,10 +41,11 @@ def read_spectra(path: Path, unit: str | None = None) -> list[Spectra]:
             for table in _tables(path.read_bytes()):
                 try:
                     found.append(find_spectra(table, unit))
+                    found[-1].notes[:] = [join(note, table.note) for note in found[-1].notes]
                 except NotSpectra as problem:
                     problems.append(problem)
         if not found:
-            raise problems[0] if problems else NotSpectra("has no table; save it as CSV")
+            raise problems[0] if problems else NotSpectra("has no spectrum; save it as CSV")
     except NotSpectra as problem:
         raise PipelineError(plain(f"{path} {problem}")) from None
     except FileNotFoundError:
@@ -70,8 +60,6 @@ def _tables(data: bytes) -> list[Table]:
     for magic, packing in PACKED.items():
         if data.startswith(magic):
             data = pa.CompressedInputStream(pa.BufferReader(data), packing).read()
-    if not data.strip():
-        raise NotSpectra("is empty; save it anew")
     if data.startswith(b"PAR1"):
         return [_parquet(data)]
     if data.startswith(b"SIMPLE  ="):
@@ -83,25 +71,22 @@ def _tables(data: bytes) -> list[Table]:
                 for each in votable.parse(io.BytesIO(data)).iter_tables() if len(each.array)]
     for beginning, problem in REFUSED.items():
         if re.match(beginning, data.lstrip(b"\xef\xbb\xbf \r\n\t")):
-            table = TABLE_OF_LABEL.search(data)
-            name = (table[1] or table[2]).decode(errors="replace") if table else ""
-            raise NotSpectra(problem.format(f", {name}" if name else ""))
+            raise NotSpectra(problem)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = data.decode("latin-1")
-    form, start = None, text.lstrip()[:4]
+    start = text.lstrip()
     if text.startswith("# %ECSV"):
-        if re.search(r"(?m)^#.*unit: *\*", text):
-            raise NotSpectra("has a YAML alias for a unit; write the unit out")
         form = "ascii.ecsv"  # ESA writes null, which astropy does not read (#13331)
         text = re.sub(r"(?m)(?<=[,\s])null(?=[,\s]|$)|^null(?=[,\s])", '""', text)
     elif "Byte-by-byte Description of file" in text[:65536]:
-        form = "ascii.mrt" if start == "Titl" else "ascii.cds"
-    elif start.startswith(("\\", "|")):
-        ipac = re.match(r"\\|\|[^|\n]*\|.*\n\|[ \w|]*\|\n", text.lstrip())
-        form = "ascii.ipac" if ipac else "ascii.fixed_width"
-    if form is None:
+        form = "ascii.mrt" if start.startswith("Title") else "ascii.cds"
+    elif re.match(r"\\|\|[^|\n]*\|.*\n\|[ \w|]*\|\n", start):
+        form = "ascii.ipac"
+    elif start.startswith("|"):
+        form = "ascii.fixed_width"
+    else:
         return [read_text(text)]
     return [_of_astropy(astropy_table.Table.read(text, format=form))]
 
@@ -124,8 +109,6 @@ def _fits(data: bytes) -> list[Table]:
                 out.append(_of_astropy(astropy_table.Table.read(hdu)))
             elif hdu.data is not None and hdu.data.size == max(hdu.data.shape) > 1:
                 out.append(_one_dimension(hdu))
-    if not out:
-        raise NotSpectra("has neither a table nor a one-dimensional spectrum; save it as text")
     return out
 
 

@@ -1,20 +1,19 @@
 """From any wavelength grid to the bands of the classifier, without marks and spikes.
 
-Gaia's bands are 44 nm wide. Where a spectrum has two or more points inside a band (within 22 nm of
-its centre), the band's reflectance is the mean over the band of the straight lines through the
-points; where it has one or none, the value of those lines at the centre: Gaia's own grid is not
-changed. A band is covered if its centre lies on a point, between two points that are at most 66 nm
-apart, or at most 5 nm beyond the end of a spectrum that has points inside the band.
+A band's reflectance is the mean over the band of the straight lines through two or more points in
+it; with fewer the value at its centre: Gaia's own grid is not changed. A centre has to be at a
+point, between two at most 66 nm apart, or 5 nm beyond the end of a spectrum with points inside.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from asteroid_taxonomy.spectra.columns import Spectra
+from asteroid_taxonomy.spectra.columns import Spectra, join
 
 WIDTH_NM = 44.0  # of a band: the step of Gaia's grid (Galluccio et al. 2022)
 MAX_GAP_NM = 66.0  # one and a half steps: a spectrum that lacks a band is not bridged
@@ -29,6 +28,7 @@ USUAL_MARKS = np.array([9, 9.9, 9.99, 9.999, 99, 99.9, 99.99, 99.999, 999, 999.9
 # spikes differ from the running median by this share of it, with fewer points in the window by the
 # second one, and by so many times the scatter of the spectrum around its running median
 SPIKE_NM, SPIKE_SHARE, COARSE_SHARE, FINE_POINTS, SIGMAS = 80.0, 0.25, 0.5, 9, 6.0
+SPIKE_IN_BAND = 0.02  # change of a band by the spikes left out that is worth a note and abstaining
 MARK, SPIKE, FAR = 1, 2, 4  # bits of Bands.touched; FAR: see predict.answer
 Floats = npt.NDArray[np.float64]
 
@@ -49,44 +49,39 @@ def to_bands(spectra: Spectra, bands_nm: Sequence[int], width_nm: float = WIDTH_
     out = Bands(np.full((n, len(bands_nm)), np.nan), np.zeros((n, len(bands_nm)), np.uint8),
                 np.full((n, 2), np.nan), np.array(notes, object))
     there = np.isfinite(nm) & (nm > 0)
-    _note(out.notes, spectrum[~there], "rows without a wavelength were left out")
     order = np.flatnonzero(there)[np.lexsort((nm[there], spectrum[there]))]
     nm, reflectance, spectrum = nm[order], reflectance[order].astype(float), spectrum[order]
     again = np.zeros(len(nm), bool)
     again[1:] = (np.diff(nm) < SAME_NM) & (np.diff(spectrum) == 0)
     twice = 3 * np.bincount(spectrum[again], minlength=n) > np.bincount(spectrum, minlength=n)
+    averaged = spectrum[again]
     if again.any():
-        _note(out.notes, spectrum[again], "values at one wavelength were averaged")
-        _note(out.notes, np.flatnonzero(twice),
-              "two values at most wavelengths: several spectra under one name")
         values = pd.Series(np.where(reflectance > 0, reflectance, np.nan))
         groups = values.groupby((~again).cumsum())
         nm, spectrum, mean = nm[~again], spectrum[~again], groups.mean().to_numpy()
         reflectance = np.where(np.isnan(mean), reflectance[~again], mean)  # all are marks
         reflectance[groups.max() > CONTRADICTION * groups.min()] = -1.0  # a mark
-    first = np.searchsorted(spectrum, np.arange(n))
-    length = np.diff(np.append(first, len(nm)))
-    for points in np.unique(length[length > 0]):  # spectra on the same grid together
-        rows = np.flatnonzero(length == points)
-        at = first[rows, None] + np.arange(points)
-        grids, same = np.unique(nm[at], axis=0, return_inverse=True)
-        for i, grid in enumerate(grids):
-            here = same.ravel() == i
+    ends = np.searchsorted(spectrum, np.arange(n + 1))
+    same_grid: dict[bytes, list[int]] = {}
+    for row, (begin, end) in enumerate(pairwise(ends)):
+        same_grid.setdefault(nm[begin:end].tobytes(), []).append(row)
+    for rows in map(np.array, same_grid.values()):
+        at = ends[rows, None] + np.arange(ends[rows[0] + 1] - ends[rows[0]])
+        if at.size:
             with np.errstate(all="ignore"):  # no class comes of numbers that overflow
-                _on_one_grid(grid, reflectance[at[here]], bands_nm, width_nm, rows[here], out)
+                _on_one_grid(nm[at[0]], reflectance[at], bands_nm, width_nm, rows, out)
     out.reflectance[twice] = np.nan
+    for which, text in (
+            (spectra.spectrum[~there], "rows without a wavelength were left out"),
+            (averaged, "values at one wavelength were averaged"),
+            (np.flatnonzero(twice), "two values at most wavelengths: several spectra")):
+        for row in np.unique(which):
+            out.notes[row] = join(out.notes[row], text)
     return out
 
 
-def _note(notes: npt.NDArray[np.object_], spectra: npt.NDArray[np.int64], text: str) -> None:
-    for row in np.unique(spectra):
-        notes[row] = f"{notes[row]}; {text}" if notes[row] else text
-
-
-def _on_one_grid(
-    grid: Floats, reflectance: Floats, bands_nm: Sequence[int], width_nm: float,
-    rows: npt.NDArray[np.intp], out: Bands,
-) -> None:
+def _on_one_grid(grid: Floats, reflectance: Floats, bands_nm: Sequence[int], width_nm: float,
+                 rows: npt.NDArray[np.intp], out: Bands) -> None:
     """Resample spectra [k, points] of one grid into the `rows` of `out`."""
     marked = _marks(reflectance)
     reflectance = np.where(marked | ~np.isfinite(reflectance), np.nan, reflectance)
@@ -94,58 +89,50 @@ def _on_one_grid(
     out.covered_nm[rows] = np.stack([np.fmin.reduce(measured, 1), np.fmax.reduce(measured, 1)], 1)
     near = (grid > bands_nm[0] - MAX_GAP_NM) & (grid < bands_nm[-1] + MAX_GAP_NM)
     grid, reflectance, marked = grid[near], reflectance[:, near], marked[:, near]
-    spiky = _spikes(grid, reflectance)
+    spikes = _spikes(grid, reflectance)
     of_all = np.nan_to_num(weights(grid, bands_nm, width_nm))
-    for bit, left_out in ((MARK, marked), (SPIKE, spiky)):
-        some = np.flatnonzero(left_out.any(axis=1))
-        out.touched[rows[some]] |= ((left_out[some] @ of_all) > 0).astype(np.uint8) * np.uint8(bit)
-    whole = ~(np.isnan(reflectance) | spiky)
+    out.touched[rows] = np.where(marked @ of_all > 0, MARK, 0) | np.where(
+        spikes @ of_all > SPIKE_IN_BAND, SPIKE, 0)
+    whole = ~np.isnan(reflectance) & (spikes == 0)
     patterns, which = np.unique(whole, axis=0, return_inverse=True)
     for i, pattern in enumerate(patterns):
-        own = weights(grid[pattern], bands_nm, width_nm)
-        covered = np.isfinite(own).all(axis=0) & bool(pattern.any())
-        these = np.flatnonzero(which.ravel() == i)
-        values = reflectance[np.ix_(these, pattern)] @ own[:, covered]
-        out.reflectance[np.ix_(rows[these], covered)] = values
+        own, these = weights(grid[pattern], bands_nm, width_nm), which.ravel() == i
+        if pattern.any():  # a band that is not covered has the weights NaN
+            out.reflectance[rows[these]] = reflectance[np.ix_(these, pattern)] @ own
 
 
 def _marks(reflectance: Floats) -> npt.NDArray[np.bool_]:
     """Where spectra [k, points] have a mark for "not measured"."""
-    there = np.isfinite(reflectance)
-    low = there & ~(reflectance > 0)
-    usual = there & np.isin(reflectance.astype(np.float32), USUAL_MARKS)
-    ordered = np.sort(np.where(there & ~low & ~usual, reflectance, np.nan), axis=1)
+    usual = np.isin(reflectance.astype(np.float32), USUAL_MARKS)
+    finite, above = np.isfinite(reflectance), reflectance > 0
+    ordered = np.sort(np.where(finite & above & ~usual, reflectance, np.nan), axis=1)
     count = np.isfinite(ordered).sum(axis=1)
     median = ordered[np.arange(len(ordered)), np.maximum(count - 1, 0) // 2][:, None]
     far = (reflectance > HIGH * median) | (reflectance < LOW * median)
-    return low | (there & far) | (usual & (count == 0)[:, None])
+    return finite & (~above | far | (usual & (count == 0)[:, None]))
 
 
-def _spikes(grid: Floats, reflectance: Floats) -> npt.NDArray[np.bool_]:
-    """Where spectra [k, points] are far from their running median."""
-    out = np.zeros(reflectance.shape, bool)
+def _spikes(grid: Floats, reflectance: Floats) -> Floats:
+    """How far spikes of spectra [k, points] are from the running median, 0 where there is none."""
+    out = np.zeros(reflectance.shape)
     if len(grid) < 3:
         return out
     window = max(round(SPIKE_NM / float(np.median(np.diff(grid)))), 4) // 2 * 2 + 1
     least = SPIKE_SHARE if window >= FINE_POINTS else COARSE_SHARE
-    filled = pd.DataFrame(reflectance.T).ffill().bfill().to_numpy().T
-    jump = np.abs(np.diff(filled, axis=1)) > least / 2 * filled[:, 1:]
-    rows = np.flatnonzero(jump.any(axis=1))  # a spike begins or ends with a jump
-    if len(rows):
-        spectra = pd.DataFrame(reflectance[rows].T)
-        running = spectra.rolling(window, center=True, min_periods=1).median()
-        off = (spectra / running - 1).abs()
-        out[rows] = (off > np.maximum(least, SIGMAS * 1.4826 * off.median())).to_numpy().T
+    spectra = pd.DataFrame(reflectance.T)
+    filled = spectra.ffill().bfill()
+    jumps = (filled.diff().abs() > least / 2 * filled).any()  # a spike begins with a jump
+    spectra = spectra.loc[:, jumps]
+    off = (spectra / spectra.rolling(window, center=True, min_periods=1).median() - 1).abs()
+    found = off > np.maximum(least, SIGMAS * 1.4826 * off.median())
     if window < FINE_POINTS:  # Gaia's outer bands, for one, are known to be off
-        out[:, [0, 1, -2, -1]] = False
+        found.iloc[[0, 1, -2, -1]] = False
+    out[jumps] = off.where(found, 0.0).to_numpy().T
     return out
 
 
 def weights(grid_nm: Floats, bands_nm: Sequence[int], width_nm: float = WIDTH_NM) -> Floats:
-    """Weights [points, bands] that turn reflectances on `grid_nm` into those of the bands.
-
-    `grid_nm` ascends, without repetition. A column sums to 1, or is NaN: band not covered.
-    """
+    """Weights [points, bands] of points on an ascending grid in bands; NaN: band not covered."""
     out, half = np.zeros((len(grid_nm), len(bands_nm))), width_nm / 2
     for j, centre in enumerate(bands_nm):
         inside = np.abs(grid_nm - centre) < half

@@ -1,12 +1,9 @@
-"""Plain text: where the rows begin, how columns are separated, which line is the header.
-
-pandas reads the rows. Neither its sniffer nor astropy's finds a table below a preamble, a header
-in a comment, VizieR's rows of units and dashes, decimal commas, or a table without header.
-"""
+"""Plain text: where the rows begin, how columns are separated, which line is the header."""
 
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 
@@ -26,7 +23,7 @@ FORMS = [("\t", "."), (";", "."), (",", "."), ("|", "."), (None, "."), ("\t", ",
 NUMBER = {sign: re.compile(rf"[-+]?(\d+([{sign}]\d*)?|[{sign}]\d+)([eEdD][-+]?\d+)?")
           for sign in (".", ",", ".,")}  # Fortran writes 1.23D-01
 INFINITE = re.compile("[-+]?inf(inity)?", re.IGNORECASE)
-COMMENT = re.compile(r"\s*(#|!|;|//|%)+")
+COMMENT = re.compile(r"^\s*(#|!|;|//|%)+")
 
 
 def read_text(text: str) -> Table:
@@ -42,11 +39,9 @@ def read_text(text: str) -> Table:
             first, longest = at + block.index("row"), block.count("row")
         at += len(block)
     header = _header_line(sniffed, kinds, first, separator, decimal)
-    while header is None and first and kinds[first - 1] == "partly":
-        first -= 1
     names = [] if header is None else _header_fields(lines[header], separator)
-    units: dict[str, str] = {}
     rows: list[str] = []
+    units: dict[str, str] = {}
     below = left_out = 0
     for line in lines[first if header is None else header + 1:]:
         line = line.split(" #")[0]
@@ -67,23 +62,19 @@ def read_text(text: str) -> Table:
         skipinitialspace=True)
     for name in names:
         frame[name] = frame[name].str.strip()
-        if role(name).kind not in ("id", "night"):
+        if role(name).kind != "id":
             frame[name] = _numbers(frame[name], decimal)
-    note = f"{left_out} lines between the rows were left out" if left_out else ""
-    return Table(frame, units, header is not None, note)
+    return Table(frame, units, header is not None,
+                 f"{left_out} lines between the rows were left out" if left_out else "")
 
 
 def _numbers(column: pd.Series, decimal: str) -> pd.Series:
     """A column as numbers where most of it is; NaN for a stray word."""
     texts = column.dropna()
-    numbers = texts[[bool(NUMBER[".,"].fullmatch(text) or INFINITE.fullmatch(text))
+    numbers = texts[[bool(NUMBER[decimal].fullmatch(text) or INFINITE.fullmatch(text))
                      for text in texts]]
     if len(texts) and len(numbers) <= len(texts) / 2:
         return column
-    both = numbers[numbers.str.contains("," if decimal == "." else ".", regex=False)]
-    if len(both):
-        raise NotSpectra(f"has {both.iloc[0][:20]} in its column {column.name}, and {decimal!r} "
-                         "as the decimal sign elsewhere; write all numbers with one sign")
     values = numbers.str.replace(decimal, ".", regex=False).str.replace("[dD]", "e", regex=True)
     return values.astype(float).reindex(column.index)
 
@@ -118,42 +109,30 @@ def _is_null(field: str) -> bool:
 
 def _form(lines: Sequence[str]) -> tuple[str | None, str, int]:
     """Separator, decimal sign and number of columns under which most fields are numbers."""
-    best: tuple[float, str | None, str, int] = (0.0, None, ".", 0)
+    score = Counter[tuple[str | None, str, int]]()
     for separator, decimal in FORMS:
-        score: dict[int, float] = {}
         for line in lines[::len(lines) // SCORED_LINES + 1]:
             if _kind(line, separator, decimal) == "row":
                 fields = _split(line, separator)
                 good = sum(1 for f in fields if NUMBER[decimal].fullmatch(f) or _is_null(f))
-                score[len(fields)] = score.get(len(fields), 0.0) + good / len(fields)
-        width = max(score, key=lambda n: score[n], default=0)
-        if width and score[width] > best[0]:
-            best = (score[width], separator, decimal, width)
-    if not best[0]:
-        raise NotSpectra("has no line with two numbers; expected a table of wavelengths and "
-                         "reflectances")
-    return best[1:]
+                score[separator, decimal, len(fields)] += good / len(fields)  # type: ignore
+    if not score:
+        raise NotSpectra("has no line with two numbers; expected wavelengths and reflectances")
+    return max(score, key=lambda form: score[form])
 
 
-def _header_line(
-    lines: Sequence[str], kinds: Sequence[str], first: int, separator: str | None, decimal: str
-) -> int | None:
-    """The nearest line that names a wavelength, a reflectance or an identifier.
-
-    It may be the first that looks like a row, of a table with a column per wavelength.
-    """
+def _header_line(lines: Sequence[str], kinds: Sequence[str], first: int, separator: str | None,
+                 decimal: str) -> int | None:
+    """The nearest line that names columns, which may be the first that looks like a row."""
     own = _split(lines[first], separator)
     if any(role(field).kind in ("id", "wavelength", "reflectance") for field in own):
         return first
     above = [i for i in reversed(range(first)) if kinds[i] != "blank"]
-    above.sort(key=lambda i: kinds[i] == "units")
-    found = {i: [role(name).kind for name in _header_fields(lines[i], separator)] for i in above}
-    for i, roles in found.items():
-        if {"wavelength", "reflectance"} <= set(roles) and abs(len(roles) - len(own)) <= 3:
-            return i
-    for i, roles in found.items():
-        if len(roles) == len(own) and (roles.count("wide") >= LEAST_WIDE
-                                       or {"wavelength", "reflectance"} & set(roles)):
+    for i in sorted(above, key=lambda i: kinds[i] == "units"):
+        roles = [role(name).kind for name in _header_fields(lines[i], separator)]
+        known = {"wavelength", "reflectance"} & set(roles)
+        if len(known) == 2 and abs(len(roles) - len(own)) <= 3 or len(roles) == len(own) and (
+                known or roles.count("wide") >= LEAST_WIDE):
             return i
     nm = [float(re.sub("[dD]", "e", f.replace(",", "."))) for f in own
           if NUMBER[decimal].fullmatch(f)]
@@ -166,8 +145,7 @@ def _header_line(
 
 
 def _header_fields(line: str, separator: str | None) -> list[str]:
-    sign = COMMENT.match(line)
-    line = line[sign.end() if sign else 0:].strip(" ")
+    line = COMMENT.sub("", line).strip(" ")
     names = re.split(r"  +|\t", line) if separator is None else _split(line, separator)
     if separator is not None or len(names) > 1:
         return [name.strip() for name in names]

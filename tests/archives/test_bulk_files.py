@@ -3,7 +3,6 @@
 import functools
 import gzip
 import hashlib
-import os
 import shutil
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -77,8 +76,7 @@ def refused(stage, location, monkeypatch, capsys):
     return lines[-1]
 
 
-@pytest.mark.parametrize("name", ["", "*.gz", "SsoReflectanceSpectrum_0[01].csv.gz",
-                                  "../**/*.csv.gz"])
+@pytest.mark.parametrize("name", ["", "../**/*.csv.gz"])
 def test_a_folder_and_a_glob_are_read_as_published(bulk, name, monkeypatch):
     _, rows = fetch("spectra", bulk / name, monkeypatch)
     assert rows.num_rows == 4 * 16
@@ -88,39 +86,30 @@ def test_a_folder_and_a_glob_are_read_as_published(bulk, name, monkeypatch):
 
 
 @pytest.mark.loopback
-@pytest.mark.parametrize("signed", [True, False])
-def test_a_folder_behind_http_gives_the_same_bytes(bulk, behind_http, signed, monkeypatch):
+def test_a_folder_behind_http_gives_the_same_bytes(bulk, behind_http, monkeypatch):
     fetch("spectra", bulk, monkeypatch)
     expected = Path("data/raw/spectra.parquet").read_bytes()
-    if not signed:
-        (bulk / "_MD5SUM.txt").unlink()
     fetch("spectra", f"{behind_http}/{bulk.name}/", monkeypatch)
     assert Path("data/raw/spectra.parquet").read_bytes() == expected
 
 
 @pytest.mark.loopback
 @pytest.mark.parametrize(("path", "message"), [
-    ("sso_reflectance_spectrum/SsoReflectanceSpectrum_01.csv.gz", "another MD5"),
-    ("nothing.csv.gz", "HTTP 404 File not found"), ("nothing/", "HTTP 404 File not found"),
-    ("", "no such file")])
+    ("sso_reflectance_spectrum/", "another MD5"), ("nothing/", "no such file"),
+    ("nothing.csv.gz", "no such file")])
 def test_an_address_without_the_file_is_one_message_without_the_password(
     path, message, bulk, behind_http, monkeypatch, capsys
 ):
     (bulk / "_MD5SUM.txt").write_text(f"{'0' * 32}  SsoReflectanceSpectrum_01.csv.gz\n")
-    Path("params.yaml").rename(".params.yaml")
-    os.symlink(".params.yaml", "params.yaml")
     address = behind_http.replace("//", "//me:secret@") + f"/{path}"
-    if not path:
-        (bulk.parent / "empty").mkdir()
-        address += "empty/"
     error = refused("spectra", address, monkeypatch, capsys)
     assert message in error and "secret" not in error
 
 
-@pytest.mark.parametrize("location", ["nowhere", "*.fits", "~nosuchuser/x", " "])
-def test_a_location_without_files_is_named(location, monkeypatch, capsys):
+def test_a_location_without_files_is_named(monkeypatch, capsys):
+    location = "~nosuchuser/x"
     error = refused("spectra", location, monkeypatch, capsys)
-    assert f"GAIA_FILES={location.strip()}" in error and "no such file" in error
+    assert f"GAIA_FILES={location}" in error and "no such file" in error
 
 
 def cut(path):
@@ -132,20 +121,10 @@ def cut_and_sign(path):
     sign(path.parent)
 
 
-def change_text(old, new):
-    def change(path):
-        text = gzip.decompress(path.read_bytes()).replace(old, new)
-        path.write_bytes(gzip.compress(text, mtime=0))
-        sign(path.parent)
-    return change
-
-
 @pytest.mark.parametrize(("damage", "message"), [
     (Path.unlink, "lacks 1 files that its _MD5SUM.txt lists, e.g. SsoReflectanceSpectrum_00.csv"),
-    (cut, "SsoReflectanceSpectrum_00.csv.gz has another MD5"),
+    (cut, "SsoReflectanceSpectrum_00.csv.gz: another MD5"),
     (cut_and_sign, "cut off or damaged (Compressed file ended before"),
-    (change_text(b",374.0,", b",x374.0,"), "wavelength: Failed to parse string: 'x374.0'"),
-    (change_text(b",374.0,", b",375.0,"), "wavelength is not on the grid"),
 ])
 def test_a_damaged_download_is_one_message(bulk, damage, message, monkeypatch, capsys):
     damage(bulk / "SsoReflectanceSpectrum_00.csv.gz")
@@ -176,8 +155,9 @@ def test_spectra_without_identities_need_the_files_of_the_mapping(bulk, monkeypa
 
 # -- labels ---------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("name", ["asteroid.dat", "asteroid.txt", "asteroid.dat.gz"])
-def test_the_label_table_of_cds_is_read_with_its_readme(cds, name, monkeypatch):
+@pytest.mark.loopback
+@pytest.mark.parametrize("name", ["asteroid.dat", "asteroid.txt.gz"])
+def test_the_label_table_of_cds_is_read_with_its_readme(cds, behind_http, name, monkeypatch):
     content = (cds / "asteroid.dat").read_bytes()
     (cds / "asteroid.dat").unlink()
     (cds / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
@@ -186,43 +166,24 @@ def test_the_label_table_of_cds_is_read_with_its_readme(cds, name, monkeypatch):
     assert rows["class"].to_pylist() == ["V", "Ch", "Mk", "L", "S"]
     assert rows["probability_V"].to_pylist() == pytest.approx([.99, 0, 0, 0, 6.8e-4])
     assert len(rows.column_names) == 18
+    assert fetch("labels", f"{behind_http}/{cds.name}/{name}", monkeypatch)[1].equals(rows)
 
 
-@pytest.mark.loopback
-def test_the_label_table_of_cds_is_read_over_http(cds, behind_http, monkeypatch):
-    over_http = fetch("labels", f"{behind_http}/{cds.name}/asteroid.dat", monkeypatch)[1]
-    assert over_http.equals(fetch("labels", cds, monkeypatch)[1])
-
-
-DELIMITED = {
-    "vizier.tsv": "#\n#Table\tJ_A+A_665_A26_asteroid:\n\nName\tNumber\tclass\tclass_A\n"
-                  " \t \t \t \n----------\t------\t---\t------\nVesta     \t     4\tV  \t1.1e-05\n"
-                  "Egeria    \t    13\tCh \t0.0e+00\n2008 CA6  \t      \tS  \t       \n\n",
-    "vizier.csv": 'Name,Number,class,class_A\n"Vesta",4,"V",1.1e-05\n"Egeria",13,"Ch",0\n'
-                  '"2008 CA6",,"S",\n',
-    "authors.csv": "number,name,class_,class_A\n4,Vesta,V,1.1e-05\n13,Egeria,Ch,0.0\n"
-                   ",2008 CA6,S,\n",
-    "authors.txt": "number|name|CLASS|class_A\r\n4|Vesta|V|1.1e-05\r\n13|Egeria|Ch|0.0\r\n"
-                   "null|2008 CA6|S|NaN\r\n",
-}
-
-
-@pytest.mark.parametrize("name", DELIMITED)
-def test_a_delimited_label_table_is_read_whoever_wrote_it(tmp_path, name, monkeypatch, capsys):
-    (tmp_path / name).write_text(DELIMITED[name], newline="")
-    _, rows = fetch("labels", tmp_path / name, monkeypatch)
-    assert rows["number"].to_pylist() == [4, 13, None]
-    assert rows["class"].to_pylist() == ["V", "Ch", "S"]
-    assert rows.column_names == ["number", "class", "probability_A"]
-    assert rows["probability_A"].to_pylist() == [pytest.approx(1.1e-5), 0, None]
+def test_the_authors_csv_is_read_and_absent_probabilities_are_reported(
+    tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "authors.csv").write_text(
+        "number,name,class_,class_A\n4,Vesta,V,1.1e-05\n13,Egeria,Ch,0.0\n,2008 CA6,S,\n")
+    _, rows = fetch("labels", tmp_path / "authors.csv", monkeypatch)
+    assert rows.to_pydict() == {
+        "number": [4, 13, None], "class": ["V", "Ch", "S"],
+        "probability_A": [pytest.approx(1.1e-5), 0, None]}
     assert "the label table has no class_B" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("content", "message"), [
     ("Number,type\n4,V\n", "t.dat has no column class (once) among Number, type"),
-    ("", "no column Number, class"),
-    ("Number,class\nfour,V\n", "Number: Failed to parse string: 'four' as a scalar of type int64"),
-    ("Vesta 4 V\n", "no column Number, class (once) among Vesta 4 V"),
+    ("", "t.dat: an empty response"),
 ])
 def test_what_is_not_a_label_table_is_one_message(tmp_path, content, message, monkeypatch, capsys):
     (tmp_path / "t.dat").write_text(content)

@@ -1,4 +1,3 @@
-import gzip
 import itertools
 import os
 import re
@@ -13,13 +12,13 @@ from astropy.table import Table
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from asteroid_taxonomy import catalogue, console
+from asteroid_taxonomy import console
 from asteroid_taxonomy.commands.classify import classify_files, files_of, main
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.onnx_model.classifier import load_classifier
 from asteroid_taxonomy.onnx_model.metadata import CLASSES_PATH, ONNX_PATH
 from tests.project_fixtures import TOP
-from tests.spectra.made_up import C_LIKE, GRID, S_LIKE, found
+from tests.spectra.made_up import GRID, S_LIKE, found
 
 UNITS = {"nm": (1.0, u.nm), "um": (1000.0, u.um), "angstrom": (0.1, u.AA)}
 ENDINGS = {"csv": "ascii.csv", "ecsv": "ascii.ecsv", "vot": "votable", "parquet": None,
@@ -69,8 +68,7 @@ def gaia():
 
 
 @pytest.mark.parametrize(("shape", "ending", "unit"), [
-    *itertools.product([long], ENDINGS, ["um"]), (long, "ecsv", "angstrom"), (long, "csv", "nm"),
-    *itertools.product([wide], ["csv", "vot", "parquet", "fits"], ["nm"]),
+    *itertools.product([long], ENDINGS, ["um"]), (long, "ecsv", "angstrom"), (wide, "fits", "nm"),
 ])
 def test_real_spectra_get_the_same_probabilities_in_every_format(
         gaia, tmp_path, shape, ending, unit):
@@ -82,27 +80,6 @@ def test_real_spectra_get_the_same_probabilities_in_every_format(
     at_550 = spectra[:, 4:5]
     expected = load_classifier().probabilities((spectra / at_550).astype(np.float32))
     np.testing.assert_allclose(table.filter(like="probability_").iloc[:, :4], expected, atol=2e-5)
-
-
-def test_a_file_without_names_is_one_spectrum_in_any_order(tmp_path):
-    rows = [f"{nm / 1000},{1 + nm / 1e4}" for nm in GRID]
-    one = found(csv(tmp_path, "wave,refl", *rows))
-    other = found(csv(tmp_path, "wave,refl", *rows[::-1]))
-    assert len(one) == 1 and one.equals(other)
-
-
-def test_spectra_on_different_grids_come_back_in_the_order_of_the_file(tmp_path):
-    rows = [f"{name},{nm},1.0" for name, grid in
-            (("b", GRID), ("a", range(360, 1060, 10)), ("c", GRID)) for nm in grid]
-    table = found(csv(tmp_path, "name,wavelength,reflectance", *rows))
-    assert table["name"].tolist() == ["b", "a", "c"] and table["complex"].nunique() == 1
-
-
-def test_rows_of_a_name_need_not_follow_each_other(tmp_path):
-    rows = [f"{name},{nm},{r}" for nm, *rs in zip(GRID, S_LIKE, C_LIKE, strict=True)
-            for name, r in zip("ab", rs, strict=True)]
-    table = found(csv(tmp_path, "name,wavelength,reflectance", *rows))
-    assert table["complex"].tolist() == ["S", "C"]
 
 
 def test_a_spectrum_that_lacks_a_used_band_gets_no_class_and_a_note(tmp_path):
@@ -117,13 +94,7 @@ def test_a_negative_reflectance_in_a_band_that_is_not_used_changes_nothing(tmp_p
     assert table["confidence"].nunique() == 1 and table["abstained"].nunique() == 1
 
 
-def test_compressed_semicolons_byte_order_marks_and_crlf_are_read(tmp_path):
-    text = "\ufeff" + HEADER.replace(",", ";") + "\r\n" + row(FLAT).replace(",", ";") + "\r\n"
-    (tmp_path / "my.csv.gz").write_bytes(gzip.compress(text.encode()))
-    assert found(tmp_path / "my.csv.gz")["complex"].tolist() == ["C"]
-
-
-@pytest.mark.parametrize("ending", ["csv", "vot", "fits", "VOT"])
+@pytest.mark.parametrize("ending", ["csv", "VOT", "fits"])
 def test_every_format_holds_the_rows_of_the_parquet_file(folder, tmp_path, ending):
     expected, out = found(folder, output=tmp_path / "a.parquet"), tmp_path / f"my classes.{ending}"
     classify_files([folder], out)
@@ -155,22 +126,6 @@ def test_names_of_any_type_come_out_in_every_format(tmp_path):
     assert table["asteroid"].tolist() == ["433", ""] and table["object"].tolist() == ["é", ""]
 
 
-@pytest.mark.parametrize("ending", [".vot", ".fits"])
-def test_an_output_that_cannot_be_written_whole_leaves_what_was_there(
-        tmp_path, monkeypatch, ending):
-    def fails(table, facts, name, path):
-        path.write_bytes(b"half")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setitem(catalogue.WRITERS, ending, fails)
-    path, out = csv(tmp_path, HEADER, row(FLAT)), tmp_path / f"out{ending}"
-    out.write_bytes(b"earlier")
-    with pytest.raises(OSError, match="No space left"):
-        classify_files([path], out)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["my.csv", out.name]
-    assert out.read_bytes() == b"earlier"
-
-
 def refused(path, tmp_path, **options):
     """The message with which a file is refused; nothing may have been written."""
     with pytest.raises(PipelineError) as error:
@@ -185,9 +140,7 @@ def refused(path, tmp_path, **options):
     ("name,class,v", ["a,1,2", "b,2,1"], "has the columns name, class, v; expected"),
     (HEADER + ",374", [row(FLAT) + ",1"], "two columns '374'"),
     (HEADER + ",374.0", [row(FLAT) + ",1"], "in the order of wavelengths"),
-    ("name,374nm,0.5um", ["a,1,1"], "name their unit with --unit"),
     ("name,10,20", ["a,1,1"], "name their unit with --unit"),
-    ("name,wavelength,reflectance", ["a,,1", "a,-5,1"], "no number above 0 in its column wave"),
     ("na\x1b[31mme,class,x", ["x,1,2", "y,2,3"], r"na \[31mme"),
 ])
 def test_wrong_input_is_refused_and_nothing_is_written(tmp_path, header, rows, message):
@@ -246,7 +199,7 @@ def test_a_folder_gives_one_table_and_a_bad_file_is_a_row_with_a_note(folder, tm
     assert table["model"].tolist() == ["asteroid_taxonomy", "asteroid_taxonomy_visible", ""]
     assert (table["complex"] != "").tolist() == [True, True, False]
     assert table["note"][2].startswith("has no line with two numbers")
-    assert table["abstained"][2] and "1 of 3 files cannot be read" in capsys.readouterr().err
+    assert table["abstained"][2] and "3 files (1 cannot be read)" in capsys.readouterr().out
     with pytest.raises(PipelineError, match="notes.txt has no line with two numbers"):
         found(folder, output=tmp_path / "other.parquet", strict=True)
     assert not (tmp_path / "other.parquet").exists()
@@ -258,13 +211,13 @@ def test_a_folder_without_any_class_is_a_table_of_reasons(folder, tmp_path, caps
     table = found(folder, output=tmp_path / "out.parquet")
     assert (table["complex"] == "").all() and table["abstained"].all()
     assert table["note"][0].startswith("covers 820-2445 nm; 506-902 nm are needed")
-    assert "3 spectra in 3 files, 0 with a class" in capsys.readouterr().out
+    assert "3 spectra in 3 files (1 cannot be read), 0 with a class" in capsys.readouterr().out
 
 
 def test_where_no_file_can_be_read_the_table_is_written_and_the_command_fails(folder, tmp_path):
     for path in folder.glob("a*"):
         path.write_text("nor this\n")
-    with pytest.raises(PipelineError, match="none of the 3 files can be read; the first: "):
+    with pytest.raises(PipelineError, match="none of 3 files can be read; the first: "):
         found(folder, output=tmp_path / "out.parquet")
     assert len(pq.read_table(tmp_path / "out.parquet")) == 3
 
@@ -303,10 +256,9 @@ def test_files_are_those_given_in_folders_or_matching_but_no_labels_or_hidden_on
     assert len(files_of([tmp_path / "b.tab", tmp_path / "b.*", tmp_path / "a1.[2]"])) == 2
 
 
-@pytest.mark.parametrize("typed", ["", "  "])
-def test_an_unset_variable_is_not_this_folder(typed, capsys):
+def test_an_unset_variable_is_not_this_folder(capsys):
     with pytest.raises(SystemExit):
-        main([typed])
+        main([""])
     assert "a file's name is empty" in capsys.readouterr().err
 
 

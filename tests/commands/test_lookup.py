@@ -119,15 +119,11 @@ def archive(tmp_path, monkeypatch):
     state = {"rows": pq.read_table(SAMPLE).select(
         [c.role for c in SPECTRA.columns if c.role != "num_of_spectra"])}
 
-    def fetch(numbers, names, source_ids, *about):
-        table = state["rows"]
-        wanted = [("number", numbers, pa.int64()), ("name", names, pa.string()),
-                  ("source_id", source_ids, pa.int64())]
-        found = [pc.is_in(table[role], pa.array(values, kind)) for role, values, kind in wanted]
-        return table.filter(pc.or_(pc.or_(found[0], found[1]), found[2]))
+    def fetch(role, value, *about):
+        return state["rows"].filter(pc.equal(state["rows"][role], value))
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(lookup, "fetch_spectra_of", fetch)
+    monkeypatch.setattr(lookup, "fetch_spectrum", fetch)
     monkeypatch.setattr(lookup.Archive, "names_like", lambda archive, name: proper_names(
         state["rows"]["name"].unique()).to_pylist())
     return state

@@ -29,7 +29,7 @@ def test_every_recipe_of_the_project_fits_the_params_and_keeps_their_comments(tm
     ("train: {mlp: {alhpa: 1}}", "the recipe sets alhpa"),
     ("train: {mlp: {alpha: -1}}", r"params.yaml with .*train.mlp.alpha is -1"),
     ("train: {model: mlp", "wrong.yaml is not valid YAML"),
-    ("- train", "wrong.yaml should hold names and values"),
+    ("- train", "wrong.yaml should contain names and values"),
 ])
 def test_a_wrong_recipe_is_refused_before_anything_is_written(text, message, tmp_path):
     (tmp_path / "wrong.yaml").write_text(text)

@@ -1,7 +1,5 @@
 """Made-up spectra with known answers, and the layouts in which people keep such."""
 
-import gzip
-
 import numpy as np
 import pyarrow.parquet as pq
 
@@ -13,7 +11,6 @@ C_LIKE = [.95, .98, .99, 1., 1., 1., 1., 1., 1., .995, .99, .99, .99, 1., 1., 1.
 D_LIKE = [.75, .82, .88, .95, 1., 1.05, 1.1, 1.15, 1.2, 1.26, 1.31, 1.36, 1.4, 1.45, 1.5, 1.55]
 CURVES = {"S": S_LIKE, "C": C_LIKE, "O": D_LIKE}
 FACTOR = {"nm": 1, "um": 1000, "angstrom": 0.1}
-ENDINGS = [".txt", ".dat", ".tab", ".asc", ".csv", ".tsv", ".[2]", ".spfit.[2]", ".8", "", ".TXT"]
 
 
 def finer(curve, step=5.0, low=400, high=1030):
@@ -37,10 +34,6 @@ def text(table, separator=" ", decimal=".", end="\n", header=(), above=""):
     lines += [separator.join(f if isinstance(f, str) else number(f, decimal) for f in row)
               for row in table]
     return (above + end.join(lines) + end).replace("\n", end).encode()
-
-
-def packed(content, way):
-    return gzip.compress(content) if way == ".gz" else content
 
 
 def found(*paths, output=None, **options):

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from asteroid_taxonomy.spectra.columns import Spectra
-from asteroid_taxonomy.spectra.resample import MARK, SPIKE, USUAL_MARKS, to_bands
+from asteroid_taxonomy.spectra.resample import MARK, SPIKE, to_bands
 from tests.project_fixtures import TOP
 from tests.spectra.made_up import C_LIKE, D_LIKE, GRID, S_LIKE, finer
 
@@ -21,8 +21,7 @@ def marked(values):
     return (bands(GRID, values).touched[0] & MARK > 0).tolist()
 
 
-@pytest.mark.parametrize("mark", [-1, -9.99, 0, -0.9999, -1e30, *USUAL_MARKS[::3].tolist(), 7.0,
-                                  0.01])
+@pytest.mark.parametrize("mark", [-1, 0, -1e30, 9.99, 999, 7.0, 0.01])
 def test_a_mark_for_missing_data_is_found_however_many_there_are(mark):
     for many, curve in product((1, 5, 12), (S_LIKE, C_LIKE)):
         if mark in (7.0, 0.01) and many > 7:  # no usual mark: the rest has to outvote it
@@ -31,7 +30,7 @@ def test_a_mark_for_missing_data_is_found_however_many_there_are(mark):
         assert marked(values) == [True] * many + [False] * (16 - many)
 
 
-@pytest.mark.parametrize("scale", [0.04, 1, 30, 100])
+@pytest.mark.parametrize("scale", [0.04, 100])
 def test_a_reflectance_of_any_scale_is_no_mark(scale):
     assert not any(marked([scale * v for v in S_LIKE]))
 
@@ -52,7 +51,7 @@ def test_a_finer_grid_is_averaged_over_the_band():
 
 
 @pytest.mark.parametrize(("low", "high", "first", "last"), [
-    (400, 900, 418, 902), (418, 858, 418, 858), (440, 925, 462, 902)])
+    (400, 900, 418, 902), (418, 858, 418, 858)])
 def test_nothing_is_extrapolated(low, high, first, last):
     found = bands(*finer(S_LIKE, 2.5, low, high))
     covered = np.array(GRID)[np.isfinite(found.reflectance[0])]
@@ -79,6 +78,15 @@ def test_noise_and_absorption_bands_are_no_spikes(curve, noise):
     values = values * np.random.default_rng(3).normal(1, noise, len(nm))
     values *= 1 - 0.3 * np.exp(-((nm - 920) / 60) ** 2)  # as deep as a V type's
     assert not (bands(nm, values).touched & SPIKE).any()
+
+
+def test_a_pixel_that_hardly_changes_its_band_is_left_out_without_a_note():
+    nm, values = finer(S_LIKE, 0.5)
+    spoilt = values.copy()
+    spoilt[[300, 301]] *= 1.4
+    found = bands(nm, spoilt)
+    assert not found.touched.any()
+    np.testing.assert_allclose(found.reflectance, bands(nm, values).reflectance, atol=1e-3)
 
 
 def test_two_values_at_most_wavelengths_are_several_spectra():

@@ -104,7 +104,7 @@ def test_too_few_labelled_asteroids_stop_the_stage_with_the_counts_found(sample_
 def test_parts_that_cannot_have_two_targets_are_refused(sample_project, settings):
     before = TRAINING_SET_PATH.read_bytes()
     change(**settings)
-    with pytest.raises(PipelineError, match=r"two targets or more.* change split") as error:
+    with pytest.raises(PipelineError, match=r"need two targets each.* change split") as error:
         split.main()
     assert TRAINING_SET_PATH.read_bytes() == before and len(str(error.value)) <= 200
 

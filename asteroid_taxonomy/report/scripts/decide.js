@@ -2,7 +2,7 @@
 // (as onnx_model/classifier.py decides).
 
 const rounded = (share) => Math.round(share * 1e5) / 1e5;
-const OF_ASTEROIDS = [0.3, 3]; // normalised reflectances, as in spectra/predict.py
+const OF_ASTEROIDS = [0.3, 3], ROUGH = 0.15; // normalised reflectances and median step, as in spectra/predict.py
 let models = []; // with compute, in the order of preference: the main one, then the visible one
 
 // complexes that cannot be excluded
@@ -22,8 +22,10 @@ function decide(probabilities, { threshold, least_probability: least }, snr) {
 // null where no model has its bands; that with most bands of those without marks, spikes and values unlike an asteroid's
 function classify({ values, touched, snr }) {
   const whole = models.filter(({ used }) => used.every((j) => Number.isFinite(values[j])));
+  const least = models.at(-1)?.used.map((j) => values[j]) ?? [];
+  const rough = median(least.slice(1).map((v, i) => Math.abs(v - least[i]))) > ROUGH;
   const leftOut = ({ used }) => [...used, L.wavelengths_nm.indexOf(L.normalised_at_nm)]
-    .filter((j) => touched?.[j] || !within(values[j], OF_ASTEROIDS));
+    .filter((j) => rough || touched?.[j] || !within(values[j], OF_ASTEROIDS));
   const model = whole.find((each) => !leftOut(each).length) ?? whole[0];
   if (!model) return null;
   const [p] = model.compute([values]);

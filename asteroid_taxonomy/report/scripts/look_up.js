@@ -1,4 +1,4 @@
-// What is shown of a spectrum, from the catalogue, changed by hand or your own.
+// The description of a spectrum: from the catalogue, edited, or the user's own.
 
 const percent = (share, digits = 0) => `${(100 * share).toFixed(digits)} %`;
 const listed = (words, and = "and") => words.join(", ").replace(/, ([^,]*)$/, ` ${and} $1`);
@@ -38,8 +38,8 @@ function verdict(answer, { values, flags }) {
     return missing.length ? `No class: there is no reflectance at ${nmOf(missing)}.` : "No class.";
   }
   out.push(`Most probable complex: ${answer.complex}.`);
-  if (answer.marks.length) out.push(`Treat it as unknown: at ${listed(answer.marks)} nm, in a band that is used, a mark for `
-    + "missing data or a spike was left out, or the value is unlike an asteroid's.");
+  if (answer.marks.length) out.push(`Treat it as unknown: at ${listed(answer.marks)} nm, a band that the model uses, a mark `
+    + "for missing data or a spike was left out, or the value is implausible for an asteroid.");
   else if (answer.abstained) out.push(`Below the confidence threshold of ${answer.model.threshold}: treat it as unknown.`);
   out.push(answer.set.length > 1 ? `At ${percent(L.coverage)} coverage ${listed(answer.set, "and")} cannot be excluded.`
     : `At ${percent(L.coverage)} coverage only ${answer.set[0]} remains.`);
@@ -54,15 +54,15 @@ function facts(row) {
   const out = [], literature = textOf("literature_class", row), likely = textOf("class", row);
   const [precision, recall] = L.precision_recall[likely] ?? [];
   const expected = table.expected[row], share = (stored) => percent(stored * L.fine_step);
-  if (table.faint[row]) out.push(`Faint: below an S/N of ${L.faint_snr} the survey's spectra are biased, not only noisy, so that `
-    + "the accuracy is lower than the probabilities say.");
+  if (table.faint[row]) out.push(`Faint: below an S/N of ${L.faint_snr} the survey's spectra are biased, not only noisy, so the `
+    + "accuracy is lower than the probabilities suggest.");
   if (expected !== L.unknown) out.push(`Expected accuracy at this confidence and S/N: ${share(expected)}.`);
   if (likely) out.push(`Most probable class: ${likely} (${share(table.class_probability[row])})`
     + (precision === undefined ? "." : `; purity (precision) ${percent(precision)}, completeness (recall) ${percent(recall)} `
       + "in cross-validation."));
   out.push(literature ? `Class in the literature: ${literature} (${L.labels}).` : `No class in the ${L.labels}.`);
   if (table.in_training[row]) out.push("In the training set. The probabilities shown are out of fold: from models that were "
-    + "trained without this asteroid.");
+    + "not trained on this asteroid.");
   out.push(`S/N ${table.snr[row].toFixed(1)}.`);
   return out;
 }
@@ -101,7 +101,7 @@ function lookUp(query) {
          ...(close.length ? [" Did you mean ", ...close.map((found) => buttonFor(found))] : []));
 }
 
-// tables that are wider than the screen say so
+// mark tables that are wider than the screen
 function announceWideTables() {
   for (const box of document.querySelectorAll(".scroll"))
     box.classList.toggle("wide", box.scrollWidth > box.clientWidth + 1);

@@ -92,7 +92,7 @@ unpack($("data").textContent).then((unpacked) => {
     type: "button", className: "chip", onclick: () => answerGuess(i) })));
   status(`${table.plain.length.toLocaleString("en")} asteroids are ready.`);
   if (!followHash() && L.examples.length) take(spectrumOf(L.examples[0][1]));
-}).catch((error) => status(`The spectra cannot be unpacked (${error.message}); browsers since 2023 can.`));
+}).catch((error) => status(`The spectra cannot be unpacked (${error.message}); use a browser from 2023 or later.`));
 
 // for the console, and for tests
 globalThis.asteroidTaxonomy = { spectrumIn, classify, models: L.models, onMap: () => mapPoints.length };
