@@ -6,6 +6,7 @@ import yaml
 
 from asteroid_taxonomy.files import read_json
 from asteroid_taxonomy.report import content
+from asteroid_taxonomy.report.rendering import plus_minus
 from stages import report
 
 
@@ -16,10 +17,6 @@ def texts(folder):
 
 def markup(folder):
     return re.sub(r"<(script|style).*?</\1>", "", texts(folder)[0], flags=re.DOTALL)
-
-
-def plus_minus(figures, key):
-    return f"{100 * figures[key]:.1f} ± {100 * figures[key + '_se']:.1f} %"
 
 
 def test_the_page_is_one_file_that_loads_nothing_and_in_which_no_name_is_markup(reported):
