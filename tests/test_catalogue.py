@@ -101,7 +101,7 @@ def test_the_exports_have_the_same_rows_and_values(table, path, ending):
 
 def test_every_format_describes_its_columns_and_names_its_sources(path):
     found = Table.read(path)
-    assert found["snr_mean"].description.startswith("Signal-to-noise ratio of Delbo et al. 2026")
+    assert "Delbo et al. 2026" in found["snr_mean"].description
     assert found["snr"].meta["ucd"] == "stat.snr" and found.meta["survey"] == "Gaia DR3"
     fields = parse_single_table(path.with_suffix(".vot")).fields
     assert all(field.ucd and field.description for field in fields)

@@ -21,13 +21,6 @@ ODD = [(2**40 + 4000, "Large Number"), (2**60 + 1, "Larger Than a Float"), (9000
        (9000115, "</script><b>bold</b>"), (9000116, "100%")]
 
 
-def run_report(folder):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        report.main()
-    return folder
-
-
 def give_odd_names(path):
     """Give the last asteroids of a catalogue, which nobody has heard of, the odd names."""
     table = pq.read_table(path)
@@ -44,32 +37,29 @@ def reported(catalogued_run, tmp_path_factory):
     def make(folder):
         shutil.copytree(catalogued_run, folder, dirs_exist_ok=True)
         give_odd_names(folder / "data/catalogue/gaia_dr3_sample.parquet")
-        run_report(folder)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(folder)
+            report.main()
 
     return once(tmp_path_factory, "reported", make)
 
 
 @pytest.fixture(scope="session")
-def browser():
+def tab():
+    """The one tab of the browser, and what its pages complained of."""
     playwright = pytest.importorskip("playwright.sync_api")
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed (Debian package chromium)")
     with playwright.sync_playwright() as running:
-        opened = running.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield opened
-        opened.close()
-
-
-@pytest.fixture(scope="session")
-def tab(browser):
-    """The one tab of that browser, and what its pages complained of."""
-    tab, complaints = browser.new_page(), []
-    tab.on("pageerror", lambda error: complaints.append(str(error)))
-    tab.on("console", lambda line: line.type in ("error", "warning")
-           and complaints.append(line.text))
-    tab.on("request", lambda asked: asked.url.startswith("http")
-           and complaints.append(asked.url))
-    return tab, complaints
+        browser = running.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        tab, complaints = browser.new_page(), []
+        tab.on("pageerror", lambda error: complaints.append(str(error)))
+        tab.on("console", lambda line: line.type in ("error", "warning")
+               and complaints.append(line.text))
+        tab.on("request", lambda asked: asked.url.startswith("http")
+               and complaints.append(asked.url))
+        yield tab, complaints
+        browser.close()
 
 
 @pytest.fixture
