@@ -268,6 +268,7 @@ class Calibration(Block):
 class Crossvalidate(Block):
     repeats: Annotated[Int, Field(ge=1, le=1000)]
     published_seeds: Annotated[Int, Field(ge=1, le=1000)]
+    learning_curve: Shares
     label_probability_edges: Shares
     expected: dict[Literal["accuracy"], Range | None] | None
 

@@ -15,7 +15,11 @@ import numpy as np
 
 from asteroid_taxonomy.console import run
 from asteroid_taxonomy.evaluation import bins, curves, folds
-from asteroid_taxonomy.evaluation.baselines import PUBLISHED_RECIPE, cross_validated
+from asteroid_taxonomy.evaluation.baselines import (
+    LEARNING_CURVE,
+    PUBLISHED_RECIPE,
+    cross_validated,
+)
 from asteroid_taxonomy.evaluation.cluster import HELP, cluster
 from asteroid_taxonomy.evaluation.metrics import predicted
 from asteroid_taxonomy.evaluation.out_of_fold import read_out_of_fold
@@ -53,6 +57,9 @@ def main(scheduler: str | None = None) -> None:
     target, own = data.target[complete], found[MAIN][0]
     by_seed = {name: [curves.fold_scores(target, p[:, complete], fold[:len(p), complete], classes)
                       for p in seeds] for name, seeds in found.items()}
+    shares = [*settings.learning_curve, 1.0]
+    curves.write_learning_curve(dict(zip(shares, [*by_seed.pop(LEARNING_CURVE), curves.fold_scores(
+        target, own[:1, complete], fold[:1, complete], classes)], strict=True)))
     means = curves.write_models(by_seed, len(target))
     gains = curves.write_gains(means[MAIN], means[PUBLISHED_RECIPE], calibration.folds)
     cv = {key: float(values.mean()) for key, values in means[MAIN].items()}

@@ -20,6 +20,7 @@ from asteroid_taxonomy.tables import OUT_OF_FOLD_PATH, rows_of
 
 PUBLISHED = Path("experiments/published.yaml")
 PUBLISHED_RECIPE = "published"
+LEARNING_CURVE = "learning_curve"
 NO_COPIES = Augmentation(noisy_copies=0, seed=0)
 
 
@@ -46,12 +47,15 @@ def cross_validated(
     """Evaluate all models in each fold, int64 [repeats, n].
 
     By model, for each of its seeds: out-of-fold probabilities, float64 [repeats, n, targets]. The
-    main model's first repeat is that of calibrate, `first`; the visible model has one.
+    main model's first repeat is that of calibrate, `first`; the visible model has one, and so has
+    LEARNING_CURVE, the main model with each share of the training part.
     """
     every, pairs = range(data.reflectance.shape[1]), class_pairs(data)
     jobs: dict[Hashable, Job] = {(MAIN, 0, r): job(params, MAIN, numbers)
                                  for r, numbers in enumerate(fold) if r}
     jobs[VISIBLE, 0, 0] = job(params, VISIBLE, fold[0])
+    jobs |= {(LEARNING_CURVE, share, 0): job(params, MAIN, fold[0])._replace(share=share)
+             for share in params.crossvalidate.learning_curve}
     jobs |= {(*key, r): Job(model, NO_COPIES, every, numbers)
              for key, model in baselines(params).items() for r, numbers in enumerate(fold)}
     found: dict[Any, Floats] = {key: of_targets(p[0], pairs)

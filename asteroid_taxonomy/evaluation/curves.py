@@ -58,6 +58,12 @@ def write_models(by_seed: Mapping[str, Sequence[Scores]], asteroids: int) -> dic
     return means
 
 
+def write_learning_curve(by_share: Mapping[float, Scores]) -> None:
+    """Write the main model's metrics by share of the training part."""
+    write("learning_curve", ["share", *METRICS],
+          [[share, *(found[key].mean() for key in METRICS)] for share, found in by_share.items()])
+
+
 def write_gains(model: Scores, published: Scores, folds: int) -> dict[str, float]:
     """Write the gains over the published recipe, paired by fold; return them, by metric."""
     gains = {name: (model[name] - published[name]) * (-1 if name == "log_loss" else 1)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import StratifiedKFold, train_test_split
 from sklearn.pipeline import Pipeline
 
 from asteroid_taxonomy.console import Progress
@@ -34,7 +34,8 @@ class Job(NamedTuple):
     """A model to fit in each fold, int64 [n], and to predict the asteroids of that fold with.
 
     used : the columns that a spectrum needs; extra : other spectra of the same asteroids to
-    predict too, float32 [layers, n, bands].
+    predict too, float32 [layers, n, bands]; share : part of the training rows, for a learning
+    curve.
     """
 
     model: Pipeline
@@ -42,6 +43,7 @@ class Job(NamedTuple):
     used: Sequence[int]
     fold: Rows
     extra: Spectra | None = None
+    share: float = 1.0
 
 
 def job(params: Params, name: str, fold: Rows, extra: Spectra | None = None) -> Job:
@@ -108,8 +110,11 @@ def _parts(data: TrainingSet, job: Job) -> Iterator[tuple[Rows, Rows]]:
     """Rows to train on, and unseen rows, of each fold."""
     whole = np.isfinite(data.reflectance[:, list(job.used)]).all(axis=1)
     for number in np.unique(job.fold):
-        yield (np.flatnonzero((job.fold != number) & whole),
-               np.flatnonzero((job.fold == number) & whole))
+        learn = np.flatnonzero((job.fold != number) & whole)
+        if job.share < 1:
+            learn, _ = train_test_split(learn, train_size=job.share, random_state=int(number),
+                                        stratify=data.target[learn])
+        yield np.sort(learn), np.flatnonzero((job.fold == number) & whole)
 
 
 def _spectra(data: TrainingSet, job: Job, rows: Rows) -> Spectra:

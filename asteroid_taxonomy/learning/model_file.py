@@ -48,7 +48,10 @@ def save_model(model: Pipeline, path: Path) -> None:
 def load_model(path: Path) -> Pipeline:
     """Read a model; PipelineError where it is damaged or has types that are not trusted."""
     try:
-        return skops.io.load(path, trusted=TRUSTED_TYPES)
+        model = skops.io.load(path, trusted=TRUSTED_TYPES)
+        if not {"bands", "classifier"} <= set(model.named_steps):
+            raise ValueError("no steps bands and classifier")
+        return model
     except FileNotFoundError:
         raise missing(path) from None
     except UntrustedTypesFoundException as error:

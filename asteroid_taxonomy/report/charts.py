@@ -1,7 +1,7 @@
 """Charts of the page, reports/figures and `dvc plots show`: one Vega-Lite file each.
 
-The files in charts/ are templates of `dvc plots` (see dvc.yaml). Their anchors are filled here as in
-DVC, with one revision. The page draws them with Vega in the browser.
+The files in charts/ are templates of `dvc plots` (see dvc.yaml). Their anchors are filled here as
+in DVC, with one revision. The page draws them with Vega in the browser.
 """
 
 import json

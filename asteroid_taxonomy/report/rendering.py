@@ -25,7 +25,7 @@ def percent(value: float | None, digits: int = 1) -> str:
 
 def plus_minus(figures: Mapping[str, Any], key: str, error: str = "_se",
                as_percent: bool = True) -> str:
-    """Format a value and its error, the value of the key with the suffix `error`, if there is one."""
+    """Format a value and its error, which has the same key with the suffix `error`."""
     if figures.get(key) is None:
         return "–"
     factor, digits, unit = (100, 1, " %") if as_percent else (1, 3, "")
