@@ -36,8 +36,7 @@ def in_set(probabilities: Floats, snr: Floats, edges: Sequence[float], least: Fl
     group = numbers(snr, edges)
     limit = np.concatenate([least, least.min(axis=0, keepdims=True)])[group]  # unknown S/N: last
     found = probabilities >= limit
-    none = ~found.any(axis=1)
-    found[none, probabilities[none].argmax(axis=1)] = True
+    found[np.arange(len(found)), probabilities.argmax(axis=1)] = True
     return found
 
 
