@@ -15,7 +15,7 @@ from tests.project_fixtures import DVC_STAGES, TOP, project, run_stage, sample_p
 GRID = list(range(380, 981, 40))
 USED = [nm for nm in GRID if nm not in (380, 540, 980)]
 COLUMNS = {"source_id": "sso_id", "number": "mpc_number", "name": "mpc_name",
-           "num_of_spectra": "n_epochs", "wavelength": "lambda", "reflectance": "refl",
+           "num_of_spectra": "n_epochs", "wavelength": "nm", "reflectance": "refl",
            "error": "refl_error", "flag": "quality"}
 LABEL_COLUMNS = {"number": "MPC", "class": "type"}
 TABLES = {  # stage: table, columns by role
@@ -24,7 +24,7 @@ TABLES = {  # stage: table, columns by role
     "labels": ("orion2.types", LABEL_COLUMNS),
 }
 # long enough not to be in a file of weights by chance
-TELLTALES = (b" DR3", b"aia_dr3", b"gaiadr3", b"Mahlke", b"Galluccio", b"Tanga", b"J/A+A",
+TELLTALES = (b"Gaia DR3", b"aia_dr3", b"gaiadr3", b"Mahlke", b"Galluccio", b"Tanga", b"J/A+A",
              b"sso_reflectance", b"number_mp", b"gaia_dr3_sample")
 
 

@@ -162,17 +162,6 @@ def test_a_class_is_named_only_if_its_precision_in_cross_validation_is_known_and
     assert none["class"].to_pylist() == [None, None]
 
 
-def test_missing_and_flagged_bands_are_named_and_one_that_is_needed_is_a_reason():
-    reflectance = np.array([[np.nan, 1.0, np.nan, 1.2], [0.9, 1.0, 1.1, 1.2]])
-    found = catalogue.band_columns(reflectance, np.full((2, 4), 0.1),
-                                   np.array([[2, 0, 2, 1], [0, 2, 0, 2]]), [374, 418, 462, 506],
-                                   used=[1, 2])
-    assert found["bands_missing"] == ["374, 462", ""]
-    assert found["flags"].tolist() == [b"2021", b"0202"]
-    assert found["flagged_bands_used"] == ["462", "418"]
-    assert found["reason"] == ["no reflectance at 462 nm", ""]
-
-
 def test_the_two_signal_to_noise_ratios_are_median_of_all_and_mean_of_interior_bands():
     reflectance = np.tile(np.arange(1, 17, dtype=np.float32), (2, 1)) ** 2
     error = np.full_like(reflectance, 0.5)

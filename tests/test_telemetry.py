@@ -27,7 +27,6 @@ def left_in(environment):
 
 def test_no_process_leaves_anything_in_a_fresh_home(tmp_path, fresh_home):
     for command in (["-c", LOAD], ["-m", "stages.verify", "--help"],
-                    ["-m", "stages.catalogue", "--help"],
                     ["-m", "asteroid_taxonomy", "show-model"]):
         subprocess.run([sys.executable, *command], cwd=tmp_path, env=fresh_home, check=True,
                        capture_output=True)

@@ -35,16 +35,12 @@ def outcome(tmp_path, monkeypatch, capsys):
     return run
 
 
-def test_help_explains_and_touches_nothing(outcome):
+def test_help_explains_an_unknown_option_ends_with_2_and_neither_touches_anything(outcome):
     for name in (*EVERY, *(f"stages.{stage}" for stage in DVC_STAGES)):
         code, text = outcome(name, "--help")
         assert code == 0, name
         for word in ("reads?", "writes?") if name.startswith("stages") else ("usage",):
             assert re.search(word, text, re.IGNORECASE), (name, word)
-
-
-def test_an_unknown_option_ends_with_2(outcome):
-    for name in (*EVERY, *(f"stages.{stage}" for stage in DVC_STAGES)):
         if name != "recipe":  # which passes them on to DVC
             code, text = outcome(name, "--frobnicate")
             assert code == 2 and text, name

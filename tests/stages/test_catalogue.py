@@ -100,16 +100,18 @@ def test_the_counts_add_up_and_agree_with_the_calibration(catalogued):
         assert accuracy == pytest.approx(part["correct"].sum() / part["labelled"].sum())
 
 
-def test_flags_and_flagged_bands_are_those_of_the_survey(catalogued):
+def test_flags_and_missing_and_flagged_bands_are_those_of_the_survey(catalogued):
     table, params = frame(), load_params()
     nm = params.bands.wavelengths_nm
     asteroids = read_asteroids(nm)
     used = params.train.used_bands_nm.asteroid_taxonomy
     for i, each in enumerate(nm):
         flag = asteroids[f"flag_{each}"].to_numpy()
+        null = np.isnan(asteroids[f"reflectance_{each}"].to_numpy())
+        for column, bands in (("bands_missing", null), ("reason", null & (each in used)),
+                              ("flagged_bands_used", (flag == 2) & (each in used))):
+            assert (table[column].str.contains(rf"\b{each}\b").to_numpy() == bands).all()
         assert (table["flags"].str[i].astype(int).to_numpy() == flag).all()
-        named = table["flagged_bands_used"].str.contains(rf"\b{each}\b").to_numpy()
-        assert (named == ((flag == 2) & (each in used))).all()
 
 
 def test_the_same_inputs_give_the_same_bytes(catalogued):
