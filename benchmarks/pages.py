@@ -314,7 +314,7 @@ def scaled() -> str:
 
 
 def network() -> str:
-    """Layers, the likeliest classes, and their sum."""
+    """Layers, the most probable classes, and their sum."""
     v = vesta_in_the_model()
     summing, mean = v["summing"], np.mean(v["networks"], axis=0)
     shapes = " -> ".join(str(w.shape[0]) for w in summing.estimator.estimators_[0].coefs_)

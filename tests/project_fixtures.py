@@ -23,7 +23,7 @@ DVC_STAGES = yaml.safe_load((TOP / "dvc.yaml").read_text(encoding="utf-8"))["sta
 MODEL_STAGES = ("fetch_spectra", "fetch_source_mapping", "fetch_labels", "crossmatch", "split",
                 "train", "evaluate", "calibrate", "export")
 LATER_STAGES = tuple(stage for stage in DVC_STAGES if stage not in MODEL_STAGES)
-FEW_FITS = {"repeats": 1, "published_seeds": 1, "learning_curve": [0.3]}
+FEW_FITS = {"repeats": 1, "published_seeds": 1, "learning_curve": [0.5]}
 
 
 def sample_params():

@@ -1,12 +1,14 @@
 """What holds for every tracked file."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
 import tomllib
 
 import pytest
+import yaml
 
 from benchmarks import pages
 from tests.project_fixtures import TOP
@@ -110,3 +112,11 @@ def test_every_action_of_a_workflow_is_pinned_to_a_commit():
 def test_the_figures_in_the_pages_are_those_of_the_committed_run():
     texts = pages.texts()
     assert pages.fresh(texts, pages.FROM_REPORTS) == texts
+
+
+def test_the_params_for_ground_based_spectra_are_those_that_were_measured():
+    measured = json.loads((TOP / "benchmarks/results/ground_based.json").read_text())
+    params = yaml.safe_load((TOP / "params.yaml").read_text())
+    ratio = {str(nm): value for nm, value in params["train"]["ground_based"]["ratio"].items()}
+    assert {nm: measured["ratio"]["all"][nm] for nm in ratio} == ratio
+    assert params["calibration"]["visible_threshold"] == measured["with"]["threshold"]

@@ -1,4 +1,4 @@
-"""The archives: the environment variables of other ways to their tables, and their errors."""
+"""The archives: environment variables for mirrors and files, and their errors."""
 
 import html
 import re
@@ -35,7 +35,7 @@ class TransientError(Exception):
 
 
 class RefusalError(PipelineError):
-    """An error that another attempt will not cure."""
+    """An error that is not transient."""
 
     advice = "use files or a mirror (docs/releases.md)"
 

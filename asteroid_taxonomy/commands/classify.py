@@ -49,7 +49,7 @@ def files_of(given: Sequence[Path], output: Path | None = None) -> list[Path]:
             inside = [p for p in inside if p.suffix.lower() not in LABELS
                       or p.with_suffix("") not in tables]
         if not inside:
-            raise PipelineError(f"{path} holds no files; name a folder or files with spectra")
+            raise PipelineError(f"{path} contains no files; name a folder with spectra")
         found += inside
     return list(dict.fromkeys(found))
 
@@ -153,10 +153,11 @@ def report(result: pd.DataFrame, classes: Sequence[str], files: int, unread: int
                     f"{behind:8}  {row['note']}").rstrip())
     if len(result) > SHOWN:
         print(f"  ... and {len(result) - SHOWN:,} more")
-    print("?: abstained, take the complex as unknown; (%): precision of the class\n"
-          f"{len(result):,} spectra in {files:,} files ({unread:,} cannot be read), "
-          f"{(result['complex'] != '').sum():,} with a class, {(~result['abstained']).sum():,} "
-          "above the threshold")
+    bad = f" ({unread:,} cannot be read)" if unread else ""
+    print("?: abstained, treat the complex as unknown; (%): precision of the class\n"
+          f"{len(result):,} spectr{'um' if len(result) == 1 else 'a'} in {files:,} "
+          f"file{'s' * (files > 1)}{bad}, {(result['complex'] != '').sum():,} with a class, "
+          f"{(~result['abstained']).sum():,} above the threshold")
 
 
 def main(arguments: list[str]) -> None:

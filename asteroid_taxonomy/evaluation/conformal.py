@@ -32,12 +32,11 @@ def least_probability(
 
 
 def in_set(probabilities: Floats, snr: Floats, edges: Sequence[float], least: Floats) -> Booleans:
-    """Which targets are in the set of each spectrum, bool [n, targets]; the likeliest if none."""
+    """Whether a target is in a spectrum's set, bool [n, targets]; the most probable always is."""
     group = numbers(snr, edges)
     limit = np.concatenate([least, least.min(axis=0, keepdims=True)])[group]  # unknown S/N: last
     found = probabilities >= limit
-    none = ~found.any(axis=1)
-    found[none, probabilities[none].argmax(axis=1)] = True
+    found[np.arange(len(found)), probabilities.argmax(axis=1)] = True
     return found
 
 

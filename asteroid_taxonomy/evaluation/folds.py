@@ -1,4 +1,4 @@
-"""Out-of-fold predictions: each labelled asteroid predicted by a model that has not seen it.
+"""Out-of-fold predictions: each labelled asteroid predicted by a model not trained on it.
 
 Every labelled asteroid is in one fold. Folds are stratified by target and by whether a spectrum is
 complete: a model that needs all bands is evaluated on the complete spectra of the same folds.

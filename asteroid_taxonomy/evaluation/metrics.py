@@ -1,8 +1,8 @@
 """Metrics of predicted probabilities, scikit-learn's where it has them.
 
 Everywhere: `actual` is str [n], `probabilities` float64 [n, classes], rounded as they are stored,
-`classes` the columns' names in alphabetical order; confidence is the probability of the likeliest
-class.
+`classes` the columns' names in alphabetical order; confidence is the probability of the most
+probable class.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ SMALLEST = 0.5 * 10.0**-DIGITS  # a stored probability of 0 is less than this
 
 
 def predicted(probabilities: Floats, classes: Sequence[str]) -> Strings:
-    """The likeliest class of each row, str [n]."""
+    """The most probable class of each row, str [n]."""
     return np.asarray(classes)[probabilities.argmax(axis=1)]
 
 

@@ -42,7 +42,7 @@ def check_contract(
     """
     path = file.path
     if model_sha256 not in file.metadata.sha256.values():
-        raise PipelineError(f"{path} was exported from another model than the .skops file; {REDO}")
+        raise PipelineError(f"{path} does not match the .skops file; {REDO}")
     if file.classes != list(classes):
         raise PipelineError(f"{path} has classes {','.join(file.classes)[:50]} in its metadata, "
                             f"expected {','.join(classes)[:50]}; {REDO}")

@@ -1,4 +1,4 @@
-"""Opening a user's file: its content, not its ending, says what it is."""
+"""Open a user's file; the format is detected from the content."""
 
 import io
 import re

@@ -154,8 +154,9 @@ def test_a_unit_that_makes_no_spectrum_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "message"), [
-    ("none.csv", "does not exist"), ("folder.csv", "holds no files"), ("empty.parquet", "empty"),
-    ("*.nothing", "does not exist|holds no files"), ("href.vot", "in another file"),
+    ("none.csv", "does not exist"), ("folder.csv", "contains no files"),
+    ("empty.parquet", "empty"),
+    ("*.nothing", "does not exist|contains no files"), ("href.vot", "in another file"),
 ])
 def test_a_file_that_is_none_is_refused(tmp_path, name, message):
     (tmp_path / "folder.csv").mkdir()

@@ -22,7 +22,7 @@ LABELS = np.array(list("COSX"))[np.digitize(SPECTRA[:, 3], [0.9, 1.0, 1.1])]
 
 def fitted():
     classifier = MLPClassifier((8,), max_iter=5, random_state=0, early_stopping=True)
-    model = Pipeline([("scaler", StandardScaler()), ("classifier", classifier)])
+    model = Pipeline([("bands", StandardScaler()), ("classifier", classifier)])
     return fit(model, Labelled(SPECTRA, SPECTRA, LABELS, LABELS), Augmentation(0, 0))
 
 

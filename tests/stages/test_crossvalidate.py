@@ -15,7 +15,7 @@ from asteroid_taxonomy.files import read_json
 from asteroid_taxonomy.tables import OUT_OF_FOLD_PATH
 from stages import crossvalidate
 from tests.cluster import two_workers
-from tests.project_fixtures import TOP, once, run_stage, sample_params
+from tests.project_fixtures import FEW_REPEATS, TOP, once, run_stage, sample_params
 from tests.running import environment
 
 
@@ -23,7 +23,7 @@ def small_params():
     """Two folds, one repeat, and small models."""
     params = sample_params()
     params["calibration"]["folds"] = 2
-    params["crossvalidate"] |= {"repeats": 2, "published_seeds": 2}
+    params["crossvalidate"] |= FEW_REPEATS | {"repeats": 2, "published_seeds": 2}
     params["train"]["mlp_ensemble"] |= {"networks": 1, "max_iter": 8}
     return params
 
@@ -54,8 +54,7 @@ def rows(name):
 
 def test_an_unexpected_accuracy_stops_the_stage(small):
     params = small_params()
-    params["crossvalidate"] |= {"repeats": 1, "published_seeds": 1,
-                                "expected": {"accuracy": [0.9, 1]}}
+    params["crossvalidate"] |= FEW_REPEATS | {"expected": {"accuracy": [0.9, 1]}}
     Path("params.yaml").write_text(yaml.safe_dump(params))
     with pytest.raises(PipelineError, match=r"crossvalidate: accuracy is 0\.\d+, expected 0.9"):
         crossvalidate.main()
