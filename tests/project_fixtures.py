@@ -23,7 +23,7 @@ DVC_STAGES = yaml.safe_load((TOP / "dvc.yaml").read_text(encoding="utf-8"))["sta
 MODEL_STAGES = ("fetch_spectra", "fetch_source_mapping", "fetch_labels", "crossmatch", "split",
                 "train", "evaluate", "calibrate", "export")
 LATER_STAGES = tuple(stage for stage in DVC_STAGES if stage not in MODEL_STAGES)
-FEW_FITS = {"repeats": 1, "published_seeds": 1, "learning_curve": [0.5]}
+FEW_REPEATS = {"repeats": 1, "published_seeds": 1, "learning_curve": [0.5]}
 
 
 def sample_params():
@@ -120,7 +120,7 @@ def catalogued_run(sample_run, tmp_path_factory):
     def make(folder):
         shutil.copytree(sample_run, folder, dirs_exist_ok=True)
         params = sample_params()
-        params["crossvalidate"] |= FEW_FITS
+        params["crossvalidate"] |= FEW_REPEATS
         (folder / PARAMS).write_text(yaml.safe_dump(params), encoding="utf-8")
         for stage in LATER_STAGES:
             run_stage(stage, folder)
@@ -160,7 +160,7 @@ def demo(tmp_path_factory):
     def make(folder):
         cloned(folder)
         with (folder / "experiments/sample.yaml").open("a", encoding="utf-8") as recipe:
-            recipe.write(f"crossvalidate: {json.dumps(FEW_FITS)}\n")
+            recipe.write(f"crossvalidate: {json.dumps(FEW_REPEATS)}\n")
         assert call(folder, "git", "commit", "--quiet", "--all", "--message", "Few")[0] == 0
         code, output = call(folder, sys.executable, "-m", "asteroid_taxonomy", "demo")
         assert code == 0, output

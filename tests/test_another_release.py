@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.archives.tap_service import Service
-from tests.project_fixtures import DVC_STAGES, FEW_FITS, TOP, project, run_stage, sample_params
+from tests.project_fixtures import DVC_STAGES, FEW_REPEATS, TOP, project, run_stage, sample_params
 
 GRID = list(range(380, 981, 40))
 USED = [nm for nm in GRID if nm not in (380, 540, 980)]
@@ -47,7 +47,7 @@ def made_up_params():
     params["train"]["mlp_ensemble"] |= {"networks": 2, "max_iter": 8, "batch_size": 200}
     params["train"]["ground_based"] = params["evaluate"]["above_majority"] = None
     params["calibration"]["folds"] = 2
-    params["crossvalidate"] |= FEW_FITS
+    params["crossvalidate"] |= FEW_REPEATS
     params["catalogue"]["name"] = "orion2"
     return params
 
