@@ -130,6 +130,8 @@ def test_another_grid_than_params_say_stops_the_stage(raw):
      "numbers_disagree is 1.0, expected 0 ... 0.01"),
     (lambda raw: raw,
      "labelled_share is 1.0, expected 0.68 ... 0.77"),
+    (lambda raw: raw | {"labels": raw["labels"].set_column(1, "class", pa.nulls(20, pa.string()))},
+     "labelled_share is 0.0, expected 0.68 ... 0.77"),
 ])
 def test_what_is_not_this_release_stops_the_stage(change, what, raw):
     edit_params(crossmatch={"expected": read_params()["crossmatch"]["expected"]})
