@@ -58,10 +58,10 @@ def run(main: Callable[[], object], doc: str | None = "") -> NoReturn:
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     for stream in (sys.stdout, sys.stderr):  # a C locale cannot encode most names
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-    for name in ("SIGTERM", "SIGHUP"):
+    for name in ("SIGTERM", "SIGHUP", "SIGINT"):
         signum = getattr(signal, name, None)  # Windows has no SIGHUP
         if signum and signal.getsignal(signum) != signal.SIG_IGN:  # nohup
-            signal.signal(signum, _terminate)
+            signal.signal(signum, signal.default_int_handler if name == "SIGINT" else _terminate)
     try:
         if doc != "" and len(sys.argv) > 1:
             if sys.argv[1:] not in (["--help"], ["-h"]):

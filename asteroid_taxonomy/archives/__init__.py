@@ -27,7 +27,7 @@ VIZIER = Archive("TAPVizieR", "VIZIER_TAP_URL", "LABELS_FILE")
 
 def shown(address: str) -> str:
     """An address without the user and password that it may contain."""
-    return re.sub(r"//[^/\s]*@", "//", address)
+    return re.sub(r"//[^/]*@", "//", address)
 
 
 class TransientError(Exception):

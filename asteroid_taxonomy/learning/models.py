@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from joblib.externals.loky import get_reusable_executor
 from sklearn.base import BaseEstimator
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
@@ -106,8 +107,13 @@ def in_parallel(
     The backend of joblib is by default loky, or the one of `joblib.parallel_config`.
     """
     warnings.simplefilter("ignore", ConvergenceWarning)  # which scikit-learn passes to workers
-    yield from Parallel(n_jobs=-1, backend=backend, return_as="generator")(
-        delayed(function)(*task) for task in tasks)
+    try:
+        yield from Parallel(n_jobs=-1, backend=backend, return_as="generator")(
+            delayed(function)(*task) for task in tasks)
+    except BaseException:  # Ctrl-C, SIGTERM: end the worker processes too
+        if backend is None:
+            get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
+        raise
 
 
 def fit(model: Pipeline, labelled: Labelled, copies: Augmentation) -> Pipeline:

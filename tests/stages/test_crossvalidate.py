@@ -79,8 +79,8 @@ def test_the_metrics_are_few_and_nested_and_of_complete_spectra(small):
 
 def test_every_table_of_plots_is_written_and_names_its_population(small):
     assert {path.stem for path in FOLDER.iterdir()} == {
-        "complexes", "confusion", "faint_bias", "gains", "groups", "label_probability", "models",
-        "reliability", "snr"}
+        "complexes", "confusion", "faint_bias", "gains", "groups", "label_probability",
+        "learning_curve", "models", "reliability", "snr"}
     groups = {row["group"]: int(row["asteroids"]) for row in rows("groups")}
     assert groups["all labelled"] == groups["complete"] + groups["incomplete"] == 3023
     assert groups["complete, S/N below 25"] < groups["S/N below 25"]
