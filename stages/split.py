@@ -71,7 +71,7 @@ def held_out(
     if not enough:
         found = ", ".join(f"{name} {n}" for name, n in counted(pa.array(strata)).items()) or "none"
         raise PipelineError("training and held-out part need two targets each with all used bands "
-                            f"and errors, found {found[:60]}; check data/asteroids.parquet")
+                            f"and errors, found {found[:60]}; change split.test_fraction")
     out, place = np.zeros(len(usable), bool), np.zeros(len(usable), np.int32)
     for part, is_held_out in zip(parts, (False, True), strict=True):
         out[part], place[part] = is_held_out, np.arange(len(part))
