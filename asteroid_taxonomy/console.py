@@ -40,20 +40,12 @@ def set_environment() -> None:
 
 
 def run(main: Callable[[], object], doc: str | None = "") -> NoReturn:
-    """Run the `main` of a stage or a command and exit.
+    """Run the `main` of a stage or a command and end the process with its exit code.
 
-    Parameters
-    ----------
-    main : callable
-    doc : str or None
-        Stages pass their `__doc__`, which --help prints; they take no other argument. Commands
-        pass none and parse their own arguments.
-
-    Raises
-    ------
-    SystemExit
-        0 after success, 1 after an error, 2 for wrong arguments, 130 after Ctrl-C, 143 after
-        SIGTERM, 129 after SIGHUP, 141 when the reader of a pipe has gone.
+    A stage passes its `__doc__`, which --help prints; it takes no other argument. A command passes
+    none and reads its own arguments. Exit codes: 0 after success, 1 after an error, 2 for wrong
+    arguments, 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP, 141 if the reader of a pipe
+    has gone.
     """
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     for stream in (sys.stdout, sys.stderr):  # a C locale cannot encode most names

@@ -66,20 +66,10 @@ def write_parquet(table: pa.Table, path: Path, metadata: Mapping[str, Any]) -> N
 def read_parquet(
     path: Path, schema: pa.Schema | None = None, columns: Sequence[str] | None = None
 ) -> pa.Table:
-    """Read a Parquet file and check that it has the columns and types of `schema`.
+    """Read the `columns` of a Parquet file, by default all.
 
-    Parameters
-    ----------
-    path : Path
-    schema : pyarrow.Schema, optional
-        The columns that are required; others are allowed.
-    columns : sequence of str, optional
-        The columns to read; all by default.
-
-    Raises
-    ------
-    PipelineError
-        The file is missing, damaged or empty, or a column is missing or has another type.
+    PipelineError if the file is missing or damaged, has no rows, or lacks a column of `schema` or
+    has it with another type.
     """
     try:
         file = pq.ParquetFile(path, page_checksum_verification=True)

@@ -177,10 +177,7 @@ def check_spectra(
     once and one number and name; each error has a reflectance; each spectrum is 1 at
     `normalised_at_nm` (true of all 60,518 of Gaia DR3).
 
-    Raises
-    ------
-    PipelineError
-        Names the column, the number of rows and up to three source_ids.
+    PipelineError names the column, the number of rows and up to three source_ids.
     """
     title, n = SPECTRA.title, len(wavelengths_nm)
     nm = rows["wavelength"]
@@ -212,10 +209,7 @@ def one_row_per_asteroid(wavelengths_nm: Sequence[int]) -> pa.Table:
     The columns are source_id; number, name and num_of_spectra where the spectra have them; the
     bands' columns and `complete` of `asteroid_schema`.
 
-    Raises
-    ------
-    PipelineError
-        The rows are not that grid once per asteroid.
+    PipelineError if the rows are not the grid, once per asteroid.
     """
     n, needed = len(wavelengths_nm), pa.schema([(c.role, c.type) for c in SPECTRA.columns
                                                 if not c.optional])
@@ -244,10 +238,7 @@ def compare(
 ) -> None:
     """Compare measured values with `<block>.expected` of params.yaml; print them if it is null.
 
-    Raises
-    ------
-    PipelineError
-        A value outside its range, or without a value.
+    PipelineError if a value is missing or outside its range.
     """
     found = dict(_flat(measured))
     if expected is None:
@@ -373,10 +364,7 @@ def rows_of(
 ) -> npt.NDArray[np.int64]:
     """Row numbers of the source_ids `wanted` among `known`, those of the table at `path`.
 
-    Raises
-    ------
-    PipelineError
-        The table lacks one.
+    PipelineError if the table lacks one.
     """
     order = np.argsort(known, kind="stable")
     place = np.searchsorted(known[order], wanted).clip(max=max(len(known) - 1, 0))

@@ -14,7 +14,7 @@ import onnx
 import onnxruntime
 
 from asteroid_taxonomy.console import PipelineError
-from asteroid_taxonomy.onnx_model.classifier import Classifier
+from asteroid_taxonomy.onnx_model.classifier import BATCH, Classifier
 from asteroid_taxonomy.onnx_model.metadata import INPUT_NAME, OUTPUT_NAME
 
 BATCH_SIZES = (0, 1, 2, 32, 4096)
@@ -64,7 +64,10 @@ def at_level(path: Path, level: onnxruntime.GraphOptimizationLevel) -> Predict:
     options.graph_optimization_level = level
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
-    return lambda spectra: session.run([OUTPUT_NAME], {INPUT_NAME: spectra})[0]
+    # in batches, which saves memory; the first may be empty
+    return lambda spectra: np.concatenate([
+        session.run([OUTPUT_NAME], {INPUT_NAME: spectra[start:start + BATCH]})[0]
+        for start in range(0, max(len(spectra), 1), BATCH)])
 
 
 def rounding_noise(predict: Predict, spectra: Spectra) -> float:
