@@ -111,7 +111,7 @@ def results() -> str:
         f"| all Gaia asteroids: estimated accuracy | {range_of(everything)} |",
         f"| above the confidence threshold ({above['asteroids']:,} asteroids): estimated accuracy "
         f"| {range_of(above)} |",
-        f"| a single possible complex, at {calibration['coverage']['all']:.0%} coverage | "
+        f"| only one complex not excluded, at {calibration['coverage']['all']:.0%} coverage | "
         f"{sum(single.values()):,} asteroids ({listed}) |"])
 
 
@@ -146,7 +146,7 @@ def above_threshold() -> str:
         lines.append(f"| {name} | {total:,} | {above:,} | {above / total:.1%} | "
                      f"{' | '.join(purity)} |")
     ratio = [parts["S"][i] / parts["C"][i] for i in (0, 1)]
-    return "\n".join([*lines, "", f"The ratio S:C is {ratio[0]:.1f} in all classifications and "
+    return "\n".join([*lines, "", f"The S:C ratio is {ratio[0]:.1f} in the whole catalogue and "
                       f"{ratio[1]:.0f} above the threshold."])
 
 
