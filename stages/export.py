@@ -20,6 +20,7 @@ import onnx
 from onnx import helper
 
 from asteroid_taxonomy.console import run
+from asteroid_taxonomy.evaluation.calibration import read_calibration
 from asteroid_taxonomy.files import atomic, read_json, read_metadata, sha256, write_json
 from asteroid_taxonomy.learning.model_file import load_model, model_path
 from asteroid_taxonomy.learning.training_set import TrainingSet, read_training_set
@@ -29,8 +30,7 @@ from asteroid_taxonomy.onnx_model.metadata import Metadata
 from asteroid_taxonomy.params import Params, load_params
 from asteroid_taxonomy.tables import TRAINING_SET_PATH
 
-COUNTS_PATH, SCORES_PATH, CALIBRATION_PATH = (
-    Path(f"reports/{name}.json") for name in ("crossmatch", "evaluate", "calibration"))
+COUNTS_PATH, SCORES_PATH = Path("reports/crossmatch.json"), Path("reports/evaluate.json")
 LIBRARIES = ("scikit-learn", "skl2onnx", "onnx", "numpy")
 
 
@@ -38,7 +38,7 @@ def described(name: str, params: Params, classes: list[str], data: TrainingSet) 
     """The metadata of the model `name`; without anything that changes from run to run."""
     bands, taxonomy, split = params.bands, params.taxonomy, params.split
     spectra, mapping = params.fetch_spectra, params.fetch_source_mapping
-    counts, calibration = read_json(COUNTS_PATH), read_json(CALIBRATION_PATH)
+    counts, calibration = read_json(COUNTS_PATH), read_calibration()
     stored = read_metadata(TRAINING_SET_PATH)
     return Metadata(
         classes=classes, wavelengths_nm=bands.wavelengths_nm,
@@ -68,7 +68,7 @@ def described(name: str, params: Params, classes: list[str], data: TrainingSet) 
 
 def of_classes(main: Metadata, classes: list[str]) -> Metadata:
     """The metadata of the file with the main model's classes: their precision, no threshold."""
-    measured: dict[str, Any] = read_json(CALIBRATION_PATH)["classes"]
+    measured: dict[str, Any] = read_calibration()["classes"]
     return main.model_copy(update={
         "classes": classes, "abstention_threshold": None, "least_probability": {},
         "above_threshold": {}, "held_out_metrics": {},

@@ -11,12 +11,12 @@ from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import Pipeline
 
 from asteroid_taxonomy.evaluation.folds import Job, class_pairs, job, of_targets, out_of_fold
+from asteroid_taxonomy.evaluation.out_of_fold import of_asteroids
 from asteroid_taxonomy.learning import MAIN, VISIBLE
 from asteroid_taxonomy.learning.augmentation import Augmentation
 from asteroid_taxonomy.learning.models import make_model
 from asteroid_taxonomy.learning.training_set import Floats, Rows, TrainingSet
 from asteroid_taxonomy.params import Mlp, Params, read_yaml
-from asteroid_taxonomy.tables import OUT_OF_FOLD_PATH, rows_of
 
 PUBLISHED = Path("experiments/published.yaml")
 PUBLISHED_RECIPE = "published"
@@ -60,10 +60,8 @@ def cross_validated(
              for key, model in baselines(params).items() for r, numbers in enumerate(fold)}
     found: dict[Any, Floats] = {key: of_targets(p[0], pairs)
                                 for key, p in out_of_fold(data, jobs).items()}
-    rows = rows_of(data.asteroids["source_id"].to_numpy(), first["source_id"].to_numpy(),
-                   OUT_OF_FOLD_PATH)
-    found[MAIN, 0, 0] = np.column_stack([first[f"probability_{name}"].to_numpy()
-                                         for name in np.unique(data.target)])[rows]
+    found[MAIN, 0, 0] = of_asteroids(first, data.asteroids["source_id"].to_numpy(),
+                                     [f"probability_{name}" for name in np.unique(data.target)])
     out: dict[str, list[Floats]] = {}
     for name, number in dict.fromkeys(key[:2] for key in sorted(found)):
         repeats = [found[key] for key in sorted(found) if key[:2] == (name, number)]

@@ -43,6 +43,12 @@ def read_out_of_fold() -> pa.Table:
     return read_parquet(OUT_OF_FOLD_PATH, SCHEMA)
 
 
+def of_asteroids(out_of_fold: pa.Table, source_id: Rows, columns: Sequence[str]) -> Floats:
+    """The columns of that table for the asteroids `source_id`, float64 [n, columns]."""
+    rows = rows_of(source_id, out_of_fold["source_id"].to_numpy(), OUT_OF_FOLD_PATH)
+    return np.column_stack([out_of_fold[name].to_numpy() for name in columns])[rows]
+
+
 def without_training(
     predictions: pa.Table, out_of_fold: pa.Table, in_training: Rows, columns: Sequence[str]
 ) -> Floats:
@@ -52,6 +58,5 @@ def without_training(
     """
     found, source_id = rounded(matrix(predictions, columns)), predictions["source_id"].to_numpy()
     here = np.isin(source_id, in_training)
-    rows = rows_of(source_id[here], out_of_fold["source_id"].to_numpy(), OUT_OF_FOLD_PATH)
-    found[here] = np.column_stack([out_of_fold[name].to_numpy() for name in columns])[rows]
+    found[here] = of_asteroids(out_of_fold, source_id[here], columns)
     return found

@@ -7,6 +7,7 @@ import pytest
 
 from asteroid_taxonomy.commands import show_model
 from asteroid_taxonomy.console import PipelineError
+from asteroid_taxonomy.evaluation.calibration import CALIBRATION_PATH
 from asteroid_taxonomy.files import sha256
 from asteroid_taxonomy.onnx_model.classifier import load_classifier
 from asteroid_taxonomy.onnx_model.metadata import CLASSES_PATH, ONNX_PATH, VISIBLE, onnx_path
@@ -33,9 +34,9 @@ def test_exporting_twice_gives_the_same_bytes(sample_project):
 
 
 def test_thresholds_sets_and_accuracies_are_those_of_the_calibration(sample_project):
-    calibration = json.loads(export.CALIBRATION_PATH.read_text())
+    calibration = json.loads(CALIBRATION_PATH.read_text())
     calibration["threshold"] = {"asteroid_taxonomy": 0.123, VISIBLE: None}
-    export.CALIBRATION_PATH.write_text(json.dumps(calibration))
+    CALIBRATION_PATH.write_text(json.dumps(calibration))
     export.main()
     main, visible = load_classifier(), load_classifier(onnx_path(VISIBLE))
     assert (main.threshold, visible.threshold) == (0.123, None)
@@ -53,7 +54,7 @@ def test_the_file_of_the_classes_sums_to_the_complexes_and_has_no_threshold(samp
         mine = [label in members[name] for label in classes]
         assert np.allclose(of_class[:, mine].sum(axis=1), of_complex[:, i], atol=1e-6)
     about = load_classifier(CLASSES_PATH).metadata
-    measured = json.loads(export.CALIBRATION_PATH.read_text())["classes"]
+    measured = json.loads(CALIBRATION_PATH.read_text())["classes"]
     assert about.abstention_threshold is None and about.least_probability == {}
     assert about.class_precision == {
         name: measured.get(name, {}).get("precision") for name in classes}
@@ -79,6 +80,6 @@ def test_show_model_prints_everything_about_the_file(sample_project, capsys):
 
 
 def test_a_missing_report_is_named(sample_project):
-    export.CALIBRATION_PATH.unlink()
-    with pytest.raises(PipelineError, match=f"{export.CALIBRATION_PATH} not found"):
+    CALIBRATION_PATH.unlink()
+    with pytest.raises(PipelineError, match=f"{CALIBRATION_PATH} not found"):
         export.main()
