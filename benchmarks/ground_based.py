@@ -10,7 +10,8 @@ by predicted complex. With --write, the ratio and the threshold go into params.y
 
 Models are trained on Gaia spectra of four fifths of the asteroids, with the ratio measured on
 these, and evaluated on ground-based spectra of the others; counts are means over the repeats. The
-labels come partly from these very spectra, so agreement is no independent accuracy.
+labels come partly from these very spectra, so the agreement is not an independent measure of
+accuracy.
 """
 
 import argparse

@@ -4,7 +4,7 @@
 
 FOLDER holds a folder per survey. Needs Chromium and reports/index.html of a finished `dvc repro`.
 For each file the page must give the complex, the model, abstained and the set that the command
-gives, no class where the command gives none, or say that the command reads the file. Exits 1 if
+gives, not classify where the command does not, or say that the command reads the file. Exits 1 if
 any differs.
 """
 
@@ -46,7 +46,7 @@ def compared(page: list[str] | str, command: list[str] | None) -> str:
     if isinstance(page, str) and READS in page:
         return "left to the command"
     if command is None or not command[0]:
-        return "no class in both" if isinstance(page, str) or not page[0] else "differs"
+        return "not classified in both" if isinstance(page, str) or not page[0] else "differs"
     return "same answer" if page == command else "differs"
 
 

@@ -33,7 +33,7 @@ NOTHING = [Spectra(pd.DataFrame(index=[0]), np.empty(0, int), np.empty(0), np.em
 NAME = "meta.id", "Name of the spectrum, of its file or of its asteroid"
 ABOUT = {"class_precision": ("stat.probability", "Precision of that class in cross-validation"),
          "model": ("meta.software", "ONNX file that classified the spectrum"),
-         "note": ("meta.note", "What is doubtful, or why there is no class")}
+         "note": ("meta.note", "What to check, or why the spectrum was not classified")}
 
 
 def files_of(given: Sequence[Path], output: Path | None = None) -> list[Path]:
@@ -145,19 +145,19 @@ def write(result: pd.DataFrame, model: Model, output: Path) -> None:
 def report(result: pd.DataFrame, classes: Sequence[str], files: int, unread: int) -> None:
     """Print the first rows and a summary."""
     print(f"  {'spectrum':28}" + "".join(f"{name:>7}" for name in classes) + "  complex  class")
-    for row in result.head(SHOWN).to_dict("records"):
+    doubts = np.where(result["abstained"] & (result["complex"] != ""), "?", "")[:SHOWN]
+    for row, doubt in zip(result.head(SHOWN).to_dict("records"), doubts, strict=True):
         figures = "".join(f"{row[f'probability_{c}']:7.3f}" for c in classes).replace("nan", "  -")
-        doubt = "?" if row["complex"] and row["abstained"] else ""
         behind = f"{row['class']} ({row['class_precision']:.0%})" if row["class"] else "-"
         print(plain(f"  {row['name'][:28]:28}{figures}  {(row['complex'] or '-') + doubt:7}  "
                     f"{behind:8}  {row['note']}").rstrip())
-    if len(result) > SHOWN:
-        print(f"  ... and {len(result) - SHOWN:,} more")
+    if (n := len(result)) > SHOWN:
+        print(f"  ... and {n - SHOWN:,} more")
+    legend = "? after a complex: abstained, treat it as unknown; " if "?" in doubts else ""
     bad = f" ({unread:,} cannot be read)" if unread else ""
-    print("?: abstained, treat the complex as unknown; (%): precision of the class\n"
-          f"{len(result):,} spectr{'um' if len(result) == 1 else 'a'} in {files:,} "
-          f"file{'s' * (files > 1)}{bad}, {(result['complex'] != '').sum():,} with a class, "
-          f"{(~result['abstained']).sum():,} above the threshold")
+    print(f"{legend}(%): precision of the class\n{n:,} spectr{'um' if n == 1 else 'a'} in "
+          f"{files:,} file{'s' * (files > 1)}{bad}: {(result['complex'] != '').sum():,} "
+          f"classified, {(~result['abstained']).sum():,} above the threshold")
 
 
 def main(arguments: list[str]) -> None:
@@ -165,9 +165,9 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="asteroid-taxonomy classify", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", metavar="FILE_OR_FOLDER",
-                        help="files, also packed; folders; patterns")
+                        help="files (also compressed), folders or glob patterns")
     parser.add_argument("-o", "--output", type=Path, help=f"write all rows: {', '.join(ENDINGS)}")
-    parser.add_argument("--unit", choices=list(IN_NM), help="of the wavelengths")
+    parser.add_argument("--unit", choices=list(IN_NM), help="unit of the wavelengths")
     parser.add_argument("--model", type=Path, action="append", default=[],
                         help="an ONNX file; may be repeated; default: all that are shipped")
     parser.add_argument("--strict", action="store_true", help="stop at a file that cannot be read")

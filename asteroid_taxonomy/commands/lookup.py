@@ -177,7 +177,7 @@ def describe(row: dict[str, Any], survey: str) -> list[str]:
         lines += [f"  complex {row['complex']} at {row['confidence']:.3f}{doubt}",
                   f"  {in_words(row['complex_set'])}"]
     else:
-        lines.append(f"  no class: {row['reason']}")
+        lines.append(f"    not classified: {row['reason']}")
     if row["class"]:
         lines.append(f"  class {row['class']} at {row['class_probability']:.3f}")
     if row.get("in_training"):
@@ -202,7 +202,7 @@ def describe(row: dict[str, Any], survey: str) -> list[str]:
 
 
 def in_words(complex_set: str) -> str:
-    """Describe a set of complexes, such as "C or X cannot be excluded"."""
+    """Describe a prediction set, such as "C or X cannot be excluded"."""
     *others, last = complex_set.split()
     return (f"{', '.join(others)} or {last} cannot be excluded" if others else
             f"all complexes but {last} can be excluded")

@@ -217,7 +217,7 @@ def _values(frame: pd.DataFrame, roles: dict[str, Role], ids: list[str]) -> tupl
         refuse_flux(apart[0], "")
         beside, apart = [n for n in apart if n in likely], []
     if beside and not apart and (len(beside) == 1 or not ids):
-        return beside, f"column {_listed(beside)} was taken for the reflectance"
+        return beside, f"column {_listed(beside)} was used as the reflectance"
     raise NotSpectra(f"has no column called reflectance among {_listed(frame)}; call the one that "
                      "is reflectance so")
 
@@ -245,7 +245,7 @@ def _by_position(frame: pd.DataFrame, unit: str | None) -> Spectra:
                          f"like the reflectances of a spectrum; {HEADER}")
     return _points(frame, [n for n in frame if not _numeric(frame[n])], wavelength, value,
                    factor_to_nm(frame[wavelength], (), unit),
-                   f"no header: {value} was taken for the reflectance")
+                   f"no header: {value} was used as the reflectance")
 
 
 def _points(frame: pd.DataFrame, ids: list[str], wavelength: str, value: str, to_nm: float,

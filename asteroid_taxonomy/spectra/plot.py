@@ -34,8 +34,8 @@ def plot_spectrum(prediction: Any, row: int = 0, title: str = "") -> Figure:
     shown = np.concatenate([bands[np.isfinite(bands)], mean["low"], mean["high"]])
     low, high = np.clip([shown.min(), shown.max()], *DRAWN) if len(shown) else DRAWN
     axes.set(xlim=(nm[0] - MARGIN_NM, nm[-1] + MARGIN_NM), ylim=(low - 0.1, high + 0.1))
-    doubt = ", abstained" if prediction.abstained[row] else ""
-    answer = f"{complex_} at {prediction.confidence[row]:.2f}{doubt}" if complex_ else "no class"
+    answer = f"{complex_} at {prediction.confidence[row]:.2f}" if complex_ else "not classified"
+    answer += ", abstained" if complex_ and prediction.abstained[row] else ""
     axes.set_title(f"{title}: {answer}" if title else answer)
     axes.legend(frameon=False)
     return figure

@@ -21,8 +21,8 @@ from asteroid_taxonomy.spectra.resample import FAR, MARK, SPIKE, Bands, to_bands
 OF_ASTEROIDS = (0.3, 3.0)  # normalised; Gaia DR3 has none beyond in a band that is used
 ROUGH = 0.15  # median step from band to band: a spectrum of too low S/N, or none at all
 _loaded = functools.cache(load_classifier)
-DOUBTS = {MARK: "values at or below 0 or marks for missing data left out at",
-          SPIKE: "spikes left out at", FAR: "unlike an asteroid's reflectance at"}
+DOUBTS = {MARK: "values at or below 0 or missing-data markers ignored at",
+          SPIKE: "spikes ignored at", FAR: "unlike an asteroid's reflectance at"}
 COLUMNS = ("complex", "confidence", "abstained", "complex_set", "class_name",
            "class_probability", "class_precision", "model", "note")
 
@@ -34,7 +34,7 @@ Objects = npt.NDArray[np.object_]
 class Prediction:
     """The answer for n spectra, the same as that of `asteroid-taxonomy classify`.
 
-    Without a class, `complex` and `model` are None, `complex_set` is "" and numbers are NaN.
+    If not classified, `complex` and `model` are None, `complex_set` is "" and numbers are NaN.
     """
 
     classes: list[str]
@@ -75,7 +75,7 @@ def answer(bands: npt.NDArray[np.floating], classifiers: Sequence[Classifier],
     """Normalise spectra [n, bands], NaN where not measured, and decide.
 
     Each gets the first of `classifiers` (in the order of `load_classifiers`) whose bands it
-    covers, without marks if possible. `of` says what was left out; `snr` where known.
+    covers, free of markers if possible. `of` tells what was ignored; `snr` where known.
     """
     first, n = classifiers[0], len(bands)
     at = first.wavelengths_nm.index(first.normalised_at_nm)
@@ -118,7 +118,7 @@ def answer(bands: npt.NDArray[np.floating], classifiers: Sequence[Classifier],
 
 def _notes(reflectance: npt.NDArray[Any], touched: npt.NDArray[np.uint8], of: Bands | None,
            none: npt.NDArray[np.bool_], least: Classifier) -> Objects:
-    """Why there is no class, or what is doubtful, per spectrum."""
+    """Why a spectrum was not classified, or what to check, per spectrum."""
     nm, needed = np.array(least.wavelengths_nm), least.used
     out = np.full(len(none), "", object) if of is None else of.notes.copy()
     for i in np.flatnonzero(none | touched.any(axis=1)):

@@ -1,4 +1,4 @@
-"""From any wavelength grid to the bands of the classifier, without marks and spikes.
+"""From any wavelength grid to the bands of the classifier, without markers and spikes.
 
 A band's reflectance is the mean over the band of the straight lines through two or more points in
 it; with fewer the value at its centre: Gaia's own grid is not changed. A centre has to be at a
@@ -20,7 +20,7 @@ MAX_GAP_NM = 66.0  # one and a half steps: a spectrum that lacks a band is not b
 BEYOND_NM = 5.0  # PRIMASS ends at 0.900 um, a band is at 902 nm
 SAME_NM = 0.01  # points closer than this are one wavelength, whatever unit they were written in
 CONTRADICTION = 1.5  # two values at one wavelength that differ by this factor are neither
-# marks for "not measured" are at or below 0, or beyond these times the median of the spectrum: of
+# missing-data markers are at or below 0, or beyond these times the median of the spectrum: of
 # Gaia DR3's 60,518 spectra none is beyond 0.4 ... 2.7 of it in a band that the classifier uses
 LOW, HIGH = 0.05, 5.0
 USUAL_MARKS = np.array([9, 9.9, 9.99, 9.999, 99, 99.9, 99.99, 99.999, 999, 999.9, 999.99, 999.999,
@@ -28,13 +28,13 @@ USUAL_MARKS = np.array([9, 9.9, 9.99, 9.999, 99, 99.9, 99.99, 99.999, 999, 999.9
 # spikes differ from the running median by this share of it, with fewer points in the window by the
 # second one, and by so many times the scatter of the spectrum around its running median
 SPIKE_NM, SPIKE_SHARE, COARSE_SHARE, FINE_POINTS, SIGMAS = 80.0, 0.25, 0.5, 9, 6.0
-SPIKE_IN_BAND = 0.02  # change of a band by the spikes left out that is worth a note and abstaining
+SPIKE_IN_BAND = 0.02  # change of a band by the spikes ignored that is worth a note and abstaining
 MARK, SPIKE, FAR = 1, 2, 4  # bits of Bands.touched; FAR: see predict.answer
 Floats = npt.NDArray[np.float64]
 
 
 class Bands(NamedTuple):
-    """Spectra on the bands: NaN where not covered; `touched` has bits of what was left out."""
+    """Spectra on the bands: NaN where not covered; `touched` has bits of what was ignored."""
 
     reflectance: Floats  # [n, bands]
     touched: npt.NDArray[np.uint8]  # [n, bands]
@@ -59,8 +59,8 @@ def to_bands(spectra: Spectra, bands_nm: Sequence[int], width_nm: float = WIDTH_
         values = pd.Series(np.where(reflectance > 0, reflectance, np.nan))
         groups = values.groupby((~again).cumsum())
         nm, spectrum, mean = nm[~again], spectrum[~again], groups.mean().to_numpy()
-        reflectance = np.where(np.isnan(mean), reflectance[~again], mean)  # all are marks
-        reflectance[groups.max() > CONTRADICTION * groups.min()] = -1.0  # a mark
+        reflectance = np.where(np.isnan(mean), reflectance[~again], mean)  # all are markers
+        reflectance[groups.max() > CONTRADICTION * groups.min()] = -1.0  # a marker
     ends = np.searchsorted(spectrum, np.arange(n + 1))
     same_grid: dict[bytes, list[int]] = {}
     for row, (begin, end) in enumerate(pairwise(ends)):
@@ -68,7 +68,7 @@ def to_bands(spectra: Spectra, bands_nm: Sequence[int], width_nm: float = WIDTH_
     for rows in map(np.array, same_grid.values()):
         at = ends[rows, None] + np.arange(ends[rows[0] + 1] - ends[rows[0]])
         if at.size:
-            with np.errstate(all="ignore"):  # no class comes of numbers that overflow
+            with np.errstate(all="ignore"):  # numbers that overflow are not classified
                 _on_one_grid(nm[at[0]], reflectance[at], bands_nm, width_nm, rows, out)
     out.reflectance[twice] = np.nan
     for which, text in (
@@ -102,7 +102,7 @@ def _on_one_grid(grid: Floats, reflectance: Floats, bands_nm: Sequence[int], wid
 
 
 def _marks(reflectance: Floats) -> npt.NDArray[np.bool_]:
-    """Where spectra [k, points] have a mark for "not measured"."""
+    """Where spectra [k, points] have a missing-data marker."""
     usual = np.isin(reflectance.astype(np.float32), USUAL_MARKS)
     finite, above = np.isfinite(reflectance), reflectance > 0
     ordered = np.sort(np.where(finite & above & ~usual, reflectance, np.nan), axis=1)

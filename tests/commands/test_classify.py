@@ -90,7 +90,7 @@ def test_a_spectrum_that_lacks_a_used_band_gets_no_class_and_a_note(tmp_path):
 
 def test_a_negative_reflectance_in_a_band_that_is_not_used_changes_nothing(tmp_path):
     table = found(csv(tmp_path, HEADER, row([-0.2, *FLAT[1:]]), row(FLAT)))
-    assert table["note"][0] == "values at or below 0 or marks for missing data left out at 374 nm"
+    assert table["note"][0] == "values at or below 0 or missing-data markers ignored at 374 nm"
     assert table["confidence"].nunique() == 1 and table["abstained"].nunique() == 1
 
 
@@ -212,7 +212,7 @@ def test_a_folder_without_any_class_is_a_table_of_reasons(folder, tmp_path, caps
     table = found(folder, output=tmp_path / "out.parquet")
     assert (table["complex"] == "").all() and table["abstained"].all()
     assert table["note"][0].startswith("covers 820-2445 nm; 506-902 nm are needed")
-    assert "3 spectra in 3 files (1 cannot be read), 0 with a class" in capsys.readouterr().out
+    assert "3 spectra in 3 files (1 cannot be read): 0 classified" in capsys.readouterr().out
 
 
 def test_where_no_file_can_be_read_the_table_is_written_and_the_command_fails(folder, tmp_path):

@@ -79,7 +79,7 @@ def test_sets_faint_spectra_and_missing_classes_are_explained_in_words(catalogue
         assert (f"  {', '.join(others)} or {last} cannot be excluded\n" if others else
                 f"  all complexes but {last} can be excluded\n") in text
     row = frame[frame["complex"] == ""].iloc[0]
-    assert f"  no class: {row['reason']}\n" in look(row["name"])
+    assert f"    not classified: {row['reason']}\n" in look(row["name"])
 
 
 def test_what_is_not_in_the_catalogue_is_named_with_similar_names(catalogued, look):
@@ -162,7 +162,7 @@ def test_without_a_band_that_is_needed_there_is_no_class(archive, look, value):
     if value is None:
         archive["rows"] = changed(archive["rows"], "error", 902, None)
     text = look("4")
-    assert "  no class: " in text and "902 nm" in text and "  complex " not in text
+    assert "  not classified: " in text and "902 nm" in text and "  complex " not in text
 
 
 def test_jpl_resolves_a_designation_of_an_asteroid_that_has_a_name(archive, look, monkeypatch):

@@ -81,7 +81,7 @@ def test_a_used_band_without_reflectance_gets_no_class_and_the_reason(model, val
     answer = model.predict(NM, np.where(NM == 682, value, S_LIKE))
     assert answer.complex[0] is None and answer.model[0] is None and answer.abstained[0]
     assert np.isnan(answer.probabilities).all() and np.isnan(answer.confidence[0])
-    mark = "; values at or below 0 or marks for missing data left out at 682 nm"
+    mark = "; values at or below 0 or missing-data markers ignored at 682 nm"
     assert answer.note[0] == "no reflectance at 682 nm" + mark * bool(np.isfinite(value))
 
 

@@ -65,7 +65,7 @@ CASES = {  # name of the file: content, complexes, a part of the notes
     "twice.csv": (text(TWICE, ",", header=LONG), "SC", "averaged"),
     "contradiction.csv": (text([["a", nm, r] for nm, r in zip(*finer(S_LIKE), strict=True)]
                                + [["a", 725, 3.5]], ",", header=LONG), "S?",
-                          "left out at 726 nm; values at one"),
+                          "ignored at 726 nm; values at one"),
     "width.tab": (text([[r[0], .025, r[1], .02] for r in rows(GRID, S_LIKE)]), "S", ""),
     "comment.csv": (text([[*r, .01] for r in rows(GRID, S_LIKE, "nm")], ",",
                          header=("# wavelength", "reflectance", "error")), "S", ""),
@@ -122,13 +122,13 @@ CASES = {  # name of the file: content, complexes, a part of the notes
     "between.txt": (text(rows(GRID[:8], S_LIKE[:8])) + b"second page of the table, continued\n"
                     + text(rows(GRID[8:], S_LIKE[8:])), "S", "1 lines between"),
     "normalised flux.csv": (text(rows(GRID, S_LIKE), ",", header=("wavelength", "flux")), "S",
-                            "column flux was taken"),
-    "no header.txt": (text(rows(GRID, S_LIKE)), "S", "no header: column 2 was taken"),
+                            "column flux was used"),
+    "no header.txt": (text(rows(GRID, S_LIKE)), "S", "no header: column 2 was used"),
     "asteroids as columns.csv": (text([[nm, s, c, d, c, s, c] for nm, s, c, d in zip(
         GRID, S_LIKE, C_LIKE, D_LIKE, strict=True)], ",", header=(
             "wavelength", "433", "951", "243", "4", "1", "2")), "SCOCSC", ""),
     **{f"mark {mark}.csv": (text(with_marks(mark), ",", header=LONG), "S?",
-                            "marks for missing data")
+                            "missing-data markers")
        for mark in ("-1", "999")},
     **{f"mark {mark} wide.csv": (wide(["a", *S_LIKE[:8], mark, *S_LIKE[9:]], ["b", *C_LIKE]
                                       ).encode(), "-C", "no reflectance at 726 nm")

@@ -34,7 +34,7 @@ def test_no_class_above_the_threshold_comes_from_marks_or_spikes(surveys):
     used = {"asteroid_taxonomy": (418, 990), "asteroid_taxonomy_visible": (506, 902)}
     for note, model in zip(above["note"], above["model"], strict=True):
         for part in note.split("; "):
-            if " left out at " in part:
+            if " ignored at " in part:
                 bands = part.split(" at ")[-1].removesuffix(" nm").split(", ")
                 assert not any(used[model][0] <= int(nm) <= used[model][1] for nm in bands), note
 
