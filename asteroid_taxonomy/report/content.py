@@ -82,7 +82,7 @@ def figures(
     """
     counts, models = reports["catalogue"], rows_of("models")
     *others, last = [
-        f"{100 * row['above_threshold'] / max(row['asteroids'], 1):.0f} % of {name}"
+        f"{100 * row['above_threshold'] / max(row['asteroids'], 1):.0f}% of {name}"
         for name, row in counts["by_complex"].items()]
     sets = sorted(counts["complex_set"].items(), key=lambda each: -each[1])
     visible_nm = params.train.used_bands_nm.asteroid_taxonomy_visible
@@ -96,7 +96,7 @@ def figures(
         "colours": [PALETTE[i % len(PALETTE)] for i in range(len(metadata.classes))],
         "bright": BRIGHT, "faint_snr": FAINT_SNR,
         "faint_complex": ", ".join(pd.read_csv(PLOTS / "faint_bias.csv")["complex"].unique()),
-        "coverage": f"{100 * params.calibration.coverage:.0f} %", "sets": sets[:SETS],
+        "coverage": f"{100 * params.calibration.coverage:.0f}%", "sets": sets[:SETS],
         "shares_above": f"{', '.join(others)} and {last}", "sample": params.source == "sample",
         "classwise": {name: row for name, row in reports["calibration"]["classes"].items()
                       if row["asteroids"] >= LABELLED},

@@ -20,7 +20,7 @@ BIBCODE = re.compile(r"\b[12]\d{3}[A-Za-z&;.]{5,12}[\d.]{4,8}[A-Z.][\d.]{4}[A-Z]
 
 def percent(value: float | None, digits: int = 1) -> str:
     """Format a share as a percentage; a dash for None."""
-    return "–" if value is None else f"{100 * value:.{digits}f} %"
+    return "–" if value is None else f"{100 * value:.{digits}f}%"
 
 
 def plus_minus(figures: Mapping[str, Any], key: str, error: str = "_se",
@@ -28,7 +28,7 @@ def plus_minus(figures: Mapping[str, Any], key: str, error: str = "_se",
     """Format a value and its error, which has the same key with the suffix `error`."""
     if figures.get(key) is None:
         return "–"
-    factor, digits, unit = (100, 1, " %") if as_percent else (1, 3, "")
+    factor, digits, unit = (100, 1, "%") if as_percent else (1, 3, "")
     spread = figures.get(key + error)
     return (f"{factor * figures[key]:.{digits}f}"
             + (f" ± {factor * spread:.{digits}f}" if spread else "") + unit)

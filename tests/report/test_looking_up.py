@@ -46,7 +46,7 @@ def test_of_a_number_with_another_name_the_number_decides_and_a_note_says_so(pag
 
 def test_the_page_shows_what_the_catalogue_has(page, catalogue):
     row = catalogue[433]
-    shown = [float(text.removesuffix(" %")) for text in
+    shown = [float(text.removesuffix("%")) for text in
              page.locator("#probabilities td.n").all_text_contents()]
     assert shown == pytest.approx([100 * row[f"probability_{c}"] for c in "COSX"], abs=0.06)
     spread = page.locator("#probabilities small").first.text_content()
@@ -63,11 +63,11 @@ def test_the_page_shows_what_the_catalogue_has(page, catalogue):
 def test_what_is_doubtful_is_said_and_a_flagged_band_has_another_symbol(page, catalogue):
     for chosen, sentence in (
             (lambda row: row["complex_set"] == "C X",
-             "At 90 % coverage C and X cannot be excluded."),
+             "At 90% coverage C and X cannot be excluded."),
             (lambda row: row["faint"], "Faint: below an S/N of 25"),
             (lambda row: row["abstained"] and row["complex"],
              "Below the confidence threshold of 0.8"),
-            (lambda row: not row["complex"], "No class: there is no reflectance at "),
+            (lambda row: not row["complex"], "Not classified: there is no reflectance at "),
             (lambda row: row["number"] == 4, "flags 638 nm as bad, which the model uses.")):
         row = next(row for number, row in catalogue.items() if number and chosen(row))
         look_up(page, str(row["number"]))

@@ -39,8 +39,8 @@ def test_estimates_selection_and_coverage_are_on_the_page_and_on_the_card(report
     calibration, counts = (read_json(reported / f"reports/{name}.json")
                            for name in ("calibration", "catalogue"))
     s = counts["by_complex"]["S"]
-    figures = [f"{100 * s['above_threshold'] / s['asteroids']:.0f} % of S",
-               *(f"{name} {100 * calibration['coverage'][name]:.1f} %" for name in "COSX"),
+    figures = [f"{100 * s['above_threshold'] / s['asteroids']:.0f}% of S",
+               *(f"{name} {100 * calibration['coverage'][name]:.1f}%" for name in "COSX"),
                *(plus_minus(calibration[population], key)
                  for population in ("all", "above_threshold")
                  for key in ("accuracy_weighted", "accuracy_degraded"))]
@@ -53,9 +53,9 @@ def test_estimates_selection_and_coverage_are_on_the_page_and_on_the_card(report
 
 
 def test_terms_are_explained_where_they_appear_and_at_the_end(reported):
-    page = markup(reported)
+    page, terms = markup(reported), {"complex", "macro-F1", "prediction set", "held out", "S/N"}
     for words in (r'<abbr title="[^"]+">([^<]+)</abbr>', "<dt>([^<]+)</dt>"):
-        assert {"complex", "macro-F1", "set", "held out", "S/N"} <= set(re.findall(words, page))
+        assert terms <= set(re.findall(words, page))
 
 
 def test_words_are_those_of_the_release_with_the_complexes_of_params(reported):

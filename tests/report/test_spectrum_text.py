@@ -67,7 +67,7 @@ def test_the_page_answers_as_the_command(page, reported, tmp_path):
         (spectra,) = read_spectra(tmp_path / "spectrum.txt")
         found, given = model.of_points(spectra), page.evaluate(CLASSIFY, text)
         if found.complex[0] is None:
-            assert given == ["", "", "true", ""] or given.startswith("No class"), name
+            assert given == ["", "", "true", ""] or given.startswith("Not classified"), name
         else:
             assert given == [found.complex[0], found.model[0], str(found.abstained[0]).lower(),
                              found.complex_set[0]], name

@@ -19,7 +19,7 @@ function decide(probabilities, { threshold, least_probability: least }, snr) {
            abstained: threshold !== null && confidence < threshold, set: setOf(p, least, snr) };
 }
 
-// null where no model has its bands; that with most bands of those without marks, spikes and values unlike an asteroid's
+// null where no model has its bands; that with most bands of those without missing-data markers, spikes and values unlike an asteroid's
 function classify({ values, touched, snr }) {
   const whole = models.filter(({ used }) => used.every((j) => Number.isFinite(values[j])));
   const least = models.at(-1)?.used.map((j) => values[j]) ?? [];

@@ -1,6 +1,6 @@
 // The description of a spectrum: from the catalogue, edited, or the user's own.
 
-const percent = (share, digits = 0) => `${(100 * share).toFixed(digits)} %`;
+const percent = (share, digits = 0) => `${(100 * share).toFixed(digits)}%`;
 const listed = (words, and = "and") => words.join(", ").replace(/, ([^,]*)$/, ` ${and} $1`);
 const flagNames = ["good", "suspect", "bad"];
 
@@ -35,11 +35,11 @@ function verdict(answer, { values, flags }) {
   const { used } = answer?.model ?? L.models[0], out = [];
   if (!answer) {
     const missing = used.filter((j) => Number.isNaN(values[j]));
-    return missing.length ? `No class: there is no reflectance at ${nmOf(missing)}.` : "No class.";
+    return missing.length ? `Not classified: there is no reflectance at ${nmOf(missing)}.` : "Not classified.";
   }
   out.push(`Most probable complex: ${answer.complex}.`);
-  if (answer.marks.length) out.push(`Treat it as unknown: at ${listed(answer.marks)} nm, a band that the model uses, a mark `
-    + "for missing data or a spike was left out, or the value is implausible for an asteroid.");
+  if (answer.marks.length) out.push(`Treat it as unknown: at ${listed(answer.marks)} nm, a band that the model uses, a missing-data `
+    + "marker or a spike was ignored, or the value is implausible for an asteroid.");
   else if (answer.abstained) out.push(`Below the confidence threshold of ${answer.model.threshold}: treat it as unknown.`);
   out.push(answer.set.length > 1 ? `At ${percent(L.coverage)} coverage ${listed(answer.set, "and")} cannot be excluded.`
     : `At ${percent(L.coverage)} coverage only ${answer.set[0]} remains.`);

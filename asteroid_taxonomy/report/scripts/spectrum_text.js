@@ -132,7 +132,7 @@ function unitOf(wavelengths) {
   return middle >= 300 && middle <= 2900 ? 1 : middle > 2900 && middle <= 50000 ? 0.1 : null;
 }
 
-// the mean of values at one wavelength; -1, a mark, where they contradict each other
+// the mean of values at one wavelength; -1, a missing-data marker, where they contradict each other
 function merged(points) {
   const out = [];
   for (const [nm, value] of points) {
@@ -148,7 +148,7 @@ function merged(points) {
   });
 }
 
-// which values mark what was not measured: at or below 0, or far from the rest of the spectrum
+// which values are missing-data markers: at or below 0, or far from the rest of the spectrum
 function marked(values) {
   const usual = (v) => USUAL_MARKS.has(Math.fround(v)), middle = lowerMedian(positive(values).filter((v) => !usual(v)));
   return values.map((v) => Number.isFinite(v)
@@ -193,7 +193,7 @@ function weights(grid, centre) {
   return out;
 }
 
-// the spectrum on the bands, 1 at normalised_at_nm; touched: where a mark or a spike was left out
+// the spectrum on the bands, 1 at normalised_at_nm; touched: where a missing-data marker or a spike was ignored
 function spectrumIn(text, title) {
   const gap = 1.5 * L.width_nm, bands = L.wavelengths_nm, all = pointsIn(text), marks = marked(all.map(([, value]) => value));
   const near = all.map(([nm, value], i) => ({ nm, mark: marks[i], value: marks[i] || !Number.isFinite(value) ? NaN : value }))
@@ -208,7 +208,7 @@ function spectrumIn(text, title) {
   const values = bands.map((nm) => weights(soundGrid, nm)
     ?.reduce((sum, weight, i) => sum + (weight && weight * sound[i].value), 0) ?? NaN);
   const at = values[bands.indexOf(L.normalised_at_nm)];
-  if (!(at > 0)) throw new Error(`No class: the spectrum has no reflectance above 0 at ${L.normalised_at_nm} nm, where it is normalised to 1.`);
+  if (!(at > 0)) throw new Error(`Not classified: the spectrum has no reflectance above 0 at ${L.normalised_at_nm} nm, where it is normalised to 1.`);
   return { row: null, title, snr: NaN, values: values.map((value) => value / at), touched,
            errors: values.map(() => NaN), flags: values.map(() => L.no_flag) };
 }
