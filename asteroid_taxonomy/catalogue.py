@@ -98,7 +98,7 @@ def band_columns(
 
 
 def counts(table: pa.Table, labelled: pd.DataFrame) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Asteroids by complex, by set of complexes, and by bin of S/N and complex.
+    """Asteroids by complex, by prediction set, and by bin of S/N and complex.
 
     `labelled` has a row for each labelled asteroid: snr_bin, complex (predicted), correct (bool).
     """

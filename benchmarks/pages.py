@@ -41,6 +41,7 @@ PAGES = [Path("README.md"), *sorted(Path("docs").glob("*.md"))]
 VESTA, METIS, ANGELINA = 4, 9, 64
 WIDTH = 120  # of text in the pages
 SPLITS = 200
+OPEN_ENDED = "from (.*)", r"\1 and above"  # a bin of S/N, in the code's words and the page's
 EXAMPLE = "docs/433_eros.txt"
 Blocks = Mapping[str, Callable[[], str]]
 
@@ -107,12 +108,13 @@ def results() -> str:
     return "\n".join([
         "| result | |", "|---|---|",
         f"| labelled asteroids, cross-validated: accuracy | {cv['accuracy']:.1%} ± "
-        f"{cv['accuracy_std']:.1%} (balanced {cv['balanced_accuracy']:.1%}) |",
+        f"{cv['accuracy_std']:.1%} (balanced accuracy {cv['balanced_accuracy']:.1%}) |",
         f"| all Gaia asteroids: estimated accuracy | {range_of(everything)} |",
         f"| above the confidence threshold ({above['asteroids']:,} asteroids): estimated accuracy "
         f"| {range_of(above)} |",
-        f"| only one complex not excluded, at {calibration['coverage']['all']:.0%} coverage | "
-        f"{sum(single.values()):,} asteroids ({listed}) |"])
+        "| prediction set with a single complex "
+        f"({calibration['coverage']['all']:.0%} coverage) | {sum(single.values()):,} asteroids "
+        f"({listed}) |"])
 
 
 def classify_example() -> str:
@@ -141,13 +143,20 @@ def above_threshold() -> str:
              for name, found in counts["by_complex"].items()}
     parts["all"] = counts["classified"], counts["above_threshold"], calibration
     for name, (total, above, found) in parts.items():
-        purity = [f"{found[key]:.0%} ± {found[f'{key}_se']:.0%}" if found[key] is not None
-                  else "none" for key in ("accuracy_weighted", "accuracy_degraded")]
+        purity = ["–" if found[key] is None else
+                  f"{found[key]:.0%} ± {found[f'{key}_se']:.0%}".replace("± 0%", "± <1%")
+                  for key in ("accuracy_weighted", "accuracy_degraded")]
         lines.append(f"| {name} | {total:,} | {above:,} | {above / total:.1%} | "
                      f"{' | '.join(purity)} |")
     ratio = [parts["S"][i] / parts["C"][i] for i in (0, 1)]
-    return "\n".join([*lines, "", f"The S:C ratio is {ratio[0]:.1f} in the whole catalogue and "
-                      f"{ratio[1]:.0f} above the threshold."])
+    labelled = pd.read_csv("reports/crossvalidation/complexes.csv").to_dict("records")
+    both = [f"{r['complex']} {r['precision']:.0%} and {r['recall']:.0%}" for r in labelled]
+    return "\n".join([*lines, "", textwrap.fill(
+        f"± is the standard error. The S:C ratio is {ratio[0]:.1f} in the whole catalogue and "
+        f"{ratio[1]:.0f} above the threshold.", WIDTH), "", textwrap.fill(
+        f"At any confidence, the cross-validated purity and completeness on the "
+        f"{sum(r['asteroids'] for r in labelled):,} labelled asteroids with all bands are "
+        f"{', '.join(both)}.", WIDTH)])
 
 
 def by_snr() -> str:
@@ -158,21 +167,21 @@ def by_snr() -> str:
     c = table[table["complex"] == "C"].set_index("snr_bin").reindex(bins.index)
     lines = ["| S/N | asteroids | above the threshold | labelled | correct | labelled, "
              "classified C | correct |", "|---|---|---|---|---|---|---|"]
-    lines += [f"| {name} | {row.asteroids:,} | {row.above_threshold:,} | {row.labelled} | "
-              f"{row.correct / row.labelled:.0%} | {c.labelled[name]} | "
+    lines += [f"| {re.sub(*OPEN_ENDED, name)} | {row.asteroids:,} | {row.above_threshold:,} | "
+              f"{row.labelled} | {row.correct / row.labelled:.0%} | {c.labelled[name]} | "
               f"{c.correct[name] / c.labelled[name]:.0%} |" for name, row in bins.iterrows()]
     calibration = load_params().calibration
     faint = c.iloc[:calibration.snr_edges.index(calibration.snr_groups[0]) + 1].sum()
     return "\n".join([*lines, "", textwrap.fill(
-        f"How accurate is a faint C? Of {faint.labelled} labelled asteroids with S/N below "
+        f"How reliable is a faint C? Of {faint.labelled} labelled asteroids with S/N below "
         f"{calibration.snr_groups[0]:g} that are classified as C out of fold, at any confidence, "
         f"{faint.correct} are C ({faint.correct / faint.labelled:.0%}). Of the "
-        f"{faint.asteroids:,} faint C in the catalogue, {faint.above_threshold} are above the "
-        "threshold.", WIDTH)])
+        f"{faint.asteroids:,} faint C asteroids in the catalogue, {faint.above_threshold} are "
+        "above the threshold.", WIDTH)])
 
 
 def sets() -> str:
-    """Catalogue: how many asteroids have which set of complexes."""
+    """Catalogue: how many asteroids have which prediction set."""
     counts, coverage = report("catalogue"), report("calibration")["coverage"]
     found = sorted(counts["complex_set"].items(), key=lambda item: -item[1])
     single = sum(n for name, n in found if len(name.split()) == 1)
@@ -189,7 +198,7 @@ def classes() -> str:
     """Catalogue: the classes that are precise enough to be given."""
     found = {name: n for name, n in report("calibration")["classes"].items()
              if n["predicted"] >= catalogue.LEAST and n["precision"] >= catalogue.MOSTLY}
-    return textwrap.fill("Out-of-fold precision and recall: " + ", ".join(
+    return textwrap.fill("Out-of-fold precision (purity) and recall (completeness): " + ", ".join(
         f"{name} {n['precision']:.2f} and {n['recall']:.2f} ({n['asteroids']:,} labelled)"
         for name, n in found.items()) + ".", WIDTH)
 
@@ -201,7 +210,7 @@ def ground_based() -> str:
              "|---|---|---|---|---|"]
     parts = found["survey"] | {f"predicted {k}": n for k, n in found["predicted"].items()}
     lines += [f"| {name} | {n['spectra']:,} | {n['correct'] / n['spectra']:.0%} | {n['above']:,} "
-              "| " + (f"{n['above_correct'] / n['above']:.0%} |" if n["above"] else "none |")
+              "| " + (f"{n['above_correct'] / n['above']:.0%} |" if n["above"] else "– |")
               for name, n in (parts | found["all"]).items()]
     return "\n".join([*lines, "", f"The threshold is {found['threshold']:g}."])
 
@@ -376,9 +385,10 @@ def two_answers() -> str:
     row = asteroid(catalogue.catalogue_path(load_params().catalogue.name), ANGELINA)
     where = "below" if row["abstained"] else "above"
     return textwrap.fill(
-        f"({row['number']}) {row['name']}, for instance, has complex {row['complex']} at "
-        f"{row['confidence']:.2f}, {where} the threshold, and class {row['class']} at "
-        f"{row['class_probability']:.2f} (label table: {row['literature_class']}).", WIDTH)
+        f"({row['number']}) {row['name']}, for instance, is {row['complex']} "
+        f"({row['confidence']:.2f}, {where} the threshold), yet its class is {row['class']} "
+        f"({row['class_probability']:.2f}); its literature class is {row['literature_class']}.",
+        WIDTH)
 
 
 FROM_REPORTS: Blocks = {
