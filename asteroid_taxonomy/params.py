@@ -251,18 +251,20 @@ class Train(Block):
         return block
 
 
-class Evaluate(Block):
-    above_majority: Annotated[float, Field(ge=0, lt=1)] | None
+class VisibleCalibration(Block):
+    threshold: Annotated[float, Field(ge=0, le=1)]
+    least_probability: dict[str, Annotated[float, Field(ge=0, le=1)]]
 
 
 class Calibration(Block):
     folds: Folds
     seed: Seed
     accuracy: Annotated[float, Field(gt=0, le=1)]
-    visible_threshold: Annotated[float, Field(ge=0, le=1)]
+    above_majority: Annotated[float, Field(ge=0, lt=1)] | None
     coverage: Share
     snr_edges: Edges
     snr_groups: Edges
+    visible: VisibleCalibration
 
 
 class Crossvalidate(Block):
@@ -305,7 +307,6 @@ class Params(Block):
     crossmatch: Crossmatch
     split: Split
     train: Train
-    evaluate: Evaluate
     calibration: Calibration
     crossvalidate: Crossvalidate
     export: Export

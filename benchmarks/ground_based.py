@@ -5,8 +5,9 @@
 FOLDER holds a folder per survey and classes.csv with the columns survey, file, number, class
 (Mahlke 2022). Writes benchmarks/results/ground_based.json: the median ratio of ground-based
 reflectances to Gaia's, in all and by survey (asteroids of the training part); without and with
-train.ground_based, the lowest threshold that holds (`threshold_of`) and the counts by survey and
-by predicted complex. With --write, the ratio and the threshold go into params.yaml.
+train.ground_based, the lowest threshold that holds (`threshold_of`), the limits of the prediction
+sets and their coverage, and the counts by survey and by predicted complex. With --write, the
+ratio, the threshold and the limits go into params.yaml.
 
 Models are trained on Gaia spectra of four fifths of the asteroids, with the ratio measured on
 these, and evaluated on ground-based spectra of the others; counts are means over the repeats. The
@@ -26,6 +27,7 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from asteroid_taxonomy.console import run
+from asteroid_taxonomy.evaluation import conformal
 from asteroid_taxonomy.evaluation.threshold import THRESHOLDS
 from asteroid_taxonomy.files import rounded, write_json
 from asteroid_taxonomy.learning import MAIN, VISIBLE
@@ -77,8 +79,9 @@ def evaluated(
             fit(model, data.take(learn),
                 augmentation(params.model_copy(update={"train": block}), VISIBLE))
             found = rounded(model.predict_proba(spectra[unseen]))
-            tables.append(files[unseen].assign(predicted=model.classes_[found.argmax(axis=1)],
-                                               confidence=found.max(axis=1)))
+            tables.append(files[unseen].assign(
+                predicted=model.classes_[found.argmax(axis=1)], confidence=found.max(axis=1),
+                fold=i, **dict(zip(model.classes_, found.T, strict=True))))
     return pd.concat(tables).assign(correct=lambda t: t["predicted"] == t["complex"])
 
 
@@ -96,8 +99,18 @@ def threshold_of(table: pd.DataFrame, wanted: float) -> float:
     return found
 
 
-def summary(table: pd.DataFrame, wanted: float) -> dict[str, Any]:
-    """The threshold, and counts by survey, by predicted complex and in all."""
+def prediction_sets(table: pd.DataFrame, share: float) -> dict[str, Any]:
+    """The lowest probability of each complex in a set that covers it, and the coverage."""
+    classes = sorted(table["complex"].unique())
+    found = (table[classes].to_numpy(), np.searchsorted(classes, table["complex"]),
+             np.ones(len(table)), [], share)
+    least = conformal.least_probability(*found)[0]
+    return {"least_probability": dict(zip(classes, least.tolist(), strict=True)),
+            "coverage": conformal.cross_checked(*found, table["fold"].to_numpy(), classes)}
+
+
+def summary(table: pd.DataFrame, wanted: float, share: float) -> dict[str, Any]:
+    """The threshold, the prediction sets, and counts by survey, by complex and in all."""
     threshold = threshold_of(table, wanted)
     above = table["clean"] & (table["confidence"] >= threshold)
     marks = pd.DataFrame({"spectra": True, "correct": table["correct"], "above": above,
@@ -107,7 +120,8 @@ def summary(table: pd.DataFrame, wanted: float) -> dict[str, Any]:
     counts = {name: (marks.groupby(by).sum() / REPEATS).round().astype(int)
               for name, by in parts.items()}
     print(f"threshold {threshold:g}\n{pd.concat(counts.values()).to_string()}", flush=True)
-    return {"threshold": threshold, **{k: v.to_dict("index") for k, v in counts.items()}}
+    return {"threshold": threshold, **prediction_sets(table, share),
+            **{k: v.to_dict("index") for k, v in counts.items()}}
 
 
 def main() -> None:
@@ -130,14 +144,16 @@ def main() -> None:
     result: dict[str, Any] = {"ratio": median.astype(float).round(3).T.to_dict()}
     for name, corrected in (("without", False), ("with", True)):
         table = evaluated(files, spectra, ratio, data, params, corrected)
-        result[name] = summary(table, params.calibration.accuracy)
+        result[name] = summary(table, params.calibration.accuracy, params.calibration.coverage)
     write_json(result, RESULT)
     if given.write:
         yaml = YAML()
         yaml.preserve_quotes, yaml.width = True, 100
         content = yaml.load(PARAMS)
         content["train"]["ground_based"]["ratio"].update(result["ratio"]["all"])
-        content["calibration"]["visible_threshold"] = result["with"]["threshold"]
+        visible = content["calibration"]["visible"]
+        visible["threshold"] = result["with"]["threshold"]
+        visible["least_probability"].update(result["with"]["least_probability"])
         yaml.dump(content, PARAMS)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from asteroid_taxonomy import tables
-from asteroid_taxonomy.console import run
+from asteroid_taxonomy.console import PipelineError, run
 from asteroid_taxonomy.evaluation import conformal, folds
 from asteroid_taxonomy.evaluation.calibration import CALIBRATION_PATH, fit_expected_accuracy
 from asteroid_taxonomy.evaluation.degraded import degraded_spectra
@@ -21,7 +21,6 @@ from asteroid_taxonomy.evaluation.out_of_fold import out_of_fold_table, without_
 from asteroid_taxonomy.evaluation.threshold import THRESHOLDS, Above, Estimates, lowest_threshold
 from asteroid_taxonomy.files import read_metadata, rounded, write_csv, write_json, write_parquet
 from asteroid_taxonomy.learning import MAIN, VISIBLE
-from asteroid_taxonomy.learning.augmentation import as_ground_based
 from asteroid_taxonomy.learning.predictions import read_predictions
 from asteroid_taxonomy.learning.training_set import Floats, Rows, TrainingSet, read_training_set
 from asteroid_taxonomy.params import Params, load_params
@@ -31,23 +30,32 @@ CURVE_PATH = Path("reports/above_threshold.csv")
 
 def out_of_fold(
     data: TrainingSet, fold: Rows, survey: pa.Table, params: Params
-) -> tuple[Floats, Floats, Floats]:
-    """Out-of-fold probabilities: of classes [n, classes], and two times of targets, rounded.
+) -> tuple[Floats, Floats]:
+    """Out-of-fold probabilities of classes, [n, classes], and of targets, [1 + bins, n, targets].
 
-    [1 + bins, n, targets]: spectra as they are, and with noise as in each bin of S/N of `survey`;
-    [n, targets]: by the visible model, spectra as from the ground.
+    The latter of spectra as they are, and with noise as in each bin of S/N of `survey`. Rounded.
     """
     nm, settings = params.bands.wavelengths_nm, params.calibration
     degraded = degraded_spectra(data, tables.matrix(survey, tables.error_columns(nm)),
                                 survey["snr"].to_numpy(), settings.snr_edges, settings.seed)
-    ground_like = as_ground_based(data.reflectance, params.train.ground_based, params.bands,
-                                  np.random.default_rng(settings.seed))
     # threads: NumPy releases the interpreter lock, and processes would import scikit-learn again
-    found = folds.out_of_fold(data, {
-        MAIN: folds.job(params, MAIN, fold, degraded),
-        VISIBLE: folds.job(params, VISIBLE, fold, ground_like[None])}, "threading")
-    main, visible = (folds.of_targets(found[name], folds.class_pairs(data)) for name in found)
-    return rounded(found[MAIN][0]), main, visible[1]
+    found = folds.out_of_fold(data, {MAIN: folds.job(params, MAIN, fold, degraded)}, "threading")
+    return rounded(found[MAIN][0]), folds.of_targets(found[MAIN], folds.class_pairs(data))
+
+
+def check_learned(accuracy: float, target: Rows, margin: float | None) -> None:
+    """Check that the model is better than the majority-class baseline; margin None: no check.
+
+    Raises
+    ------
+    PipelineError
+        The accuracy does not exceed that of the baseline by `margin`.
+    """
+    majority = float(np.bincount(target).max() / len(target))
+    if margin is not None and accuracy < majority + margin:
+        raise PipelineError(
+            f"out-of-fold accuracy {accuracy:.3f} is not {margin:g} (calibration.above_majority) "
+            f"above the majority-class baseline {majority:.3f}; check labels and source mapping")
 
 
 def main() -> None:
@@ -65,9 +73,9 @@ def main() -> None:
     has_label = np.isin(asteroids["source_id"].to_numpy(), source_id)
 
     fold = folds.fold_numbers(data, settings.folds, settings.seed)
-    of_class, layers, visible = out_of_fold(
-        data, fold, asteroids.filter(pa.array(~has_label)), params)
+    of_class, layers = out_of_fold(data, fold, asteroids.filter(pa.array(~has_label)), params)
     own = layers[0]
+    check_learned((own.argmax(axis=1) == target).mean(), target, settings.above_majority)
     learns_class = params.train.chosen.learn == "class"
     names: list[str] = folds.class_pairs(data)[:, 1].tolist() if learns_class else []
     table = out_of_fold_table(data.asteroids, own, classes, of_class, names)
@@ -79,11 +87,12 @@ def main() -> None:
     chosen = lowest_threshold(curve, settings.accuracy)
     content = {
         "survey": read_metadata(tables.ASTEROIDS_PATH)["survey"], "model": params.train.model,
-        "threshold": {MAIN: chosen, VISIBLE: settings.visible_threshold},
+        "threshold": {MAIN: chosen, VISIBLE: settings.visible.threshold},
         "above_threshold": found.stored(chosen, classes), "all": found.stored(0.0),
         "least_probability": {
             MAIN: conformal.limits(own, target, snr, groups, coverage, classes),
-            VISIBLE: conformal.limits(visible, target, snr, [], coverage, classes)},
+            VISIBLE: {"snr_below": [None], **{
+                name: [settings.visible.least_probability.get(name)] for name in classes}}},
         "coverage": conformal.cross_checked(own, target, snr, groups, coverage, fold, classes),
         "expected_accuracy": fit_expected_accuracy(own, target, snr),
         "classes": by_class(data.class_name, of_class, names)}

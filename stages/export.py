@@ -1,6 +1,6 @@
 """Export the trained models as plain ONNX graphs with metadata.
 
-Reads   models/*.skops, data/training_set.parquet, reports/crossmatch.json, reports/evaluate.json,
+Reads   models/*.skops, data/training_set.parquet, reports/crossmatch.json,
         reports/calibration.json
 Writes  models/asteroid_taxonomy.onnx and asteroid_taxonomy_visible.onnx,
         models/asteroid_taxonomy_classes.onnx (the main model's classes, before they are summed),
@@ -30,7 +30,7 @@ from asteroid_taxonomy.onnx_model.metadata import Metadata
 from asteroid_taxonomy.params import Params, load_params
 from asteroid_taxonomy.tables import TRAINING_SET_PATH
 
-COUNTS_PATH, SCORES_PATH = Path("reports/crossmatch.json"), Path("reports/evaluate.json")
+COUNTS_PATH = Path("reports/crossmatch.json")
 LIBRARIES = ("scikit-learn", "skl2onnx", "onnx", "numpy")
 
 
@@ -59,8 +59,6 @@ def described(name: str, params: Params, classes: list[str], data: TrainingSet) 
         held_out=Counter(sorted(data.target[data.test].tolist())),
         split=f"{split.test_fraction:g} of the labelled asteroids held out, stratified by "
               f"{split.target}, seed {split.seed}",
-        held_out_metrics={key: value for key, value in read_json(SCORES_PATH)[
-            f"held_out{name.removeprefix(metadata.MAIN)}"].items() if isinstance(value, float)},
         sha256={path.name: sha256(path) for path in (TRAINING_SET_PATH, model_path(name))},
         versions={library: version(library) for library in LIBRARIES},
         licence="MIT", citation="; ".join(json.loads(stored["citation"])))
@@ -71,7 +69,7 @@ def of_classes(main: Metadata, classes: list[str]) -> Metadata:
     measured: dict[str, Any] = read_calibration()["classes"]
     return main.model_copy(update={
         "classes": classes, "abstention_threshold": None, "least_probability": {},
-        "above_threshold": {}, "held_out_metrics": {},
+        "above_threshold": {},
         "taxonomy": f"classes of the {main.taxonomy.partition(' of the ')[2]}",
         "class_precision": {name: measured.get(name, {}).get("precision") for name in classes}})
 

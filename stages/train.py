@@ -50,12 +50,12 @@ def main() -> None:
     learned = data.take(data.train)
     columns = reflectance_columns(nm)
     asteroids = read_asteroids(nm, ["source_id", *columns])
-    usable = {name: asteroids.filter(pa.array(has_bands(asteroids, used_nm)))
-              for name, used_nm in used.items()}
+    spectra, source_id = matrix(asteroids, columns), asteroids["source_id"]
+    usable = {name: has_bands(asteroids, used_nm) for name, used_nm in used.items()}
     # threads: NumPy releases the interpreter lock, and processes would import scikit-learn again
     fits = in_parallel(fit_and_predict, [
         (make_model(train, nm, used[name]), learned, augmentation(params, name),
-         matrix(usable[name], columns)) for name in used], "threading")
+         spectra[usable[name]]) for name in used], "threading")
 
     # half a second of skops' imports, while the models are fitted
     from asteroid_taxonomy.learning.model_file import model_path, save_model
@@ -64,11 +64,11 @@ def main() -> None:
     print(f"{train.model}: {train.chosen.model_dump(exclude_unset=True)}")
     for name, (model, predictions, took) in zip(used, fits, strict=True):
         save_model(model, model_path(name))
-        write_predictions(model, predictions, usable[name]["source_id"], survey,
+        write_predictions(model, predictions, source_id.filter(pa.array(usable[name])), survey,
                           predictions_path(name))
         print(f"wrote {model_path(name)}: fitted in {took:.1f} s to {len(data.train):,} asteroids "
               f"({', '.join(model.classes_)}), {len(used[name])} bands, {len(data.test):,} held "
-              f"out; and {predictions_path(name)}: {len(usable[name]):,} asteroids")
+              f"out; and {predictions_path(name)}: {usable[name].sum():,} asteroids")
 
 
 if __name__ == "__main__":

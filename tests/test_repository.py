@@ -119,4 +119,5 @@ def test_the_params_for_ground_based_spectra_are_those_that_were_measured():
     params = yaml.safe_load((TOP / "params.yaml").read_text())
     ratio = {str(nm): value for nm, value in params["train"]["ground_based"]["ratio"].items()}
     assert {nm: measured["ratio"]["all"][nm] for nm in ratio} == ratio
-    assert params["calibration"]["visible_threshold"] == measured["with"]["threshold"]
+    assert params["calibration"]["visible"] == {
+        key: measured["with"][key] for key in ("threshold", "least_probability")}

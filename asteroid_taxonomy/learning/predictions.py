@@ -35,16 +35,21 @@ def predictions_path(name: str) -> Path:
 
 def predict(model: Pipeline, spectra: Spectra) -> Predictions:
     """Predict spectra [n, bands] with a fitted model, in double precision."""
-    batches = []
-    for start in range(0, len(spectra), BATCH):
-        scaled = model[:-1].transform(spectra[start:start + BATCH].astype(np.float64))
-        each = np.stack([classifier.predict_proba(scaled) for classifier in members(model)])
-        of_targets = each @ model[-1].members_ if learns_classes(model) else each
-        none = np.empty((len(scaled), 0))
-        batches.append((of_targets.mean(axis=0),
-                        of_targets.std(axis=0) if len(each) > 1 else none,
-                        each.mean(axis=0) if learns_classes(model) else none))
-    return Predictions(*map(np.concatenate, zip(*batches, strict=True)))
+    n, sums, networks = len(spectra), learns_classes(model), members(model)
+    targets, classes = len(model.classes_), len(model[-1].class_names_) if sums else 0
+    out = Predictions(np.empty((n, targets)), np.empty((n, targets if len(networks) > 1 else 0)),
+                      np.empty((n, classes)))
+    for start in range(0, n, BATCH):
+        here = slice(start, start + BATCH)
+        scaled = model[:-1].transform(spectra[here].astype(np.float64))
+        each = np.stack([classifier.predict_proba(scaled) for classifier in networks])
+        of_targets = each @ model[-1].members_ if sums else each
+        out.probability[here] = of_targets.mean(axis=0)
+        if len(networks) > 1:
+            out.spread[here] = of_targets.std(axis=0)
+        if sums:
+            out.by_class[here] = each.mean(axis=0)
+    return out
 
 
 def write_predictions(

@@ -64,10 +64,16 @@ def at_level(path: Path, level: onnxruntime.GraphOptimizationLevel) -> Predict:
     options.graph_optimization_level = level
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
-    # in batches, which saves memory; the first may be empty
-    return lambda spectra: np.concatenate([
-        session.run([OUTPUT_NAME], {INPUT_NAME: spectra[start:start + BATCH]})[0]
-        for start in range(0, max(len(spectra), 1), BATCH)])
+    classes = session.get_outputs()[0].shape[1]
+
+    def predict(spectra: Spectra) -> Floats:
+        out = np.empty((len(spectra), classes), np.float32)
+        for start in range(0, max(len(spectra), 1), BATCH):  # the first batch may be empty
+            here = slice(start, start + BATCH)
+            out[here] = session.run([OUTPUT_NAME], {INPUT_NAME: spectra[here]})[0]
+        return out
+
+    return predict
 
 
 def rounding_noise(predict: Predict, spectra: Spectra) -> float:
@@ -75,6 +81,12 @@ def rounding_noise(predict: Predict, spectra: Spectra) -> float:
     up = np.random.default_rng(0).integers(0, 2, spectra.shape, dtype=bool)
     moved = np.nextafter(spectra, np.where(up, np.inf, -np.inf).astype(np.float32))
     return float(np.abs(predict(moved) - predict(spectra)).max())
+
+
+def differences(found: Floats, reference: Floats) -> Floats:
+    """The largest absolute difference of each row, float [n]."""
+    out = found - reference
+    return np.asarray(np.abs(out, out=out).max(axis=1))
 
 
 def compare(
@@ -89,8 +101,8 @@ def compare(
     """
     if np.isnan(found).any():
         raise PipelineError(f"{path} gives NaN for spectra with all used bands; {GRAPH}")
-    differences = np.abs(found - reference).max(axis=1)
-    if differences.max() <= allowed:
+    largest = differences(found, reference)
+    if largest.max() <= allowed:
         return
     between = np.abs(reference[:, :, None] - found[:, None, :]).max(axis=0)
     if between.min(axis=0).max() <= allowed:
@@ -98,8 +110,8 @@ def compare(
         raise PipelineError(f"{path} has its classes in the order {', '.join(order)[:40]}, its "
                             f"metadata {', '.join(classes)[:40]}; {GRAPH}")
     raise PipelineError(
-        f"{path} differs from its model by up to {differences.max():.1e} (allowed {allowed:.0e}) "
-        f"in {(differences > allowed).sum():,} of {len(found):,} spectra: wrong bands, scaler or "
+        f"{path} differs from its model by up to {largest.max():.1e} (allowed {allowed:.0e}) "
+        f"in {(largest > allowed).sum():,} of {len(found):,} spectra: wrong bands, scaler or "
         f"weights; {GRAPH}")
 
 

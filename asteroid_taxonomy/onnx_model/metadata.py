@@ -70,7 +70,6 @@ class Metadata(BaseModel):
     trained_on: Numbers = {}
     held_out: Numbers = {}
     split: str = ""
-    held_out_metrics: Annotated[dict[str, float], _json] = {}
     sha256: Texts = {}
     versions: Texts = {}
     licence: str = ""

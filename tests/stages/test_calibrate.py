@@ -5,6 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.evaluation.calibration import read_calibration
 from asteroid_taxonomy.evaluation.out_of_fold import read_out_of_fold, without_training
 from asteroid_taxonomy.files import read_json
@@ -85,6 +86,15 @@ def test_calibrating_twice_gives_the_same_bytes_and_another_model_other_numbers(
     calibrate.main()
     found = read_calibration()
     assert found["model"] == "logistic_regression" and found["classes"] == {}
+
+
+def test_a_model_that_learned_nothing_stops_the_stage(sample_project):
+    params = sample_params()
+    params["train"]["model"], params["train"]["logistic_regression"]["C"] = (
+        "logistic_regression", 1e-9)
+    (sample_project / "params.yaml").write_text(yaml.safe_dump(params))
+    with pytest.raises(PipelineError, match="above_majority.*majority-class baseline"):
+        calibrate.main()
 
 
 @pytest.mark.real_data
