@@ -34,9 +34,9 @@ lock:
 	    --no-emit-find-links --generate-hashes $(UPGRADE) --quiet --output-file requirements.lock
 
 $(VENV)/installed: requirements.lock
-	@echo "Installing the packages of requirements.lock into $(VENV): 1.5 GB, a few minutes on a fast"
-	@echo "connection; pip prints nothing until it is done. To classify spectra without the pipeline,"
-	@echo "pip install . (520 MB) is enough."
+	@echo "Installing the packages of requirements.lock into $(VENV): 450 MB, 1.8 GB on disk, a few"
+	@echo "minutes; pip prints nothing until it is done. To classify spectra without the pipeline,"
+	@echo "pip install . (150 MB) is enough."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
 	@$(BIN)/python -m pip install --quiet --no-deps --editable .

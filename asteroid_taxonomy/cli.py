@@ -5,7 +5,7 @@ that is run is imported, so that the dependencies of the others need not be inst
 """
 
 import argparse
-import importlib
+import importlib.util
 import sys
 
 from asteroid_taxonomy import __version__
@@ -30,7 +30,7 @@ def command(arguments: list[str]) -> None:
     Raises
     ------
     PipelineError
-        The command needs a package that is not installed.
+        The command needs the packages of the pipeline, and they are not installed.
     SystemExit
         0 after --help and --version, 2 for missing or invalid arguments.
     """
@@ -52,16 +52,11 @@ def command(arguments: list[str]) -> None:
         sys.exit(2)
     name = parser.parse_args(arguments[:1]).command
     set_environment()
-    try:
-        module = importlib.import_module(
-            f"asteroid_taxonomy.commands.{name.replace('-', '_')}")
-        module.main(arguments[1:])
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("asteroid_taxonomy"):
-            raise
-        what = "'.[pipeline]'" if name in PIPELINE_COMMANDS else "."
-        raise PipelineError(f"{name} needs the package {error.name}; run pip install {what} in "
-                            "the project's folder") from None
+    if name in PIPELINE_COMMANDS and not importlib.util.find_spec("dvc"):
+        raise PipelineError(f"{name} needs the packages of the pipeline; run pip install "
+                            "'.[pipeline]' in the project's folder")
+    importlib.import_module(f"asteroid_taxonomy.commands.{name.replace('-', '_')}").main(
+        arguments[1:])
 
 
 def main() -> None:

@@ -75,7 +75,7 @@ def in_demo(*arguments: str) -> None:
             log.write(line)
             if found := re.match(r"Running stage '(\w+)'|Stage '(\w+)' didn't change", line):
                 finished()
-                started, stage = time.monotonic(), found[1] or f"{found[2]} (unchanged)"
+                started, stage = time.monotonic(), found[1] or f"{found[2]} (cached)"
     if process.returncode:
         lines = LOG.read_text(encoding="utf-8").splitlines()
         print("\n".join(lines[-LAST_LINES:]), file=sys.stderr)

@@ -211,7 +211,7 @@ def in_words(complex_set: str) -> str:
 def table(spectrum: pa.Table) -> list[str]:
     """Lines of a table with the spectrum."""
     frame = spectrum.select(["wavelength", "reflectance", "error", "flag"]).to_pandas()
-    text = frame.astype({"wavelength": int}).to_string(index=False, float_format="%.3f",
+    text = frame.astype({"wavelength": int}).to_string(index=False, float_format="%.4f",
                                                        na_rep="-")
     return [*text.splitlines(), "wavelength in nm; flag: 0 good, 1 suspect, 2 bad"]
 

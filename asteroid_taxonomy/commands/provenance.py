@@ -20,7 +20,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("files", nargs="*", type=Path, metavar="file", help="Parquet")
     paths = parser.parse_args(arguments).files
     for path in paths or [SPECTRA_PATH, SOURCE_MAPPING_PATH, LABELS_PATH]:
+        stored = read_metadata(path)
         print(path)
-        for name, value in read_metadata(path).items():
+        for name, value in stored.items():
             if not name.startswith("table"):  # for astropy
                 print(plain(f"  {name:8s} {value}"))

@@ -56,7 +56,7 @@ def test_classifications_and_spectra_are_printed_in_order(catalogued, look):
     for line in (r"  S  0\.\d{3} ±0\.\d{3} #+", r"  complex S at 0\.\d{3}",
                  r"  literature: class S, complex S \(Mahlke 2022 taxonomy\)",
                  r"  S/N \d+\.\d; \d+% of labelled asteroids .*",
-                 r" +550 +1\.000 +0\.\d{3} +0"):
+                 r" +550 +1\.0000 +0\.\d{4} +0"):
         assert re.search(f"^{line}", text, re.MULTILINE), line
 
 
