@@ -61,7 +61,7 @@ class Service:
         self.edit, self.render, self.send, self.counts = None, to_csv, None, []
         self.hard_maxrec, self.sync_maxrec, self.listed = 10**9, 10**9, True
         self.phases, self.job_error, self.steps = ["COMPLETED"], "no reason", {}
-        self.jobs, self.log = {}, []
+        self.jobs, self.log, self.forms = {}, [], []
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
         self.server.daemon_threads = True
         self.server.handle_error = lambda *args: None  # a client that hangs up is no news
@@ -113,6 +113,7 @@ def _handler_of(service):
             endpoint, jobid, step = (self.path.split("/") + ["", ""])[2:5]
             step = "sync" if endpoint == "sync" else step or ("job" if jobid else "create")
             service.log.append(f"{method} {step}")
+            service.forms.append(form)
             faults = service.steps.get(f"{method} {step}", [])
             if faults and faults.pop(0)(self):
                 return None

@@ -3,18 +3,20 @@
 import dataclasses
 import re
 import sys
-import threading
 import time
 from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
 import pytest
-import requests
 import yaml
 
 from asteroid_taxonomy.onnx_model import flowgraph
 from asteroid_taxonomy.onnx_model.classifier import load_classifier
+from tests.archives.tap_service import Service
 from tests.onnx_files import GRID, SHIPPED, by_name
+
+pytestmark = pytest.mark.loopback
 
 
 def spectra(*numbers, values=None):
@@ -25,30 +27,28 @@ def spectra(*numbers, values=None):
 
 @pytest.fixture
 def archive(monkeypatch):
-    """An archive with `rows` in place of requests.post; it sends `answer` instead, if any."""
-    state = SimpleNamespace(rows=[], answer=None, forms=[])
-
-    def post(url, form, timeout):
-        state.forms.append((url, form))
-        top, columns, after = re.match(
-            r"SELECT TOP (\d+) (.+) FROM .+ > (\d+) ORDER", form["QUERY"]).groups()
+    """An archive with `rows`; it sends `error` instead, if any, and takes `seconds`."""
+    def answer(adql, maxrec):
+        top, columns, after = re.search(r"TOP (\d+) (.+) FROM .+ > (\d+) ", adql).groups()
         rows = [row for row in sorted(state.rows, key=lambda row: row[0])
                 if row[0] > int(after)][:int(top)]
-        table = "\n".join([columns, *(",".join(map(str, row)) for row in rows), ""])
-        response = requests.Response()
-        response.status_code, response._content = state.answer or (200, table.encode())
-        return response
+        return "\n".join([columns, *(",".join(map(str, row)) for row in rows), ""]).encode()
 
-    monkeypatch.setattr(requests, "post", post)
-    monkeypatch.setenv("GAIA_TAP_URL", " http://mirror/tap/ ")
-    monkeypatch.setattr(flowgraph, "RETRY_S", 0.05)
-    return state
+    with Service({"unused": pa.table({"column": [1]})}) as state:
+        state.rows, state.error, state.seconds = [], None, 0
+        state.answer, state.send = answer, lambda handler, body: (
+            time.sleep(state.seconds) or handler.reply(*(state.error or (200, body))))
+        monkeypatch.delenv("GAIA_TAP_URL", raising=False)
+        monkeypatch.setenv("no_proxy", "*")
+        monkeypatch.setattr(flowgraph, "RETRY_S", 0.05)
+        yield state
 
 
 @pytest.fixture
 def opened(archive, request):
     """Open the live flowgraph, with a batch of 4: the names of its two blocks, and a context."""
-    model = dataclasses.replace(load_classifier(SHIPPED), threshold=0.7)
+    about = load_classifier(SHIPPED).metadata.model_copy(update={"spectra_service": archive.url})
+    model = dataclasses.replace(load_classifier(SHIPPED), threshold=0.7, metadata=about)
 
     def opened(skip=None):
         blocks = by_name(yaml.safe_load(flowgraph.live(model, SHIPPED, 4)))
@@ -63,12 +63,12 @@ def opened(archive, request):
 
 
 def close(sender):
-    """Close the block; its thread ends."""
-    sender["cleanup"]()
-    for thread in threading.enumerate():
-        if thread.name.endswith("(work)"):
-            thread.join(60)
-            assert not thread.is_alive()
+    """Close the block as CyberEther does: after cleanup its globals are None; its thread ends."""
+    if thread := sender["thread"]:
+        sender["cleanup"]()
+        sender.update(dict.fromkeys(sender.keys() - {"__builtins__"}))
+        thread.join(60)
+        assert not thread.is_alive()
 
 
 def wait_for(condition):
@@ -87,41 +87,53 @@ def next_batch(blocks, number):
 
 @pytest.mark.parametrize("skip", ["SKIP of 1.9.2", None])
 def test_before_the_archive_has_answered_nothing_is_classified(archive, opened, skip):
-    archive.answer = (503, b"later")
-    sender, names, ctx = opened(skip)
-    assert sender["compute"](ctx) is skip
+    archive.error = (503, b"later")
+    sender, names, ctx = blocks = opened(skip)
+    assert sender["compute"](ctx) is None
     assert np.isnan(ctx.outputs[0]).all() and "batch" not in ctx.env
     names["compute"](SimpleNamespace(inputs=[ctx.outputs[0][:, :4]], env=ctx.env))
     assert "classes" not in ctx.env
+    archive.rows, archive.error = spectra(1, 2, 3, 4), None
+    assert next_batch(blocks, 1)[:, 0].tolist() == [1, 2, 3, 4]
+    assert sender["compute"](ctx) is skip and ctx.outputs[0][0, 0] == 1
+
+
+def test_closing_while_the_archive_is_slow_leaves_no_traceback(archive, opened):
+    archive.seconds = 2.2  # cleanup waits for two
+    sender, _, _ = opened()
+    wait_for(lambda: archive.forms)
+    close(sender)  # pytest fails for an exception in a thread
 
 
 @pytest.mark.parametrize("answer, message", [
-    ((503, b"later"), "http://mirror/tap/sync: 503 "), ((200, b""), "not a table"),
+    ((503, b"later"), "/tap/sync: HTTP Error 503"), ((200, b""), "not a table"),
     ((200, b"a,b,c,d\n1,x,374,bright\n"), "bright"),
     ((200, b"<VOTABLE><INFO value='ERROR'>no\x1b[31m such table</INFO></VOTABLE>"), "[31m such"),
 ])
 def test_an_answer_that_is_no_table_is_printed_and_the_archive_queried_again(
         archive, opened, answer, message):
-    archive.answer = answer
+    archive.error = answer
     blocks = opened()
     wait_for(lambda: len(blocks[2].printed) > 1)
     (_, text), (terminal, again) = blocks[2].printed[:2]
     assert message in text and text.endswith("trying again in 0.05 s") and text.isprintable()
     assert terminal is sys.__stderr__ and again == text
-    archive.rows, archive.answer = spectra(1, 2, 3, 4), None
+    archive.rows, archive.error = spectra(1, 2, 3, 4), None
     assert next_batch(blocks, 1)[:, 0].tolist() == [1, 2, 3, 4]
 
 
-def test_asteroids_come_once_by_number_and_the_last_batch_is_padded_with_nan(archive, opened):
+@pytest.mark.parametrize("address", [" {}/ ", " "], ids=["of a mirror", "empty"])
+def test_asteroids_come_once_by_number_and_the_last_batch_is_padded_with_nan(
+        archive, opened, monkeypatch, address):
+    monkeypatch.setenv("GAIA_TAP_URL", address.format(archive.url))
     archive.rows = spectra(3, 1, 470, 512, 5130, 9)
     blocks = opened()
     assert next_batch(blocks, 1)[:, 5].tolist() == [1, 3, 9, 470]
     last = next_batch(blocks, 2)
     assert last[:2, 5].tolist() == [512, 5130] and np.isnan(last[2:]).all()
     wait_for(lambda: "that was the last asteroid" in str(blocks[2].printed))
-    assert len(archive.forms) == 2
-    url, form = archive.forms[0]
-    assert url == "http://mirror/tap/sync" and form["FORMAT"] == "csv" and form["MAXREC"] == 1600
+    form, _ = archive.forms
+    assert form["FORMAT"] == "csv" and form["MAXREC"] == "1600"
     assert form["QUERY"] == (
         "SELECT TOP 1600 number_mp, denomination, wavelength, reflectance_spectrum FROM "
         "gaiadr3.sso_reflectance_spectrum WHERE number_mp > 0 ORDER BY number_mp, wavelength")
