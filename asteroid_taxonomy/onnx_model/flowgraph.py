@@ -1,8 +1,8 @@
 """CyberEther flowgraphs that run an ONNX file: blocks, links between their ports, and the YAML.
 
 The format is version 2 of CyberEther's flowgraphs (1.9 and 1.10). CyberEther ignores a setting
-that a block does not have, and 1.9 has no rangeMin, rangeMax, xLabel and yLabel; a link to a port
-that does not exist ends in `[ERROR]`. Places and sizes are in pixels.
+that a block does not have, and 1.9.1 has no rangeMin, rangeMax, xLabel and yLabel; a link to a
+port that does not exist ends in `[ERROR]`. Places and sizes are in pixels.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,8 +19,8 @@ from asteroid_taxonomy.onnx_model.metadata import Metadata
 INTERVAL_MS = 1000  # between two batches: time to look at the plots, and gentle to the archive
 RETRY_S = 30  # after an error of the archive
 TOP, RIGHT, PLOTS = 110, 1880, 570  # of a window of 1,900 x 1,000; PLOTS: top of the plots
-GAP, ROW = 20, 600  # between two blocks; from one row of plots to the next
-IN_A_ROW = 6  # plots; more classes take two rows
+GAP, ROW, LEAST = 20, 600, 120  # between blocks; from one row of plots to the next; slice's width
+IN_A_ROW = (6, 4)  # plots, from a file and live; more classes take several rows
 Block = dict[str, Any]
 Span = tuple[int, int]  # from one x to another
 _templates = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -47,10 +47,10 @@ def block(
         "meta": {"node": {"x": span[0], "y": y, "width": span[1] - span[0], "height": height}}}
 
 
-def class_plots(classes: Sequence[str], slices: Span, plots: Span) -> list[Block]:
+def class_plots(classes: Sequence[str], slices: Span, plots: Span, most: int) -> list[Block]:
     """For each class a block that slices its column, and a plot that is named after it."""
-    many = len(classes) > IN_A_ROW
-    columns = -(-len(classes) // 2) if many else len(classes)
+    many, fit = len(classes) > most, (plots[1] - plots[0] + GAP) // (LEAST + GAP)
+    columns = min(-(-len(classes) // 2), fit) if many else len(classes)
     out = []
     for i, each in enumerate(classes):
         row, column = divmod(i, columns)
@@ -92,7 +92,7 @@ def from_file(
         inference(path, (740, 940), link("reshape", "buffer")),
         *_notes(model, path, (960, 1410), (1430, RIGHT), live=False, count=len(names),
                 first=names[0], last=names[-1], batch=batch, bands=bands),
-        *class_plots(model.classes, (300, 940), (40, RIGHT))])
+        *class_plots(model.classes, (300, 940), (40, RIGHT), IN_A_ROW[False])])
 
 
 def live(model: Classifier, path: Path, batch: int) -> str:
@@ -114,12 +114,12 @@ def live(model: Classifier, path: Path, batch: int) -> str:
         block("throttle", "throttle", (360, 560), {"intervalMs": INTERVAL_MS},
               {"buffer": link("archive", "output0")}),
         inference(path, (580, 780), link("throttle", "buffer")),
-        *_notes(model, path, (800, 1100), (1120, 1420), live=True, host=host, batch=batch),
+        *_notes(model, path, (920, 1160), (1180, 1420), live=True, host=host, batch=batch),
         # nothing below it: its console opens downwards
         block("names", "python", (1440, RIGHT), {
             "code": names, "inputCount": 1, "outputCount": 0, "throttled": False},
             {"input0": link("onnx_inference", "output_0")}),
-        *class_plots(model.classes, (360, 780), (360, 1420))])
+        *class_plots(model.classes, (360, 900), (360, 1420), IN_A_ROW[True])])
 
 
 def inference(path: Path, span: Span, spectra: str) -> Block:
@@ -131,7 +131,7 @@ def inference(path: Path, span: Span, spectra: str) -> Block:
 def _notes(model: Classifier, path: Path, left: Span, right: Span, **about: Any) -> list[Block]:
     """The notes on what one sees, and on what to try."""
     values = {"classes": model.classes, "threshold": model.threshold, "path": path.as_posix(),
-              "taxonomy": model.metadata.taxonomy, "survey": model.metadata.survey, **about}
+              "metadata": model.metadata, "most": IN_A_ROW[about["live"]], **about}
     return [block(name, "note", span, {"content": _templates.get_template(
         f"flowgraph_{template}.md.j2").render(values)}, height=PLOTS - GAP - TOP)
         for name, template, span in (("explanation", "explanation", left),
