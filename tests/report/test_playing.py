@@ -103,6 +103,7 @@ def test_noise_is_added_and_all_four_answers_are_counted(page):
     assert all(f" {name}" in counted for name in "COSX")
     noisy = probabilities(page)
     assert noisy != before
+    assert page.text_content("#who") == "(433) Eros, noise added"
     page.click("#again")
     assert probabilities(page) != noisy
     page.locator("#noise").press("End")
@@ -116,9 +117,11 @@ def test_a_link_carries_a_changed_spectrum(page, open_page):
     page.goto("about:blank")
     page.goto(path)
     page.get_by_role("status").get_by_text("from the link").wait_for()
-    assert page.text_content("#who") == "(433) Eros"
     assert probabilities(page) == changed
     assert values(page) == pytest.approx(spectrum, abs=1e-4)
+    for _ in range(2):
+        assert page.text_content("#who") == "(433) Eros, changed"
+        handle(page, 814).press("PageDown")
 
 
 def test_the_picture_has_the_name_of_the_asteroid_and_a_guess_hides_the_answer(page):

@@ -60,6 +60,13 @@ REFUSED = {
 }
 
 
+def paste(page, text):
+    page.locator("details:has(#own)").evaluate("details => details.open = true")
+    page.fill("#paste", text)
+    page.get_by_text("Classify it").click()
+    return page.text_content("#verdict")
+
+
 def test_the_page_answers_as_the_command(page, reported, tmp_path):
     model = Model(load_classifiers([reported / onnx_path(name) for name in (MAIN, VISIBLE)]))
     for name, text in FORMS.items():
@@ -84,16 +91,28 @@ def test_the_page_leaves_other_files_to_the_command_and_refuses_what_that_refuse
 
 
 def test_a_pasted_spectrum_is_shown_and_its_mark_named(page):
-    page.get_by_text("Your own spectrum").click()
-    page.fill("#paste", FORMS["mark -9.99"])
-    page.get_by_text("Classify it").click()
+    verdict = paste(page, FORMS["mark -9.99"])
     page.get_by_role("status").get_by_text("Your spectrum is shown").wait_for()
-    verdict = page.text_content("#verdict")
-    assert "Treat it as unknown: at 682" in verdict and "visible model (506 to 902 nm)" in verdict
-    page.fill("#paste", REFUSED["no numbers"])
-    page.get_by_text("Classify it").click()
+    assert "Treat it as unknown: at 682 nm, a band that the model uses, a missing" in verdict
+    assert "visible model (506 to 902 nm)" in verdict
+    paste(page, REFUSED["no numbers"])
     page.get_by_role("status").get_by_text("No line has two numbers").wait_for()
     assert not page.locator("#answer").is_visible()
+
+
+def test_a_link_carries_the_caution_until_its_band_is_moved(page):
+    caution = paste(page, lines(FINE_NM, with_value(FINE, 187, -9.99)))
+    assert "Treat it as unknown: at 902 nm" in caution
+    page.wait_for_function("location.hash.startsWith('#spectrum=')")
+    link = page.url
+    page.goto("about:blank")
+    page.goto(link)
+    page.get_by_role("status").get_by_text("from the link").wait_for()
+    assert page.text_content("#verdict") == caution
+    page.get_by_role("slider", name="Reflectance at 902 nm").press("ArrowUp")
+    assert "unknown" not in page.text_content("#verdict")
+    page.click("#undo")
+    assert page.text_content("#verdict") == caution
 
 
 def test_a_dropped_file_is_classified(page):

@@ -32,6 +32,10 @@ function noise(draw) {
 
 const noisy = (draw) => { const n = noise(draw); return current.changed.map((v, j) => v + n[j]); };
 const isChanged = () => current.changed.some((v, j) => !Object.is(v, current.values[j]));
+const titleNow = () => current.title + (isChanged() && !current.title.endsWith(", changed") ? ", changed" : "");
+// the spectrum with other values; what was ignored at a band counts until the band is moved
+const withValues = (values) => ({ ...current, values, snr: snrNow(),
+  touched: current.touched?.map((each, j) => each && Object.is(current.changed[j], current.values[j])) });
 
 function take(spectrum) {
   current = { ...spectrum, changed: [...spectrum.values] };
@@ -62,29 +66,29 @@ function setAxis() {
 }
 
 function refresh() {
-  const values = noisy(seed), asMeasured = noiseless() && !isChanged() && current.row !== null;
-  const answer = asMeasured ? catalogueAnswer(current.row) : classify({ ...current, values, snr: snrNow() });
+  const now = withValues(noisy(seed)), asMeasured = noiseless() && !isChanged() && current.row !== null;
+  const answer = asMeasured ? catalogueAnswer(current.row) : classify(now);
   $("play").classList.remove("empty");
   $("answer").hidden = $("values").hidden = guess !== null;
   $("guess").hidden = guess === null;
-  $("who").textContent = current.title + (isChanged() ? ", changed" : "");
+  $("who").textContent = titleNow() + (noiseless() ? "" : ", noise added");
   showProbabilities(answer?.p, asMeasured ? sharesOf("spread", current.row) : null);
-  $("verdict").textContent = verdict(answer, { values, flags: current.flags });
+  $("verdict").textContent = verdict(answer, now);
   $("facts").replaceChildren(...(asMeasured ? facts(current.row)
     : ["Computed in this page, with the network of the ONNX file."]).map((fact) => element("li", fact)));
   $("undo").hidden = noiseless() && !isChanged();
   $("again").hidden = noiseless();
   $("noise-value").textContent = noiseless() ? "as measured" : `S/N ${targetSnr().toFixed(0)}`;
   $("stability").textContent = noiseless() || !answer ? "" : stability();
-  showValues({ ...current, values });
-  return placePoints(values);
+  showValues(now);
+  return placePoints(now.values);
 }
 
 // the answers for noisy copies, the most frequent first
 function stability() {
   const counts = new Map(L.classes.map((name) => [name, 0]));
   for (let i = 0; i < 100; i++) {
-    const { complex } = classify({ values: noisy(1000 + i), snr: snrNow() }) ?? {};
+    const { complex } = classify(withValues(noisy(1000 + i))) ?? {};
     if (complex) counts.set(complex, counts.get(complex) + 1);
   }
   return `Of 100 noisy copies: ${listed([...counts].sort((a, b) => b[1] - a[1]).map(([name, n]) => `${n} ${name}`))}.`;
@@ -121,7 +125,6 @@ async function placePoints(values) {
 function move(j, value) {
   if (!noiseless() && !Number.isNaN(current.changed[j])) value -= noise(seed)[j];
   current.changed[j] = value;
-  if (current.touched) current.touched[j] = false;
   refresh();
 }
 
@@ -132,7 +135,7 @@ function settle() {
   resting = setTimeout(() => {
     if (!current || guess !== null) return;
     showNeighbours(noisy(seed), current.row);
-    if (isChanged() || current.row === null) setHash(hashOf(current));
+    if (isChanged() || current.row === null) setHash(hashOf());
     drawMap();
   }, 150);
 }
@@ -170,16 +173,17 @@ function takeText(text, title) {
   } catch (error) { forget(); status(error.message); }
 }
 
-// a link carries a changed spectrum, or one's own
+// a link carries a changed spectrum, or one's own; * where a marker or a spike was ignored
 const setHash = (hash) => history.replaceState(null, "", `${location.pathname}${location.search}${hash && "#"}${hash}`);
-const hashOf = ({ title, snr, changed }) => "spectrum=" + encodeURIComponent([
-  title.replaceAll(";", " "), snr || "", ...changed.map((v) => (Number.isNaN(v) ? "" : +v.toFixed(4)))].join(";"));
+const hashOf = ({ values, touched } = withValues(current.changed)) => "spectrum=" + encodeURIComponent([
+  titleNow().replaceAll(";", " "), current.snr || "",
+  ...values.map((v, j) => (Number.isNaN(v) ? "" : +v.toFixed(4)) + (touched?.[j] ? "*" : ""))].join(";"));
 
 function takeHash(text) {
   const [title, snr, ...fields] = text.slice("spectrum=".length).split(";");
-  const values = L.wavelengths_nm.map((_, j) => (fields[j]?.trim() ? Number(fields[j]) : NaN));
+  const values = L.wavelengths_nm.map((_, j) => parseFloat(fields[j])), touched = fields.map((field) => field.endsWith("*"));
   if (fields.length !== values.length) return status("The link does not hold a whole spectrum.");
-  take({ row: null, title, snr: Number(snr) || NaN, values, errors: values.map(() => NaN), flags: values.map(() => L.no_flag) });
+  take({ row: null, title, snr: Number(snr) || NaN, values, touched, errors: values.map(() => NaN), flags: values.map(() => L.no_flag) });
   status(`${title} is shown, from the link.`);
 }
 
