@@ -104,6 +104,7 @@ def test_noise_is_added_and_all_four_answers_are_counted(page):
     noisy = probabilities(page)
     assert noisy != before
     assert page.text_content("#who") == "(433) Eros, noise added"
+    assert "Treat it as unknown: the spectrum is too jagged" in page.text_content("#verdict")
     page.click("#again")
     assert probabilities(page) != noisy
     page.locator("#noise").press("End")

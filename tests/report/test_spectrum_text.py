@@ -95,6 +95,8 @@ def test_a_pasted_spectrum_is_shown_and_its_mark_named(page):
     page.get_by_role("status").get_by_text("Your spectrum is shown").wait_for()
     assert "Treat it as unknown: at 682 nm, a band that the model uses, a missing" in verdict
     assert "visible model (506 to 902 nm)" in verdict
+    two_marks = paste(page, lines(FINE_NM, with_value(FINE, [46, 99], -9.99)))
+    assert "at 550 and 682 nm, bands that the model uses, missing-data markers" in two_marks
     paste(page, REFUSED["no numbers"])
     page.get_by_role("status").get_by_text("No line has two numbers").wait_for()
     assert not page.locator("#answer").is_visible()
@@ -113,6 +115,15 @@ def test_a_link_carries_the_caution_until_its_band_is_moved(page):
     assert "unknown" not in page.text_content("#verdict")
     page.click("#undo")
     assert page.text_content("#verdict") == caution
+
+
+def test_only_bands_of_the_model_that_answers_are_missing_or_used(page):
+    some = FINE_NM < 880
+    missing = paste(page, lines(FINE_NM[some], FINE[some]))
+    assert missing == "Not classified: there is no reflectance at 902 nm."
+    paste(page, FORMS["angstrom, visible"])
+    used = page.locator("#value-rows tr:has(td:last-child:text-is('yes')) td:first-child")
+    assert used.all_text_contents() == [str(nm) for nm in NM if 506 <= nm <= 902 and nm != 550]
 
 
 def test_a_dropped_file_is_classified(page):

@@ -25,7 +25,7 @@ function classify({ values, touched, snr }) {
   const least = models.at(-1)?.used.map((j) => values[j]) ?? [];
   const rough = median(least.slice(1).map((v, i) => Math.abs(v - least[i]))) > ROUGH;
   const leftOut = ({ used }) => [...used, L.wavelengths_nm.indexOf(L.normalised_at_nm)]
-    .filter((j) => rough || touched?.[j] || !within(values[j], OF_ASTEROIDS));
+    .filter((j) => rough || touched?.[j] || !within(values[j], OF_ASTEROIDS)).sort((a, b) => a - b);
   const model = whole.find((each) => !leftOut(each).length) ?? whole[0];
   if (!model) return null;
   const [p] = model.compute([values]);

@@ -31,15 +31,17 @@ function showProbabilities(p, spread) {
 
 const nmOf = (bands) => `${listed(bands.map((j) => L.wavelengths_nm[j]))} nm`;
 
-function verdict(answer, { values, flags }) {
-  const { used } = answer?.model ?? L.models[0], out = [];
+function verdict(answer, { values, flags, used }) {
+  const out = [], many = answer?.marks.length > 1;
   if (!answer) {
     const missing = used.filter((j) => Number.isNaN(values[j]));
     return missing.length ? `Not classified: there is no reflectance at ${nmOf(missing)}.` : "Not classified.";
   }
   out.push(`Most probable complex: ${answer.complex}.`);
-  if (answer.marks.length) out.push(`Treat it as unknown: at ${listed(answer.marks)} nm, a band that the model uses, a missing-data `
-    + "marker or a spike was ignored, or the value is implausible for an asteroid.");
+  if (answer.marks.length >= used.length) out.push("Treat it as unknown: the spectrum is too jagged for an asteroid.");
+  else if (answer.marks.length) out.push(`Treat it as unknown: at ${listed(answer.marks)} nm, ${many
+    ? "bands that the model uses, missing-data markers or spikes were ignored, or the values are"
+    : "a band that the model uses, a missing-data marker or a spike was ignored, or the value is"} implausible for an asteroid.`);
   else if (answer.abstained) out.push(`Below the confidence threshold of ${answer.model.threshold}: treat it as unknown.`);
   out.push(answer.set.length > 1 ? `At ${percent(L.coverage)} coverage ${listed(answer.set, "and")} cannot be excluded.`
     : `At ${percent(L.coverage)} coverage only ${answer.set[0]} remains.`);
@@ -67,11 +69,11 @@ function facts(row) {
   return out;
 }
 
-function showValues({ values, errors, flags }) {
+function showValues({ values, errors, flags, used }) {
   fill($("value-rows"), L.wavelengths_nm.map((nm, j) => [String(nm),
     ...(Number.isNaN(values[j]) ? ["not measured", ""]
       : [values[j].toFixed(3), Number.isNaN(errors[j]) ? "" : errors[j].toFixed(4)]),
-    flagNames[flags[j]] ?? "", L.models[0].used.includes(j) ? "yes" : "no"]));
+    flagNames[flags[j]] ?? "", used.includes(j) ? "yes" : "no"]));
 }
 
 function showNeighbours(values, besides) {

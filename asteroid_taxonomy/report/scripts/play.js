@@ -68,6 +68,7 @@ function setAxis() {
 function refresh() {
   const now = withValues(noisy(seed)), asMeasured = noiseless() && !isChanged() && current.row !== null;
   const answer = asMeasured ? catalogueAnswer(current.row) : classify(now);
+  now.used = (answer?.model ?? L.models.at(asMeasured ? 0 : -1)).used;
   $("play").classList.remove("empty");
   $("answer").hidden = $("values").hidden = guess !== null;
   $("guess").hidden = guess === null;
@@ -81,7 +82,7 @@ function refresh() {
   $("noise-value").textContent = noiseless() ? "as measured" : `S/N ${targetSnr().toFixed(0)}`;
   $("stability").textContent = noiseless() || !answer ? "" : stability();
   showValues(now);
-  return placePoints(now.values);
+  return placePoints(now);
 }
 
 // the answers for noisy copies, the most frequent first
@@ -95,11 +96,11 @@ function stability() {
 }
 
 // points into the chart, handles over its points
-async function placePoints(values) {
+async function placePoints({ values, used }) {
   const view = await draw("look_up");
   const points = L.wavelengths_nm.map((nm, j) => ({
     nm, value: values[j], low: values[j] - (current.errors[j] || 0), high: values[j] + (current.errors[j] || 0),
-    flag: flagNames[current.flags[j]] ?? "good", used: L.models[0].used.includes(j),
+    flag: flagNames[current.flags[j]] ?? "good", used: used.includes(j),
   })).filter(({ value }) => !Number.isNaN(value));
   const [low, high] = current.axis;
   await view.signal("lowest", low).signal("highest", high).data("asteroid", points).runAsync();
@@ -112,6 +113,7 @@ async function placePoints(values) {
   handles.forEach((handle, j) => {
     const v = Number.isNaN(values[j]) ? (low + high) / 2 : values[j];
     Object.assign(handle, { min: low, max: high, value: v });
+    handle.title = `${L.wavelengths_nm[j]} nm` + (used.includes(j) ? "" : ": the model does not use this band");
     handle.classList.toggle("missing", Number.isNaN(values[j]));
     handle.setAttribute("aria-valuetext", Number.isNaN(values[j]) ? "not measured" : v.toFixed(3));
     // the middle of a thumb stays half its size away from the ends of its slider
@@ -145,7 +147,6 @@ function makeHandles() {
     const handle = element("input", [], { type: "range", step: "any", tabIndex: j ? -1 : 0 });
     handle.setAttribute("aria-label", `Reflectance at ${nm} nm`);
     handle.setAttribute("aria-orientation", "vertical");
-    handle.title = `${nm} nm` + (L.models[0].used.includes(j) ? "" : ": the model does not use this band");
     handle.addEventListener("input", () => move(j, +handle.value));
     handle.addEventListener("change", () => { setAxis(); refresh(); settle(); });
     handle.addEventListener("keydown", (event) => {
