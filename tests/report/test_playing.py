@@ -133,6 +133,8 @@ def test_the_picture_has_the_name_of_the_asteroid_and_a_guess_hides_the_answer(p
     page.click("#start-guess")
     assert not page.locator("#answer").is_visible() and not page.locator("#values").is_visible()
     assert not page.locator("#handles").is_visible()
+    page.locator("#noise").press("Home")
+    assert page.text_content("#stability") == "" and not page.locator("#undo").is_visible()
     page.locator("#guess-classes button").first.click()
     page.get_by_role("status").get_by_text("You: C. The network: ").wait_for()
     assert page.locator("#answer").is_visible()

@@ -77,10 +77,10 @@ function refresh() {
   $("verdict").textContent = verdict(answer, now);
   $("facts").replaceChildren(...(asMeasured ? facts(current.row)
     : ["Computed in this page, with the network of the ONNX file."]).map((fact) => element("li", fact)));
-  $("undo").hidden = noiseless() && !isChanged();
+  $("undo").hidden = guess !== null || (noiseless() && !isChanged()); // it shows the asteroid
   $("again").hidden = noiseless();
   $("noise-value").textContent = noiseless() ? "as measured" : `S/N ${targetSnr().toFixed(0)}`;
-  $("stability").textContent = noiseless() || !answer ? "" : stability();
+  $("stability").textContent = noiseless() || !answer || guess !== null ? "" : stability();
   showValues(now);
   return placePoints(now);
 }
