@@ -58,6 +58,11 @@ REFUSED = {
     "both signs": lines(NM[:8], EROS[:8]) + "\n" + lines(NM[8:], comma(EROS[8:])),
     "two reflectances": lines(NM, EROS, EROS * 1.01), "no numbers": "nothing here",
 }
+INFRARED_NM = np.arange(800, 2491, 10)
+UNSUITED = {
+    "covers 800-2490 nm; 506-902 nm are needed": lines(INFRARED_NM, INFRARED_NM / 1500),
+    "fewer than four points": lines([.45, .55], [.93, 1]),
+}
 
 
 def paste(page, text):
@@ -88,6 +93,8 @@ def test_the_page_leaves_other_files_to_the_command_and_refuses_what_that_refuse
         with pytest.raises(PipelineError):
             read_spectra(tmp_path / "spectrum.txt")
         assert isinstance(page.evaluate(CLASSIFY, text), str), name
+    for reason, text in UNSUITED.items():
+        assert reason in page.evaluate(CLASSIFY, text)
 
 
 def test_a_pasted_spectrum_is_shown_and_its_mark_named(page):

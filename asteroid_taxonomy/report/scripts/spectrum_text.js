@@ -88,6 +88,7 @@ function columnsOf({ separator, width, above, rows }, columns) {
     throw new Error("Several columns could be the reflectance; write “wavelength reflectance error” above.");
   const pairs = columns[wavelength].map((nm, i) => [nm, columns[others[at]][i]]).filter(([nm]) => Number.isFinite(nm));
   refuseSeveral(pairs);
+  if (pairs.length < LEAST_POINTS) throw new Error("The spectrum has fewer than four points.");
   if (!varies(positive(pairs.map(([, value]) => value))) || !within(middle[at], ANY_SCALE))
     throw new Error("The second column does not look like the reflectances of a spectrum; write “wavelength reflectance error” above.");
   return [wavelength, others[at]];
@@ -207,7 +208,10 @@ function spectrumIn(text, title) {
   });
   const values = bands.map((nm) => weights(soundGrid, nm)
     ?.reduce((sum, weight, i) => sum + (weight && weight * sound[i].value), 0) ?? NaN);
-  const at = values[bands.indexOf(L.normalised_at_nm)];
+  const at = values[bands.indexOf(L.normalised_at_nm)], measured = all.flatMap(([nm, v], i) => (marks[i] || !Number.isFinite(v) ? [] : [nm]));
+  const needed = L.models.at(-1).used.map((j) => bands[j]), ends = (nm) => `${Math.round(nm[0])}-${Math.round(nm.at(-1))} nm`;
+  if (!(at > 0) && (measured[0] > needed[0] || measured.at(-1) < needed.at(-1)))
+    throw new Error(`Not classified: the spectrum covers ${ends(measured)}; ${ends(needed)} are needed.`);
   if (!(at > 0)) throw new Error(`Not classified: the spectrum has no reflectance above 0 at ${L.normalised_at_nm} nm, where it is normalised to 1.`);
   return { row: null, title, snr: NaN, values: values.map((value) => value / at), touched,
            errors: values.map(() => NaN), flags: values.map(() => L.no_flag) };
