@@ -52,7 +52,7 @@ function drawMap() {
   pen.fillText(`Reflectance at ${L.wavelengths_nm[DIP]} nm / at ${L.wavelengths_nm[RED]} nm`, 0, 0);
   pen.restore();
   pen.save();
-  pen.globalAlpha = Math.min(0.8, Math.max(0.25, 6000 / mapPoints.length));
+  pen.globalAlpha = Math.min(0.8, Math.max(dark ? 0.5 : 0.25, 6000 / mapPoints.length));
   pen.beginPath();
   pen.rect(48, 8, width - 56, height - 46);
   pen.clip();
