@@ -31,7 +31,7 @@ def plus_minus(figures: Mapping[str, Any], key: str, error: str = "_se",
     factor, digits, unit = (100, 1, "%") if as_percent else (1, 3, "")
     spread = figures.get(key + error)
     return (f"{factor * figures[key]:.{digits}f}"
-            + (f" ± {factor * spread:.{digits}f}" if spread else "") + unit)
+            + (f"\u00a0±\u00a0{factor * spread:.{digits}f}" if spread else "") + unit)
 
 
 def linked(citation: str) -> Markup:

@@ -19,7 +19,7 @@ def test_markdown_shows_text_as_it_is(text, shown):
 
 
 @pytest.mark.parametrize(("figures", "shown"), [
-    ({"a": 0.79, "a_se": 0.017}, "79.0 ± 1.7%"), ({"a": 0.79}, "79.0%"),
+    ({"a": 0.79, "a_se": 0.017}, "79.0\u00a0±\u00a01.7%"), ({"a": 0.79}, "79.0%"),
     ({"a": None, "a_se": None}, "–")])
 def test_a_figure_is_given_with_its_error_where_there_is_one(figures, shown):
     assert rendering.plus_minus(figures, "a") == shown

@@ -3,7 +3,11 @@ const L = JSON.parse($("layout").textContent), specs = JSON.parse($("specs").tex
 let table;
 
 const dark = matchMedia("(prefers-color-scheme: dark)").matches;
-if (innerWidth < 600) L.style.legend.columns = 3;
+if (innerWidth < 600) {
+  L.style.legend.columns = 4;
+  specs.faint_bias.encoding.color.legend = { columns: 2 };
+  specs.confusion.width = Math.min(300, innerWidth - 80);
+}
 const options = { renderer: "svg", actions: false, logLevel: 1, config: L.style,
                   tooltip: { theme: dark ? "dark" : "light" } };
 const views = {};
