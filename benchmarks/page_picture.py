@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 PAGE, PICTURE = Path("reports/index.html"), Path("docs/page.png")
-SIZE = {"width": 1000, "height": 560}
-TOP = 188  # pixels of title and text that are left out
+SIZE = {"width": 1000, "height": 662}
+TOP = 209  # pixels of title and text that are left out
 
 
 @contextmanager
