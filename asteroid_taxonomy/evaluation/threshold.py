@@ -37,19 +37,24 @@ class Above(NamedTuple):
 class Evaluated(NamedTuple):
     """Out-of-fold predictions of labelled asteroids, for each bin of S/N or for all bins alike.
 
-    probabilities [bins or 1, n, targets]; target : its number [n]; member : bool [bins, n], which
-    asteroids represent a bin.
+    best : `most_probable`, [bins or 1, n]; target : the true one's number [n]; member :
+    bool [bins, n], which asteroids represent a bin.
     """
 
-    probabilities: Floats
+    best: tuple[Floats, Rows]
     target: Rows
     member: Booleans
 
 
-def above(probabilities: Floats, threshold: float, predicted: int | None = None) -> Booleans:
-    """Which predictions [..., targets] are above a threshold, of one target or of all."""
-    found = probabilities.max(axis=-1) >= threshold
-    return found if predicted is None else found & (probabilities.argmax(axis=-1) == predicted)
+def most_probable(probabilities: Floats) -> tuple[Floats, Rows]:
+    """The highest of the probabilities [..., targets], and the number of its target."""
+    return probabilities.max(axis=-1), probabilities.argmax(axis=-1)
+
+
+def above(best: tuple[Floats, Rows], threshold: float, predicted: int | None = None) -> Booleans:
+    """Which predictions are above a threshold, of one target or of all."""
+    found: Booleans = best[0] >= threshold
+    return found if predicted is None else found & (best[1] == predicted)
 
 
 def accuracy_of(
@@ -60,14 +65,14 @@ def accuracy_of(
     Bins without such a prediction lose their `weight` [bins]. Returns the accuracy and its
     binomial standard error, None without any such prediction, and the number of asteroids.
     """
-    probabilities, target, member = evaluated
-    chosen = above(probabilities, threshold, predicted) & member
+    best, target, member = evaluated
+    chosen = above(best, threshold, predicted) & member
     counted = chosen.sum(axis=1)
     share = np.where(counted > 0, weight, 0.0)
     if not share.sum():
         return None, None, 0
     share, counted_or_1 = share / share.sum(), np.maximum(counted, 1)
-    correct = (probabilities.argmax(axis=-1) == target) & chosen
+    correct = (best[1] == target) & chosen
     accuracy = correct.sum(axis=1) / counted_or_1
     error = np.sqrt(share**2 @ (accuracy * (1 - accuracy) / counted_or_1))
     return float(share @ accuracy), float(error), int(counted.sum())
@@ -88,10 +93,12 @@ class Estimates:
     ) -> None:
         bin_of, bins = numbers(snr, edges), np.arange(len(edges) + 1)[:, None]
         mine, fainter = bin_of == bins, (bin_of > bins) & (bin_of <= len(edges))
-        self.weighted = Evaluated(layers[:1], target, mine)
+        self.weighted = Evaluated(most_probable(layers[:1]), target, mine)
         # degraded spectra represent the bins fainter than their own; the last bin, those in it
-        self.degraded = Evaluated(layers[1:], target, fainter | mine & (bins == len(edges)))
-        self.survey, self.bin_of, self.has_label = survey, numbers(survey_snr, edges), has_label
+        self.degraded = Evaluated(most_probable(layers[1:]), target,
+                                  fainter | mine & (bins == len(edges)))
+        self.survey, self.bin_of = most_probable(survey), numbers(survey_snr, edges)
+        self.has_label = has_label
 
     def above(self, threshold: float, predicted: int | None = None) -> Above:
         """The survey's asteroids above a threshold, of one predicted target or all."""
@@ -105,7 +112,7 @@ class Estimates:
         """The same as calibration.json has it, also by predicted target if these are named."""
         def of(predicted: int | None = None) -> dict[str, Any]:
             _, asteroids, *accuracies, _ = self.above(threshold, predicted)
-            return {"asteroids": asteroids, "share": asteroids / len(self.survey),
+            return {"asteroids": asteroids, "share": asteroids / len(self.has_label),
                     **dict(zip(Above._fields[2:-1], accuracies, strict=True))}
 
         by_complex = {name: of(k) for k, name in enumerate(classes)}

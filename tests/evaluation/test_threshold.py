@@ -8,6 +8,7 @@ from asteroid_taxonomy.evaluation.threshold import (
     Evaluated,
     accuracy_of,
     lowest_threshold,
+    most_probable,
 )
 
 EDGES = [50.0]  # of the bins: faint, bright
@@ -30,7 +31,7 @@ def test_the_threshold_is_the_lowest_from_which_on_both_accuracies_hold(rows, th
 def test_each_bin_is_weighted_by_the_asteroids_above_the_threshold_in_it():
     """100 bright ones, all correct, and 100 faint ones, half correct; the survey is 1 to 3."""
     correct = np.repeat([1, 1, 1, 0], 50)
-    labelled = Evaluated(np.eye(2)[correct][None] * 0.8 + 0.1, np.ones(200, int),
+    labelled = Evaluated(most_probable(np.eye(2)[correct][None] * 0.8 + 0.1), np.ones(200, int),
                          np.arange(200)[None] // 100 == [[0], [1]])
     accuracy, error, asteroids = accuracy_of(labelled, 0.5, np.array([1000, 3000]))
     assert accuracy == pytest.approx(0.25 * 1 + 0.75 * 0.5)
@@ -41,7 +42,7 @@ def test_each_bin_is_weighted_by_the_asteroids_above_the_threshold_in_it():
 def test_a_bin_without_predictions_above_the_threshold_has_no_weight():
     probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4], [0.6, 0.4]])[None]
     member = np.array([[True, True, False, False], [False, False, True, True]])
-    labelled = Evaluated(probabilities, np.array([0, 1, 1, 1]), member)
+    labelled = Evaluated(most_probable(probabilities), np.array([0, 1, 1, 1]), member)
     assert accuracy_of(labelled, 0.8, np.array([1, 9]))[0] == 0.5
     assert accuracy_of(labelled, 0.95, np.array([1, 9])) == (None, None, 0)
 
