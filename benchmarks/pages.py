@@ -154,7 +154,7 @@ def above_threshold() -> str:
     return "\n".join([*lines, "", textwrap.fill(
         f"± is the standard error. The S:C ratio is {ratio[0]:.1f} in the whole catalogue and "
         f"{ratio[1]:.0f} above the threshold.", WIDTH), "", textwrap.fill(
-        f"At any confidence, the cross-validated purity and completeness on the "
+        f"Without a cut, the cross-validated purity and completeness on the "
         f"{sum(r['asteroids'] for r in labelled):,} labelled asteroids with all bands are "
         f"{', '.join(both)}.", WIDTH)])
 
