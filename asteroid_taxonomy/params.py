@@ -7,7 +7,7 @@ by scikit-learn.
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -182,6 +182,7 @@ class GroundBased(Block):
 class Model(Block):
     """The hyperparameters that all models have."""
 
+    plain_onnx: ClassVar[bool] = False  # whether it exports to operators of ONNX's own domain
     learn: Literal["class", "target"]
     noisy_copies: Annotated[Int, Field(ge=0, le=1000)]
 
@@ -191,6 +192,7 @@ class Model(Block):
 
 
 class Mlp(Model):
+    plain_onnx = True
     hidden_layer_sizes: Annotated[list[Count], Field(min_length=1)]
     alpha: Annotated[float, Field(ge=0, le=1e6)]
     batch_size: Count | Literal["auto"]

@@ -25,7 +25,8 @@ from sklearn.model_selection import train_test_split
 from asteroid_taxonomy import catalogue
 from asteroid_taxonomy.console import PipelineError, run
 from asteroid_taxonomy.files import atomic, read_json, read_metadata
-from asteroid_taxonomy.learning.model_file import load_model, model_path
+from asteroid_taxonomy.learning import model_path
+from asteroid_taxonomy.learning.model_file import load_model
 from asteroid_taxonomy.onnx_model.classifier import load_classifier
 from asteroid_taxonomy.params import load_params
 from asteroid_taxonomy.tables import (

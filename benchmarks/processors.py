@@ -22,7 +22,8 @@ INPUTS = ("params.yaml", "experiments", "stages", "asteroid_taxonomy", "data/ast
           "data/training_set.parquet", "models", "data/predictions", "data/out_of_fold.parquet")
 PREDICT = """
 import stages
-from asteroid_taxonomy.learning import MAIN, VISIBLE, model_file, predictions as p
+from asteroid_taxonomy.learning import (
+    MAIN, VISIBLE, model_file, model_path, models, predictions as p)
 from asteroid_taxonomy.tables import matrix, read_asteroids, reflectance_columns
 from asteroid_taxonomy.files import read_metadata
 from asteroid_taxonomy.params import load_params
@@ -31,9 +32,9 @@ for name in (MAIN, VISIBLE):
     path, asteroids = p.predictions_path(name), read_asteroids(nm)
     source_id = p.read_predictions(name)["source_id"]
     rows = asteroids["source_id"].to_numpy().searchsorted(source_id.to_numpy())
-    model = model_file.load_model(model_file.model_path(name))
+    model = model_file.load_model(model_path(name))
     spectra = matrix(asteroids, reflectance_columns(nm))[rows]
-    p.write_predictions(model, p.predict(model, spectra), source_id,
+    p.write_predictions(models.predict(model, spectra), source_id,
                         read_metadata(path)["survey"], path)
 """
 

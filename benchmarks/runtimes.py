@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from asteroid_taxonomy.console import PipelineError, one_line, run
-from asteroid_taxonomy.learning.model_file import load_model, model_path
+from asteroid_taxonomy.learning import model_path
+from asteroid_taxonomy.learning.model_file import load_model
 from asteroid_taxonomy.onnx_model.classifier import load_classifier
 from asteroid_taxonomy.onnx_model.metadata import FOLDER, MAIN, ONNX_PATH
 

@@ -22,7 +22,8 @@ from onnx import helper
 from asteroid_taxonomy.console import run
 from asteroid_taxonomy.evaluation.calibration import read_calibration
 from asteroid_taxonomy.files import atomic, read_json, read_metadata, sha256, write_json
-from asteroid_taxonomy.learning.model_file import load_model, model_path
+from asteroid_taxonomy.learning import model_path
+from asteroid_taxonomy.learning.model_file import load_model
 from asteroid_taxonomy.learning.training_set import TrainingSet, read_training_set
 from asteroid_taxonomy.onnx_model import metadata
 from asteroid_taxonomy.onnx_model.graph import to_onnx

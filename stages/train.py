@@ -12,12 +12,11 @@ from sklearn.pipeline import Pipeline
 
 from asteroid_taxonomy.console import run
 from asteroid_taxonomy.files import read_metadata
-from asteroid_taxonomy.learning import MAIN
+from asteroid_taxonomy.learning import MAIN, model_path
 from asteroid_taxonomy.learning.augmentation import Augmentation, augmentation
-from asteroid_taxonomy.learning.models import fit, in_parallel, make_model
+from asteroid_taxonomy.learning.models import fit, in_parallel, make_model, predict
 from asteroid_taxonomy.learning.predictions import (
     Predictions,
-    predict,
     predictions_path,
     write_predictions,
 )
@@ -58,13 +57,13 @@ def main() -> None:
          spectra[usable[name]]) for name in used], "threading")
 
     # half a second of skops' imports, while the models are fitted
-    from asteroid_taxonomy.learning.model_file import model_path, save_model
+    from asteroid_taxonomy.learning.model_file import save_model
 
     survey = read_metadata(TRAINING_SET_PATH)["survey"]
     print(f"{train.model}: {train.chosen.model_dump(exclude_unset=True)}")
     for name, (model, predictions, took) in zip(used, fits, strict=True):
         save_model(model, model_path(name))
-        write_predictions(model, predictions, source_id.filter(pa.array(usable[name])), survey,
+        write_predictions(predictions, source_id.filter(pa.array(usable[name])), survey,
                           predictions_path(name))
         print(f"wrote {model_path(name)}: fitted in {took:.1f} s to {len(data.train):,} asteroids "
               f"({', '.join(model.classes_)}), {len(used[name])} bands, {len(data.test):,} held "

@@ -20,17 +20,11 @@ from asteroid_taxonomy.console import PipelineError, one_line
 from asteroid_taxonomy.files import atomic, missing
 from asteroid_taxonomy.learning.sum_of_classes import SumOfClasses
 
-FOLDER = Path("models")
 TRUSTED_TYPES = [  # beyond those that skops trusts
     f"{SumOfClasses.__module__}.{SumOfClasses.__name__}", "sklearn.utils._bunch.Bunch",
     "sklearn.tree._tree.Tree", "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration"]
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip entry can have
-
-
-def model_path(name: str) -> Path:
-    """Path of the model `name`, one of train.used_bands_nm in params.yaml."""
-    return FOLDER / f"{name}.skops"
 
 
 def save_model(model: Pipeline, path: Path) -> None:

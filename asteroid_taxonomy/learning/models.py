@@ -27,10 +27,12 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from asteroid_taxonomy.console import PipelineError, one_line
 from asteroid_taxonomy.learning.augmentation import Augmentation, augmented
+from asteroid_taxonomy.learning.predictions import Predictions
 from asteroid_taxonomy.learning.sum_of_classes import SumOfClasses
-from asteroid_taxonomy.learning.training_set import Labelled
+from asteroid_taxonomy.learning.training_set import Labelled, Spectra
 from asteroid_taxonomy.params import Train
 
+BATCH = 4096  # spectra to predict at a time; more is no faster and takes memory
 # what a fitted MLPClassifier predicts with; the rest is the history of its training
 FITTED = {"classes_", "coefs_", "intercepts_", "n_features_in_", "n_layers_", "n_outputs_",
           "out_activation_", "_label_binarizer"}
@@ -38,14 +40,10 @@ FITTED = {"classes_", "coefs_", "intercepts_", "n_features_in_", "n_layers_", "n
 
 @dataclass(frozen=True)
 class Model:
-    """How to build a classifier from hyperparameters; whether it gets standardised bands.
-
-    plain_onnx : whether it exports to operators of the default ONNX domain only.
-    """
+    """How to build a classifier from hyperparameters; whether it gets standardised bands."""
 
     build: Callable[..., BaseEstimator]
     scaled: bool = True
-    plain_onnx: bool = False
 
 
 def _mlp_ensemble(networks: int, random_state: int, **hyperparameters: Any) -> BaseEstimator:
@@ -63,8 +61,8 @@ def _svc(calibration_folds: int, **hyperparameters: Any) -> BaseEstimator:
 
 
 MODELS: dict[str, Model] = {
-    "mlp_ensemble": Model(_mlp_ensemble, plain_onnx=True),
-    "mlp": Model(MLPClassifier, plain_onnx=True),
+    "mlp_ensemble": Model(_mlp_ensemble),
+    "mlp": Model(MLPClassifier),
     "logistic_regression": Model(LogisticRegression),
     "random_forest": Model(RandomForestClassifier, scaled=False),
     "extra_trees": Model(ExtraTreesClassifier, scaled=False),
@@ -139,3 +137,24 @@ def fit(model: Pipeline, labelled: Labelled, copies: Augmentation) -> Pipeline:
                          if name.startswith("_") or name.endswith("_")]:
                 delattr(network, name)
     return model
+
+
+def predict(model: Pipeline, spectra: Spectra) -> Predictions:
+    """Predict spectra [n, bands] with a fitted model, in double precision."""
+    n, networks = len(spectra), members(model)
+    classes = model[-1].class_names_.tolist() if learns_classes(model) else []
+    targets = model.classes_.tolist()
+    spread = len(targets) if len(networks) > 1 else 0
+    out = Predictions(np.empty((n, len(targets))), np.empty((n, spread)),
+                      np.empty((n, len(classes))), targets, classes)
+    for start in range(0, n, BATCH):
+        here = slice(start, start + BATCH)
+        scaled = model[:-1].transform(spectra[here].astype(np.float64))
+        each = np.stack([classifier.predict_proba(scaled) for classifier in networks])
+        of_targets = each @ model[-1].members_ if classes else each
+        out.probability[here] = of_targets.mean(axis=0)
+        if spread:
+            out.spread[here] = of_targets.std(axis=0)
+        if classes:
+            out.by_class[here] = each.mean(axis=0)
+    return out

@@ -14,10 +14,12 @@ import onnx
 import onnxruntime
 
 from asteroid_taxonomy.console import PipelineError
+from asteroid_taxonomy.files import DIGITS
 from asteroid_taxonomy.onnx_model.classifier import BATCH, Classifier
 from asteroid_taxonomy.onnx_model.metadata import INPUT_NAME, OUTPUT_NAME
 
 BATCH_SIZES = (0, 1, 2, 32, 4096)
+ROUNDING = 0.5 * 10**-DIGITS  # of the stored predictions
 NOISE = 4.0  # times the rounding noise; 56 models of all kinds differed by at most 0.78 times it
 LEVELS = [getattr(onnxruntime.GraphOptimizationLevel, f"ORT_{name}")
           for name in ("DISABLE_ALL", "ENABLE_BASIC", "ENABLE_EXTENDED", "ENABLE_ALL")]
@@ -51,7 +53,7 @@ def check_contract(
     foreign = {node.domain for node in onnx.load(path).graph.node if node.domain}
     if foreign:
         raise PipelineError(f"{path} has operators of {', '.join(sorted(foreign))}, which many "
-                            "runtimes lack; set plain_onnx to False in learning/models.py")
+                            "runtimes lack; set plain_onnx to False in params.py")
     if (size := path.stat().st_size) > max_bytes:
         raise PipelineError(f"{path} has {size:,} bytes, more than the {max_bytes:,} of "
                             "verify.max_bytes; raise it, or train a smaller network")

@@ -2,11 +2,10 @@ import numpy as np
 import pytest
 
 from asteroid_taxonomy.console import PipelineError
-from asteroid_taxonomy.learning import MAIN, VISIBLE
+from asteroid_taxonomy.learning import MAIN, VISIBLE, model_path
 from asteroid_taxonomy.learning.augmentation import augmentation
-from asteroid_taxonomy.learning.model_file import load_model, model_path, save_model
-from asteroid_taxonomy.learning.models import MODELS, fit, make_model, members
-from asteroid_taxonomy.learning.predictions import predict
+from asteroid_taxonomy.learning.model_file import load_model, save_model
+from asteroid_taxonomy.learning.models import MODELS, fit, make_model, members, predict
 from asteroid_taxonomy.learning.training_set import read_training_set
 from asteroid_taxonomy.params import validated
 from tests.project_fixtures import sample_params

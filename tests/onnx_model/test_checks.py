@@ -10,8 +10,7 @@ from scipy.special import softmax
 
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.learning.augmentation import augmentation
-from asteroid_taxonomy.learning.models import MODELS, fit, make_model
-from asteroid_taxonomy.learning.predictions import predict
+from asteroid_taxonomy.learning.models import MODELS, fit, make_model, predict
 from asteroid_taxonomy.learning.training_set import read_training_set
 from asteroid_taxonomy.onnx_model import checks
 from asteroid_taxonomy.onnx_model.graph import to_onnx

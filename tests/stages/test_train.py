@@ -9,13 +9,10 @@ import pytest
 import yaml
 
 from asteroid_taxonomy.files import rounded
-from asteroid_taxonomy.learning import MAIN, VISIBLE
-from asteroid_taxonomy.learning.model_file import load_model, model_path
-from asteroid_taxonomy.learning.predictions import (
-    predict,
-    read_predictions,
-    targets,
-)
+from asteroid_taxonomy.learning import MAIN, VISIBLE, model_path
+from asteroid_taxonomy.learning.model_file import load_model
+from asteroid_taxonomy.learning.models import predict
+from asteroid_taxonomy.learning.predictions import read_predictions, targets
 from asteroid_taxonomy.tables import ASTEROIDS_PATH, has_bands, matrix, reflectance_columns
 from stages import train
 from tests.project_fixtures import TOP, sample_params
@@ -42,9 +39,11 @@ def test_the_predictions_are_those_of_the_model_file_rounded(sample_project, nam
     assert table["source_id"].equals(asteroids["source_id"])
     assert targets(table) == model.classes_.tolist() == list("COSX")
     found = predict(model, matrix(asteroids, reflectance_columns(NM)))
-    for kind, names, values in zip(("probability", "spread", "class_probability"),
-                                   ("COSX", "COSX", model[-1].class_names_), found, strict=True):
-        stored = matrix(table, [f"{kind}_{c}" for c in names])
+    assert found.targets == list("COSX")
+    assert targets(table, "class_probability") == found.classes == model[-1].class_names_.tolist()
+    for kind, values in zip(("probability", "spread", "class_probability"), found[:3],
+                            strict=True):
+        stored = matrix(table, [f"{kind}_{c}" for c in targets(table, kind)])
         assert np.array_equal(stored, rounded(values).astype(np.float32))
 
 

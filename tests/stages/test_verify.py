@@ -6,8 +6,9 @@ import pytest
 from onnx import numpy_helper
 
 from asteroid_taxonomy.console import PipelineError
+from asteroid_taxonomy.learning import model_path
 from asteroid_taxonomy.learning.augmentation import Augmentation
-from asteroid_taxonomy.learning.model_file import load_model, model_path, save_model
+from asteroid_taxonomy.learning.model_file import load_model, save_model
 from asteroid_taxonomy.learning.models import fit
 from asteroid_taxonomy.learning.training_set import read_training_set
 from asteroid_taxonomy.onnx_model.metadata import MAIN, ONNX_PATH, VISIBLE, onnx_path
