@@ -1,8 +1,9 @@
 """Whether an ONNX file keeps its contract and computes what the scikit-learn model computes.
 
-Differences up to `verify.max_difference` are allowed, and where they are larger, up to a few times
-the file's rounding noise: what a change of each reflectance by its last bit does to a probability.
-That grows with the logits and with the number of support vectors as the difference does.
+Beyond the rounding of the stored predictions, differences up to `verify.max_difference` are
+allowed, and where they are larger, up to a few times the file's rounding noise: the effect of a
+change of each reflectance by its last bit. It grows with the logits and with the number of
+support vectors, as the difference does.
 """
 
 from collections.abc import Callable, Sequence
