@@ -1,11 +1,13 @@
 """Run a stage or a command: errors, exit codes, progress, environment."""
 
+import argparse
 import os
 import signal
 import sys
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -37,6 +39,12 @@ def set_environment() -> None:
         "ARROW_DEFAULT_MEMORY_POOL": "system",  # Arrow's own pools retain tens of megabytes
         "ORT_DISABLE_TELEMETRY": "1",  # onnxruntime's wheels send usage data on import
     }
+
+
+def command_line(command: str, doc: str | None) -> argparse.ArgumentParser:
+    """Parser of a command's arguments; --help prints its `__doc__`."""
+    return argparse.ArgumentParser(prog=f"asteroid-taxonomy {command}", description=doc,
+                                   formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
 def run(main: Callable[[], object], doc: str | None = "") -> NoReturn:
@@ -99,7 +107,7 @@ def one_line(text: object, length: int = MAX_MESSAGE) -> str:
     return line if len(line) <= length else line[:length - 3] + "..."
 
 
-class Progress:
+class Progress(AbstractContextManager["Progress"]):
     """Progress of a long task: a bar on a terminal, plain lines elsewhere."""
 
     def __init__(self, label: str, total: int | None = None, unit: str = "row") -> None:
@@ -112,9 +120,6 @@ class Progress:
 
             self.bar = tqdm(total=total, desc=self.label, unit=f" {unit}s", unit_scale=True,
                             leave=False)
-
-    def __enter__(self) -> "Progress":
-        return self
 
     def __exit__(self, *exc: object) -> None:
         if self.bar is not None:

@@ -5,7 +5,6 @@
 Reads text, Parquet, ECSV, VOTable, FITS and the journals' tables (docs/own_spectra.md).
 """
 
-import argparse
 import glob
 import os
 import re
@@ -18,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 
 from asteroid_taxonomy import catalogue
-from asteroid_taxonomy.console import PipelineError, Progress, plain
+from asteroid_taxonomy.console import PipelineError, Progress, command_line, plain
 from asteroid_taxonomy.files import atomic, sha256, write_parquet
 from asteroid_taxonomy.names import asteroid_in
 from asteroid_taxonomy.onnx_model.classifier import load_classifiers
@@ -162,8 +161,7 @@ def report(result: pd.DataFrame, classes: Sequence[str], files: int, unread: int
 
 def main(arguments: list[str]) -> None:
     """Classify the spectra in your files."""
-    parser = argparse.ArgumentParser(prog="asteroid-taxonomy classify", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line("classify", __doc__)
     parser.add_argument("files", nargs="+", metavar="FILE_OR_FOLDER",
                         help="files (also compressed), folders or glob patterns")
     parser.add_argument("-o", "--output", type=Path, help=f"write all rows: {', '.join(ENDINGS)}")

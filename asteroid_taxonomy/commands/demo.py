@@ -7,7 +7,6 @@ demo/, a separate DVC project, and runs `dvc repro` there, with its output in de
 second call copies the project again and reruns the stages that are out of date.
 """
 
-import argparse
 import re
 import shutil
 import subprocess
@@ -18,7 +17,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from asteroid_taxonomy.commands.recipe import combine, dvc, environment
-from asteroid_taxonomy.console import PipelineError
+from asteroid_taxonomy.console import PipelineError, command_line
 from asteroid_taxonomy.files import read_json, read_parquet
 from asteroid_taxonomy.params import PARAMS, load_params
 
@@ -32,9 +31,7 @@ LAST_LINES = 15  # of the log, printed after a failure
 
 def main(arguments: list[str]) -> None:
     """Prepare demo/, run the pipeline there, and print the results and what to try next."""
-    argparse.ArgumentParser(
-        prog="asteroid-taxonomy demo", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter).parse_args(arguments)
+    command_line("demo", __doc__).parse_args(arguments)
     if not (PARAMS.exists() and RECIPE.exists()):
         raise PipelineError(f"{Path.cwd()} has no {PARAMS} and {RECIPE}; run this in the top "
                             "folder of a checkout")

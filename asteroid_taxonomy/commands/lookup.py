@@ -9,7 +9,6 @@ mirror in GAIA_TAP_URL) and classified. Unknown designations are resolved with J
 Database, if astroquery is installed.
 """
 
-import argparse
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
@@ -25,7 +24,7 @@ from asteroid_taxonomy import catalogue, tables
 from asteroid_taxonomy.archives import GAIA
 from asteroid_taxonomy.archives.lookup import LOOKUP, fetch_spectrum
 from asteroid_taxonomy.archives.tap import SMALL, Query, TapService
-from asteroid_taxonomy.console import PipelineError, one_line, plain
+from asteroid_taxonomy.console import PipelineError, command_line, one_line, plain
 from asteroid_taxonomy.files import atomic
 from asteroid_taxonomy.names import PROVISIONAL, Identity, nearest, normalised, parse, proper_names
 from asteroid_taxonomy.onnx_model.classifier import load_classifier
@@ -111,8 +110,7 @@ class Archive:
 
 def main(arguments: list[str]) -> None:
     """Look up the asteroids given on the command line."""
-    parser = argparse.ArgumentParser(prog="asteroid-taxonomy lookup", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line("lookup", __doc__)
     parser.add_argument("asteroid", nargs="+", help="number, name, designation or source_id")
     parser.add_argument("--plot", type=Path, metavar="FILE.png",
                         help="plot the spectrum of one asteroid with the median of its complex")

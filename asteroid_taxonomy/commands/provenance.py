@@ -5,18 +5,16 @@
 Reads the metadata of the pipeline's Parquet files, by default of the three fetched tables.
 """
 
-import argparse
 from pathlib import Path
 
-from asteroid_taxonomy.console import plain
+from asteroid_taxonomy.console import command_line, plain
 from asteroid_taxonomy.files import read_metadata
 from asteroid_taxonomy.tables import LABELS_PATH, SOURCE_MAPPING_PATH, SPECTRA_PATH
 
 
 def main(arguments: list[str]) -> None:
     """Print the metadata of the files named on the command line."""
-    parser = argparse.ArgumentParser(prog="asteroid-taxonomy provenance", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line("provenance", __doc__)
     parser.add_argument("files", nargs="*", type=Path, metavar="file", help="Parquet")
     paths = parser.parse_args(arguments).files
     for path in paths or [SPECTRA_PATH, SOURCE_MAPPING_PATH, LABELS_PATH]:

@@ -16,14 +16,13 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from asteroid_taxonomy.console import PipelineError
+from asteroid_taxonomy.console import PipelineError, command_line
 from asteroid_taxonomy.params import PARAMS, merged, read_yaml, validated
 
 
 def main(arguments: list[str]) -> None:
     """Run the recipe given on the command line."""
-    parser = argparse.ArgumentParser(prog="asteroid-taxonomy recipe", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line("recipe", __doc__)
     parser.add_argument("recipe", type=Path, help="one of the files in experiments/")
     parser.add_argument("options", nargs=argparse.REMAINDER, help="passed to `dvc exp run`")
     given = parser.parse_args(arguments)

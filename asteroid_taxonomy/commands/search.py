@@ -5,7 +5,6 @@ reports/search.json and prints the candidates by rank. Candidates are compared i
 choice is evaluated in outer folds that it has not seen, and that is the figure to trust.
 """
 
-import argparse
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,7 +13,7 @@ from pydantic import ValidationError
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import GridSearchCV, ParameterSampler, StratifiedKFold
 
-from asteroid_taxonomy.console import PipelineError, Progress, one_line
+from asteroid_taxonomy.console import PipelineError, Progress, command_line, one_line
 from asteroid_taxonomy.evaluation.cluster import HELP, cluster
 from asteroid_taxonomy.evaluation.metrics import scores
 from asteroid_taxonomy.files import read_metadata, rounded, write_json
@@ -70,8 +69,7 @@ def evaluated(recipe: Any, spectra: list[Floats], label: list[list[str]]) -> dic
 
 def main(arguments: list[str]) -> None:
     """Search, evaluate the choice, print and write what was found."""
-    parser = argparse.ArgumentParser(prog="asteroid-taxonomy search", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line("search", __doc__)
     parser.add_argument("--ranges", type=Path, default=Path(__file__).with_suffix(".yaml"),
                         help="another file like commands/search.yaml")
     parser.add_argument("--scheduler", help=HELP)

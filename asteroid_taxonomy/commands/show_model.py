@@ -5,11 +5,10 @@
 docs/model_file.md explains them.
 """
 
-import argparse
 import textwrap
 from pathlib import Path
 
-from asteroid_taxonomy.console import plain
+from asteroid_taxonomy.console import command_line, plain
 from asteroid_taxonomy.files import sha256
 from asteroid_taxonomy.onnx_model.classifier import load_classifier
 from asteroid_taxonomy.onnx_model.metadata import ONNX_PATH
@@ -17,8 +16,7 @@ from asteroid_taxonomy.onnx_model.metadata import ONNX_PATH
 
 def main(arguments: list[str]) -> None:
     """Print the file that the command line names, or the project's own."""
-    parser = argparse.ArgumentParser(prog="asteroid-taxonomy show-model", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line("show-model", __doc__)
     parser.add_argument("file", nargs="?", type=Path, default=ONNX_PATH,
                         help="default: %(default)s, or the one in the package")
     model = load_classifier(parser.parse_args(arguments).file)
