@@ -65,7 +65,7 @@ class Prediction:
 
     def plot(self, row: int = 0, title: str = "") -> Any:
         """Plot spectrum number `row` and the mean of its complex, as a matplotlib Figure."""
-        from asteroid_taxonomy.spectra.plot import plot_spectrum  # matplotlib takes 0.3 s
+        from asteroid_taxonomy.plot import plot_spectrum  # matplotlib takes 0.3 s
 
         return plot_spectrum(self, row, title)
 
