@@ -15,14 +15,11 @@ from asteroid_taxonomy.spectra.columns import SPELLINGS, NotSpectra, Table, role
 SNIFFED_LINES = 2000
 SCORED_LINES = 300  # of those, for each combination of separator and decimal sign
 LEAST_WIDE = 5  # numbers in a line that are wavelengths and name columns
-NULLS = ["", "nan", "NaN", "NAN", "null", "NULL", "None", "NA", "N/A", "-", "--", "---", "...",
-         "INDEF", "*", "?"]
+NULLS = " nan NaN NAN null NULL None NA N/A - -- --- ... INDEF * ?".split(" ")  # the first: ""
 # field separator (None: blanks) and decimal sign; of several that fit equally the first is taken
-FORMS = [("\t", "."), (";", "."), (",", "."), ("|", "."), (None, "."), ("\t", ","), (";", ","),
-         ("|", ","), (None, ","), (",", ",")]  # the last: "0,374","0,62"
-NUMBER = {sign: re.compile(rf"[-+]?(\d+([{sign}]\d*)?|[{sign}]\d+)([eEdD][-+]?\d+)?")
+FORMS = [(separator, decimal) for decimal in ".," for separator in ("\t", ";", ",", "|", None)]
+NUMBER = {sign: re.compile(rf"(?i)[-+]?((\d+[{sign}]?\d*|[{sign}]\d+)([ed][-+]?\d+)?|inf(inity)?)")
           for sign in (".", ",", ".,")}  # Fortran writes 1.23D-01
-INFINITE = re.compile("[-+]?inf(inity)?", re.IGNORECASE)
 COMMENT = re.compile(r"^\s*(#|!|;|//|%)+")
 
 
@@ -32,12 +29,8 @@ def read_text(text: str) -> Table:
     sniffed = lines[:SNIFFED_LINES]
     separator, decimal, width = _form(sniffed)
     kinds = [_kind(line, separator, decimal, width) for line in sniffed]
-    first, at, longest = 0, 0, 0
-    for prose, run in groupby(kinds, key=lambda kind: kind in ("prose", "units")):
-        block = list(run)
-        if not prose and block.count("row") > longest:
-            first, longest = at + block.index("row"), block.count("row")
-        at += len(block)
+    blocks = groupby(range(len(kinds)), key=lambda i: kinds[i] in ("prose", "units"))
+    first = max(([i for i in block if kinds[i] == "row"] for _, block in blocks), key=len)[0]
     header = _header_line(sniffed, kinds, first, separator, decimal)
     names = [] if header is None else _header_fields(lines[header], separator)
     rows: list[str] = []
@@ -53,6 +46,10 @@ def read_text(text: str) -> Table:
             width, left_out, below = max(width, len(fields)), left_out + below, 0
         elif kind == "prose":
             below += 1  # not counted if it is text below the table
+    if rows and 0 < len(names) < width:
+        begin, end = (_split(row, separator)[0].strip('"') for row in (rows[0], rows[-1]))
+        if begin in ("0", "1") and end.isdecimal() and int(end) >= len(rows) - 1:
+            names.insert(0, "")  # row names of R and pandas have no header
     names = [name or f"column {i}" for i, name in enumerate((names + [""] * width)[:width], 1)]
     if twice := [name for i, name in enumerate(names) if name in names[:i]]:
         raise NotSpectra(f"has two columns {twice[0][:40]!r}; rename one of them")
@@ -71,8 +68,7 @@ def read_text(text: str) -> Table:
 def _numbers(column: pd.Series, decimal: str) -> pd.Series:
     """A column as numbers where most of it is; NaN for a stray word."""
     texts = column.dropna()
-    numbers = texts[[bool(NUMBER[decimal].fullmatch(text) or INFINITE.fullmatch(text))
-                     for text in texts]]
+    numbers = texts[[NUMBER[decimal].fullmatch(text) is not None for text in texts]]
     if len(texts) and len(numbers) <= len(texts) / 2:
         return column
     values = numbers.str.replace(decimal, ".", regex=False).str.replace("[dD]", "e", regex=True)
@@ -82,29 +78,26 @@ def _numbers(column: pd.Series, decimal: str) -> pd.Series:
 def _split(line: str, separator: str | None) -> list[str]:
     if separator is None:
         return line.split()
-    fields = line.split(separator)
-    if '"' in line and len(fields) > 1:
-        fields = next(csv.reader([line], delimiter=separator, skipinitialspace=True))
+    fields = line.split(separator) if '"' not in line else next(
+        csv.reader([line], delimiter=separator, skipinitialspace=True))
     return [field.strip().strip('"') for field in fields]
 
 
 def _kind(line: str, separator: str | None, decimal: str, width: int | None = None) -> str:
     """What a line is: blank, comment, row, partly a row, units or prose; of any width if None."""
     sign = COMMENT.match(line)
-    if not line.strip() or not line.strip("-=+ \t;,|") or sign and sign[1] != separator:
+    if not line.strip() or not line.strip("-=+: \t;,|") or sign and sign[1] != separator:
         return "comment" if sign else "blank"
     fields = _split(line, separator)
     numbers = sum(1 for f in fields if NUMBER[decimal].fullmatch(f))
     if (width is None or abs(len(fields) - width) <= 2) and (
-            numbers >= 2 or numbers == 1 and any(map(_is_null, fields))):
+            numbers >= 2 or numbers == 1 and any(f in NULLS for f in fields)):
         return "row"
-    if any(map(NUMBER[".,"].fullmatch, fields)) or all(map(_is_null, fields[1:])):
+    units = [f for f in fields if f.strip("()[]").lower() in SPELLINGS]
+    nulls = all(f in NULLS for f in fields[1:]) and max(map(len, units), default=0) < 2
+    if nulls or any(map(NUMBER[".,"].fullmatch, fields)):
         return "partly" if len(fields) == width else "prose"
-    return "units" if any(f.strip("()[]").lower() in SPELLINGS for f in fields) else "prose"
-
-
-def _is_null(field: str) -> bool:
-    return field in NULLS or INFINITE.fullmatch(field) is not None
+    return "units" if units else "prose"
 
 
 def _form(lines: Sequence[str]) -> tuple[str | None, str, int]:
@@ -114,7 +107,7 @@ def _form(lines: Sequence[str]) -> tuple[str | None, str, int]:
         for line in lines[::len(lines) // SCORED_LINES + 1]:
             if _kind(line, separator, decimal) == "row":
                 fields = _split(line, separator)
-                good = sum(1 for f in fields if NUMBER[decimal].fullmatch(f) or _is_null(f))
+                good = sum(1 for f in fields if NUMBER[decimal].fullmatch(f) or f in NULLS)
                 score[separator, decimal, len(fields)] += good / len(fields)  # type: ignore
     if not score:
         raise NotSpectra("has no line with two numbers; expected wavelengths and reflectances")
