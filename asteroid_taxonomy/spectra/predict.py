@@ -16,9 +16,10 @@ from asteroid_taxonomy.files import shipped
 from asteroid_taxonomy.onnx_model.classifier import Classifier, load_classifier, load_classifiers
 from asteroid_taxonomy.onnx_model.metadata import CLASSES_PATH, MAIN, ONNX_PATH
 from asteroid_taxonomy.spectra.columns import NotSpectra, Spectra, factor_to_nm, join, refuse_flux
-from asteroid_taxonomy.spectra.resample import FAR, MARK, SPIKE, Bands, to_bands
+from asteroid_taxonomy.spectra.resample import FAR, MARK, SEVERAL, SPIKE, Bands, to_bands
 
 OF_ASTEROIDS = (0.3, 3.0)  # normalised; Gaia DR3 has none beyond in a band that is used
+STEP = 0.4  # between neighbouring bands of a file; surveys have none above 0.27
 ROUGH = 0.15  # median step from band to band: a spectrum of too low S/N, or none at all
 _loaded = functools.cache(load_classifier)
 DOUBTS = {MARK: "values at or below 0 or missing-data markers ignored at",
@@ -87,6 +88,7 @@ def answer(bands: npt.NDArray[np.floating], classifiers: Sequence[Classifier],
         touched[(reflectance < OF_ASTEROIDS[0]) | (reflectance > OF_ASTEROIDS[1])] |= FAR
         steps = np.abs(np.diff(reflectance[:, classifiers[-1].used], axis=1))
         touched[np.median(steps, axis=1) > ROUGH] |= FAR
+        touched[(of is not None) & (steps > STEP).any(axis=1)] |= FAR
     probabilities, used = np.full((n, len(first.classes)), np.nan), np.zeros(bands.shape, bool)
     confidence, abstained, clean = np.full(n, np.nan), np.ones(n, bool), np.zeros(n, bool)
     best, sets, model = (np.full(n, value, object) for value in (None, "", None))
@@ -119,21 +121,28 @@ def answer(bands: npt.NDArray[np.floating], classifiers: Sequence[Classifier],
 def _notes(reflectance: npt.NDArray[Any], touched: npt.NDArray[np.uint8], of: Bands | None,
            none: npt.NDArray[np.bool_], least: Classifier) -> Objects:
     """Why a spectrum was not classified, or what to check, per spectrum."""
-    nm, needed = np.array(least.wavelengths_nm), least.used
+    nm, needed = least.wavelengths_nm, np.array(least.used)
     out = np.full(len(none), "", object) if of is None else of.notes.copy()
-    for i in np.flatnonzero(none | touched.any(axis=1)):
-        missing = nm[needed][np.isnan(reflectance[i, needed])]
+    for i in np.flatnonzero((none | touched.any(axis=1)) & (out != SEVERAL)):
+        missing = needed[np.isnan(reflectance[i, needed])]
         low, high = (np.nan, np.nan) if of is None else of.covered_nm[i]
-        reason = f"no reflectance at {', '.join(map(str, missing))} nm" if none[i] else ""
+        parts = [f"{text} {_listed(nm, np.flatnonzero(touched[i] & bit))} nm"
+                 for bit, text in DOUBTS.items() if (touched[i] & bit).any()]
+        reason = f"no reflectance at {_listed(nm, missing)} nm" if none[i] else ""
         if none[i] and len(missing) and (low > nm[needed[0]] or high < nm[needed[-1]]):
             ends = f"{nm[needed[0]]}-{nm[needed[-1]]}"
             reason = f"covers {low:.0f}-{high:.0f} nm; {ends} nm are needed"
         elif none[i] and len(missing) == len(needed):
             reason = f"no reflectance above 0 at {least.normalised_at_nm} nm to normalise by"
-        parts = [f"{text} {', '.join(map(str, nm[touched[i] & bit > 0]))} nm"
-                 for bit, text in DOUBTS.items() if (touched[i] & bit).any()]
         out[i] = join(reason, *parts, out[i])
     return out
+
+
+def _listed(nm: Sequence[int], at: npt.NDArray[np.intp]) -> str:
+    """Bands in words, such as 374, 726-902."""
+    runs = np.split(at, np.flatnonzero(np.diff(at) > 1) + 1)
+    return ", ".join(f"{nm[run[0]]}-{nm[run[-1]]}" if len(run) > 2 else
+                     ", ".join(str(nm[i]) for i in run) for run in runs)
 
 
 @dataclass(frozen=True)

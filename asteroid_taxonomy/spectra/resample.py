@@ -28,8 +28,11 @@ USUAL_MARKS = np.array([9, 9.9, 9.99, 9.999, 99, 99.9, 99.99, 99.999, 999, 999.9
 # spikes differ from the running median by this share of it, with fewer points in the window by the
 # second one, and by so many times the scatter of the spectrum around its running median
 SPIKE_NM, SPIKE_SHARE, COARSE_SHARE, FINE_POINTS, SIGMAS = 80.0, 0.25, 0.5, 9, 6.0
+TAIL_NM, TAIL_POINTS = 22.0, 4  # equal values at an end: np.interp repeats the last one
+NOISE = 0.12  # median relative step from point to point; surveys: 0.064 above the threshold
 SPIKE_IN_BAND = 0.02  # change of a band by the spikes ignored that is worth a note and abstaining
 MARK, SPIKE, FAR = 1, 2, 4  # bits of Bands.touched; FAR: see predict.answer
+SEVERAL = 'two values at most wavelengths: several spectra; tell them apart in a column "name"'
 Floats = npt.NDArray[np.float64]
 
 
@@ -51,9 +54,9 @@ def to_bands(spectra: Spectra, bands_nm: Sequence[int], width_nm: float = WIDTH_
     there = np.isfinite(nm) & (nm > 0)
     order = np.flatnonzero(there)[np.lexsort((nm[there], spectrum[there]))]
     nm, reflectance, spectrum = nm[order], reflectance[order].astype(float), spectrum[order]
-    again = np.zeros(len(nm), bool)
-    again[1:] = (np.diff(nm) < SAME_NM) & (np.diff(spectrum) == 0)
-    twice = 3 * np.bincount(spectrum[again], minlength=n) > np.bincount(spectrum, minlength=n)
+    again = (np.diff(nm, prepend=-1) < SAME_NM) & (np.diff(spectrum, prepend=-1) == 0)
+    other = again & (reflectance != np.roll(reflectance, 1))  # no mere copy of the row before
+    twice = 3 * np.bincount(spectrum[other], minlength=n) > np.bincount(spectrum, minlength=n)
     averaged = spectrum[again]
     if again.any():
         values = pd.Series(np.where(reflectance > 0, reflectance, np.nan))
@@ -70,20 +73,19 @@ def to_bands(spectra: Spectra, bands_nm: Sequence[int], width_nm: float = WIDTH_
         if at.size:
             with np.errstate(all="ignore"):  # numbers that overflow are not classified
                 _on_one_grid(nm[at[0]], reflectance[at], bands_nm, width_nm, rows, out)
-    out.reflectance[twice] = np.nan
     for which, text in (
             (spectra.spectrum[~there], "rows without a wavelength were left out"),
-            (averaged, "values at one wavelength were averaged"),
-            (np.flatnonzero(twice), "two values at most wavelengths: several spectra")):
+            (averaged, "values at one wavelength were averaged")):
         for row in np.unique(which):
             out.notes[row] = join(out.notes[row], text)
+    out.reflectance[twice], out.notes[twice] = np.nan, SEVERAL
     return out
 
 
 def _on_one_grid(grid: Floats, reflectance: Floats, bands_nm: Sequence[int], width_nm: float,
                  rows: npt.NDArray[np.intp], out: Bands) -> None:
     """Resample spectra [k, points] of one grid into the `rows` of `out`."""
-    marked = _marks(reflectance)
+    marked = _marks(grid, reflectance)
     reflectance = np.where(marked | ~np.isfinite(reflectance), np.nan, reflectance)
     measured = np.where(np.isnan(reflectance), np.nan, grid)
     out.covered_nm[rows] = np.stack([np.fmin.reduce(measured, 1), np.fmax.reduce(measured, 1)], 1)
@@ -91,8 +93,9 @@ def _on_one_grid(grid: Floats, reflectance: Floats, bands_nm: Sequence[int], wid
     grid, reflectance, marked = grid[near], reflectance[:, near], marked[:, near]
     spikes = _spikes(grid, reflectance)
     of_all = np.nan_to_num(weights(grid, bands_nm, width_nm))
+    noise = pd.DataFrame(reflectance.T).pct_change(fill_method=None).abs().median().to_numpy()
     out.touched[rows] = np.where(marked @ of_all > 0, MARK, 0) | np.where(
-        spikes @ of_all > SPIKE_IN_BAND, SPIKE, 0)
+        spikes @ of_all > SPIKE_IN_BAND, SPIKE, 0) | np.where(noise > NOISE, FAR, 0)[:, None]
     whole = ~np.isnan(reflectance) & (spikes == 0)
     patterns, which = np.unique(whole, axis=0, return_inverse=True)
     for i, pattern in enumerate(patterns):
@@ -101,15 +104,22 @@ def _on_one_grid(grid: Floats, reflectance: Floats, bands_nm: Sequence[int], wid
             out.reflectance[rows[these]] = reflectance[np.ix_(these, pattern)] @ own
 
 
-def _marks(reflectance: Floats) -> npt.NDArray[np.bool_]:
-    """Where spectra [k, points] have a missing-data marker."""
+def _marks(grid: Floats, reflectance: Floats) -> npt.NDArray[np.bool_]:
+    """Where spectra [k, points] have a missing-data marker, or repeat a value to their end."""
     usual = np.isin(reflectance.astype(np.float32), USUAL_MARKS)
     finite, above = np.isfinite(reflectance), reflectance > 0
     ordered = np.sort(np.where(finite & above & ~usual, reflectance, np.nan), axis=1)
     count = np.isfinite(ordered).sum(axis=1)
     median = ordered[np.arange(len(ordered)), np.maximum(count - 1, 0) // 2][:, None]
     far = (reflectance > HIGH * median) | (reflectance < LOW * median)
-    return finite & (~above | far | (usual & (count == 0)[:, None]))
+    marks = finite & (~above | far | (usual & (count == 0)[:, None]))
+    for way in (1, -1):
+        nm, values = np.abs(grid - grid[::way][0])[::way], reflectance[:, ::way]
+        same = np.logical_and.accumulate(values == values[:, :1], axis=1)
+        n, others = same.sum(axis=1), ((values > 0) & (values != values[:, :1])).sum(axis=1)
+        tail = (np.minimum(n, others) >= TAIL_POINTS) & (nm[n - 1] > TAIL_NM)
+        marks[:, ::way] |= same & tail[:, None]
+    return marks
 
 
 def _spikes(grid: Floats, reflectance: Floats) -> Floats:

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from asteroid_taxonomy.spectra.columns import Spectra
-from asteroid_taxonomy.spectra.resample import MARK, SPIKE, to_bands
+from asteroid_taxonomy.spectra.resample import FAR, MARK, SPIKE, to_bands
 from tests.project_fixtures import TOP
 from tests.spectra.made_up import C_LIKE, D_LIKE, GRID, S_LIKE, finer
 
@@ -33,6 +33,28 @@ def test_a_mark_for_missing_data_is_found_however_many_there_are(mark):
 @pytest.mark.parametrize("scale", [0.04, 100])
 def test_a_reflectance_of_any_scale_is_no_mark(scale):
     assert not any(marked([scale * v for v in S_LIKE]))
+
+
+@pytest.mark.parametrize(("begin", "end"), [(400, 700), (600, 1030)])
+def test_a_value_repeated_beyond_the_end_is_a_mark(begin, end):
+    for curve in (S_LIKE, D_LIKE):
+        nm, values = finer(curve)
+        inside = (nm >= begin) & (nm <= end)
+        repeated = bands(nm, np.interp(nm, nm[inside], values[inside]))
+        assert repeated.covered_nm[0] == pytest.approx([begin, end], abs=6)
+        lost = np.isnan(repeated.reflectance[0])
+        assert lost[3:-2].any() and (repeated.touched[0, lost] & MARK)[1:-1].all()
+
+
+def test_a_few_equal_values_at_an_end_and_a_constant_are_no_marks():
+    assert not any(marked([1.0] * 16) + marked([*C_LIKE[:13], 1.0, 1.0, 1.0]))
+
+
+def test_random_numbers_are_unlike_a_reflectance_and_a_noisy_spectrum_is_not():
+    nm, values = finer(D_LIKE, 2.5)
+    random = np.random.default_rng(2)
+    assert (bands(nm, random.uniform(0.5, 1.5, len(nm))).touched & FAR).all()
+    assert not (bands(nm, values * random.normal(1, 0.08, len(nm))).touched & FAR).any()
 
 
 def test_missing_values_are_no_marks_and_marks_alone_are():
@@ -92,6 +114,7 @@ def test_a_pixel_that_hardly_changes_its_band_is_left_out_without_a_note():
 def test_two_values_at_most_wavelengths_are_several_spectra():
     found = bands(np.repeat(GRID, 2), np.ravel([S_LIKE, C_LIKE], "F"))
     assert np.isnan(found.reflectance).all() and "several spectra" in found.notes[0]
+    assert np.isfinite(bands(np.repeat(GRID, 2), np.repeat(S_LIKE, 2)).reflectance).all()
 
 
 def test_gaias_spectra_have_neither_marks_nor_spikes_in_the_bands_that_are_used():
