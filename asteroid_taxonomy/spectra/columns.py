@@ -15,6 +15,8 @@ import numpy.typing as npt
 import pandas as pd
 from astropy import units as u
 
+from asteroid_taxonomy.console import one_line
+
 Floats = npt.NDArray[np.float64]
 _numeric = pd.api.types.is_any_real_numeric_dtype
 
@@ -51,9 +53,9 @@ SPELLINGS = {word: unit for unit, words in {
 IN_NM = {"nm": 1.0, "um": 1000.0, "angstrom": 0.1, "m": 1e9}
 # median of a spectrum's wavelengths, for visible and near-infrared spectra: these do not overlap
 USUAL = {"um": (0.3, 5.0), "nm": (300.0, 2900.0), "angstrom": (3000.0, 50000.0)}
-SHORTEST_NM, LONGEST_NM = 150, 100_000  # medians beyond are of no reflectance spectrum
+LEAST_NM, LONGEST_NM = 50, 100_000  # of the shortest and of the median wavelength
 WAVELENGTH = set("wavelength wavelengths wave wavelen lambda wl wvl wlen lam wav wavel w λ "
-                 "spectralaxis".split())
+                 "spectralaxis wavelengthair wavelengthvac".split())
 IDS = set("sourceid number numbermp name denomination designation object target targetname "
           "asteroid spectrum id file filename desig body date night epoch obs obsdate observation "
           "jd mjd run telescope instrument session visit reference source".split())
@@ -63,12 +65,13 @@ ERRORS = set("err error errors sigma sig std stddev stdev sd unc uncertainty snr
 # about an observation or a filter, and no reflectance, though the values may be around 1
 OTHER = set("r delta flux mag v g i z h airmass phase alpha albedo rh dist distance helio geo "
             "exptime seeing time x y ratio intensity counts dn adu star sun solar sky continuum "
-            "transmission throughput response efficiency radiance emissivity absorbance".split())
+            "transmission throughput response efficiency radiance emissivity absorbance magnitude "
+            "magnitudes mags irradiance analog analogue transmittance absorption log ln".split())
 EXACT = re.compile("(relative|normali[sz]ed)?refl(ec|ectance|ectancespectrum|ectivity)?")
 _UNITS = "|".join(sorted((re.escape(s) for s in SPELLINGS if s != "mu"), key=len, reverse=True))
 WIDE = re.compile(rf"(reflectance|refl|ref|r|wavelength|wave|w|band|b|)[\s_]*"
                   rf"(?P<value>\d+([.,]\d+)?)([\s_\[(]*(?P<unit>{_UNITS})[\])]?)?")
-FLUX = re.compile(r"erg|jy|jansky|w/|watt|photon|electron|adu|count|\bdn\b|mag", re.IGNORECASE)
+FLUX = re.compile(r"(?i)erg|jy|jansky|w/|watt|photon|electron|adu|count|flux|\bdn\b|mag")
 LEAST_POINTS = 4  # of a spectrum that is distinguished from another one
 FINEST_NM = 0.5  # of a wide table's grid
 AROUND_1 = (0.2, 5.0)  # the median of a normalised reflectance
@@ -103,9 +106,11 @@ def role(name: str) -> Role:
     refl = any("refl" in w for w in words)
     if any(w in ERRORS or refl and re.search("err|unc|sig|std|dev|noise", w) for w in words):
         return Role("error")
-    if refl or "ref" in words:
+    other = refl and words[0] == "1" or any(  # 1 - reflectance
+        w in OTHER and (len(w) > 1 or words == [w]) for w in words)
+    if (refl or "ref" in words) and not other:
         return Role("reflectance", exact=bool(EXACT.fullmatch("".join(words))))
-    return Role("other" if any(w in OTHER for w in words) else "unknown")
+    return Role("other" if other else "unknown")
 
 
 def usual_unit(wavelengths: Any) -> str | None:
@@ -119,17 +124,15 @@ def factor_to_nm(wavelengths: Any, found: Iterable[str], unit: str | None) -> fl
     texts = [unit] if unit else map(str.strip, found)
     known = {SPELLINGS.get(text.lower(), text) for text in texts if text}
     values = _positive(pd.Series(np.ravel(wavelengths), dtype=float))
-    if not known and (guess := usual_unit(values)):
-        return IN_NM[guess]
-    name = ", ".join(sorted(known))[:40] or "of an unknown unit"
+    name = ", ".join(sorted(known))[:40] or usual_unit(values) or "of an unknown unit"
     try:
         factor = IN_NM.get(name) or float(u.Unit(name).to(u.nm))
     except (ValueError, u.UnitConversionError):
         factor = 0.0
-    middle = float(np.median(values)) if len(values) else float("nan")
-    if not SHORTEST_NM <= middle * factor <= LONGEST_NM:
-        raise NotSpectra(f"has wavelengths around {middle:g} {name}, which is no reflectance "
-                         "spectrum; name their unit with --unit nm, um or angstrom")
+    low, middle, high = np.quantile(values, (0, 0.5, 1)) if len(values) else np.full(3, np.nan)
+    if not LEAST_NM <= low * factor <= middle * factor <= LONGEST_NM:
+        raise NotSpectra(f"has wavelengths from {low:g} to {high:g} {name}, which is no "
+                         "reflectance spectrum; name their unit with --unit nm, um or angstrom")
     return factor
 
 
@@ -138,8 +141,8 @@ def refuse_flux(name: str, unit: str) -> None:
     unit = unit.strip() or "".join(re.findall(r"[(\[]([^()\[\]]*)[)\]]$", name.strip()))
     parsed = u.Unit(unit, parse_strict="silent")
     if FLUX.search(unit) or parsed.physical_type not in ("dimensionless", "unknown"):
-        raise NotSpectra(f"has {unit[:40]} for the unit of {name!r}: that is a flux, not a "
-                         "reflectance; divide it by the spectrum of a solar analogue")
+        raise NotSpectra(f"has {unit[:40]} for the unit of {name[:50]!r}: that is a "
+                         "flux, not a reflectance; divide it by the spectrum of a solar analogue")
 
 
 def find_spectra(table: Table, unit: str | None) -> Spectra:
@@ -197,7 +200,7 @@ def _long(table: Table, roles: dict[str, Role], wavelength: str, unit: str | Non
     for name in values:
         refuse_flux(name, table.units.get(name, ""))
     if len(values) > 1:
-        ids, values, frame = ["name"], ["value"], frame.melt([wavelength], values, "name", "value")
+        ids, values, frame = ["name"], [""], frame.melt([wavelength], values, "name", "")
     return _points(frame, ids, wavelength, values[0], to_nm, note)
 
 
@@ -208,8 +211,9 @@ def _values(frame: pd.DataFrame, roles: dict[str, Role], ids: list[str]) -> tupl
     if len(named) > 1 and len(named := [n for n in named if _around_1(frame[n])]) > 1:
         raise NotSpectra(f"has the columns {_listed(named)}, each of which could be the "
                          "reflectance; leave one")
+    used = "column {} was used as the reflectance"
     if named:
-        return named, ""
+        return named, "" if roles[named[0]].exact else used.format(_listed(named))
     likely = [n for n in roles if n not in ids and _around_1(frame[n])]
     beside = [n for n in likely if roles[n].kind in ("unknown", "wide")]
     apart = [n for n, r in roles.items() if r.kind == "other" and _numeric(frame[n])]
@@ -217,7 +221,7 @@ def _values(frame: pd.DataFrame, roles: dict[str, Role], ids: list[str]) -> tupl
         refuse_flux(apart[0], "")
         beside, apart = [n for n in apart if n in likely], []
     if beside and not apart and (len(beside) == 1 or not ids):
-        return beside, f"column {_listed(beside)} was used as the reflectance"
+        return beside, used.format(_listed(beside))
     raise NotSpectra(f"has no column called reflectance among {_listed(frame)}; call the one that "
                      "is reflectance so")
 
@@ -237,7 +241,7 @@ def _by_position(frame: pd.DataFrame, unit: str | None) -> Spectra:
         at = int(few or len(others) > 2 and middle[2] < middle[1] / 2)
     value, rest = others[at], np.array(middle[at + 1:]) / middle[at]
     # an error is smaller than its reflectance, a number of counts far greater
-    if len(rest) > 2 or ((rest >= 0.5) & (rest < 20)).any() or not around_1[at] and any(around_1):
+    if len(rest) > 2 or ((rest >= 0.5) & (rest < 200)).any() or not around_1[at] and any(around_1):
         raise NotSpectra(f"has no header, and its columns {', '.join(others[:4])} could be "
                          f"reflectances or errors; {HEADER}")
     if frame[value].nunique() < 3 or not ANY_SCALE[0] <= middle[at] <= ANY_SCALE[1]:
@@ -300,7 +304,7 @@ def _of_arrays(table: Table, arrays: list[str], unit: str | None) -> Spectra:
 def _numbers(frame: pd.DataFrame, names: list[str]) -> Floats:
     """Columns of numbers, [rows, columns]."""
     if texts := [name for name in names if not _numeric(frame[name])]:
-        raise NotSpectra(f"has text in its column {texts[0]!r}, expected numbers; correct it")
+        raise NotSpectra(f"has text in its column {texts[0][:60]!r}, expected numbers; correct it")
     return frame[names].to_numpy(float)
 
 
@@ -316,9 +320,8 @@ def _around_1(column: pd.Series) -> bool:
 
 def join(*notes: str) -> str:
     """Join notes, but for empty ones."""
-    return "; ".join(note for note in notes if note)
+    return one_line("; ".join(note for note in notes if note))
 
 
 def _listed(names: Iterable[str]) -> str:
-    listed = [str(name)[:40] for name in names]
-    return ", ".join(listed[:8] + ["..."] * (len(listed) > 8))
+    return one_line(", ".join(map(str, names)), 80)

@@ -3,6 +3,7 @@
 import io
 import re
 import warnings
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def read_spectra(path: Path, unit: str | None = None) -> list[Spectra]:
         if not found:
             raise problems[0] if problems else NotSpectra("has no spectrum; save it as CSV")
     except NotSpectra as problem:
-        raise PipelineError(plain(f"{path} {problem}")) from None
+        raise PipelineError(plain(f"{path} {one_line(problem)}")) from None
     except FileNotFoundError:
         raise PipelineError(plain(f"{path} does not exist; check the path")) from None
     except Exception as error:  # parsers raise what they like where a file is damaged
@@ -56,7 +57,7 @@ def read_spectra(path: Path, unit: str | None = None) -> list[Spectra]:
     return found
 
 
-def _tables(data: bytes) -> list[Table]:
+def _tables(data: bytes) -> Iterable[Table]:
     for magic, packing in PACKED.items():
         if data.startswith(magic):
             data = pa.CompressedInputStream(pa.BufferReader(data), packing).read()
@@ -84,8 +85,6 @@ def _tables(data: bytes) -> list[Table]:
         form = "ascii.mrt" if start.startswith("Title") else "ascii.cds"
     elif re.match(r"\\|\|[^|\n]*\|.*\n\|[ \w|]*\|\n", start):
         form = "ascii.ipac"
-    elif start.startswith("|"):
-        form = "ascii.fixed_width"
     else:
         return [read_text(text)]
     return [_of_astropy(astropy_table.Table.read(text, format=form))]
@@ -95,36 +94,31 @@ def _parquet(data: bytes) -> Table:
     table = pq.read_table(pa.BufferReader(data))
     units = {f.name: (f.metadata or {}).get(b"unit", b"").decode(errors="replace")
              for f in table.schema}
-    for i, column in enumerate(table.schema):
-        if pa.types.is_string_view(column.type):  # which pandas does not know
-            table = table.set_column(i, column.name, table[i].cast(pa.string()))
     return Table(table.to_pandas(ignore_metadata=True), units)
 
 
-def _fits(data: bytes) -> list[Table]:
-    out = []
+def _fits(data: bytes) -> Iterator[Table]:
     with fits.open(io.BytesIO(data)) as hdus:
         for hdu in hdus:
             if isinstance(hdu, fits.BinTableHDU | fits.TableHDU):
-                out.append(_of_astropy(astropy_table.Table.read(hdu)))
+                yield _of_astropy(astropy_table.Table.read(hdu))
             elif hdu.data is not None and hdu.data.size == max(hdu.data.shape) > 1:
-                out.append(_one_dimension(hdu))
-    return out
+                yield _one_dimension(hdu)
 
 
 def _one_dimension(hdu: Any) -> Table:
     """A spectrum in an image; wavelengths by CRVAL1, CDELT1, CRPIX1 (FITS standard, 8)."""
     header, values = hdu.header, np.ravel(hdu.data).astype(float)
-    kind = str(header.get("CTYPE1", "")).strip().upper()
-    if "CRVAL1" not in header or kind not in WAVELENGTHS:
+    kind, unit = (str(header.get(key, "")).strip() for key in ("CTYPE1", "BUNIT"))
+    value = "reflectance" if unit else "value without BUNIT"
+    if "CRVAL1" not in header or kind.upper() not in WAVELENGTHS:
         raise NotSpectra(f"is a one-dimensional spectrum over {kind or 'pixels'}, not over "
                          "wavelengths (CTYPE1, CRVAL1); save it as text, with its wavelengths")
     pixels = np.arange(1, len(values) + 1) - header.get("CRPIX1", 1.0)
-    nm = header["CRVAL1"] + pixels * header.get("CDELT1", header.get("CD1_1"))
+    nm = header["CRVAL1"] + pixels * header.get("CDELT1", header.get("CD1_1", 1.0))
     frame = pd.DataFrame({"wavelength": 10.0 ** nm if header.get("DC-FLAG") == 1 else nm,  # IRAF
-                          "reflectance": values})
-    return Table(frame, {"wavelength": str(header.get("CUNIT1", "")),
-                         "reflectance": str(header.get("BUNIT", ""))})
+                          value: values})
+    return Table(frame, {"wavelength": str(header.get("CUNIT1", "")), value: unit})
 
 
 def _of_astropy(table: Any) -> Table:

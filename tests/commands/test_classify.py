@@ -150,7 +150,7 @@ def test_wrong_input_is_refused_and_nothing_is_written(tmp_path, header, rows, m
 def test_a_unit_that_makes_no_spectrum_is_refused(tmp_path):
     path = csv(tmp_path, "wave,refl", *(f"{nm / 1000},{r}" for nm, r in zip(GRID, S_LIKE,
                                                                            strict=True)))
-    assert "around 0.704 nm, which is no reflectance" in refused(path, tmp_path, unit="nm")
+    assert "from 0.374 to 1.034 nm, which is no" in refused(path, tmp_path, unit="nm")
 
 
 @pytest.mark.parametrize(("name", "message"), [

@@ -8,8 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 from astropy.io import fits
 from astropy.table import Table
+from pandas import DataFrame
 
-from asteroid_taxonomy.console import PipelineError
+from asteroid_taxonomy.console import MAX_MESSAGE, PipelineError
 from tests.project_fixtures import TOP
 from tests.spectra.made_up import (
     C_LIKE,
@@ -127,6 +128,27 @@ CASES = {  # name of the file: content, complexes, a part of the notes
     "asteroids as columns.csv": (text([[nm, s, c, d, c, s, c] for nm, s, c, d in zip(
         GRID, S_LIKE, C_LIKE, D_LIKE, strict=True)], ",", header=(
             "wavelength", "433", "951", "243", "4", "1", "2")), "SCOCSC", ""),
+    **{f"row names from {first}.txt": (text([[f'"{i}"', *row] for i, row in enumerate(rows(
+        *finer(S_LIKE, 1), "nm"), first)], header=('"wavelength"', '"reflectance"')), "S", "")
+       for first in (0, 1)},
+    "printed.txt": (DataFrame(rows(*finer(S_LIKE, 1)), columns=["wavelength", "reflectance"])
+                    .to_string().encode(), "S", ""),
+    "names of one letter.csv": (text([[*r, c, d] for r, c, d in zip(
+        rows(GRID, S_LIKE), C_LIKE, D_LIKE, strict=True)], ",", header=(
+            "wavelength", "value", "V_Mean", "Juno X")), "SCO", "column value, V_Mean, Juno X"),
+    "units below.csv": (text([["nm", "-", "-"], *[[*r, .01] for r in rows(GRID, S_LIKE, "nm")]],
+                             ",", header=("Wavelength", "Reflectance", "Error")), "S", ""),
+    **{f"bars {rule}.md": (text([["", *r, ""] for r in rows(GRID, S_LIKE)], "|", above=(
+        f"| wavelength (um) | reflectance |\n{rule}\n")), "S", "")
+       for rule in ("|---:|---|", "|---+---|")},
+    **{f"{name}.csv": (text(rows(GRID, S_LIKE), ",", header=("wavelength", name)), "S",
+                       f"column {name} was used as the reflectance")
+       for name in ("refl_2020", "reflected_flux")},
+    "each row twice.txt": (text(rows(np.repeat(GRID, 2), np.repeat(S_LIKE, 2))), "S", "averaged"),
+    "numbers.csv": (text(sorted(named("7", S_LIKE) + named("10", C_LIKE), key=lambda r: r[1]), ",",
+                         header=("num", *LONG[1:])), "-", "two values at most"),
+    "step.csv": (text(rows(GRID, [*C_LIKE[:8], *np.multiply(2, C_LIKE[8:])]), ",",
+                      header=LONG[1:]), "O?", "unlike an asteroid's"),
     **{f"mark {mark}.csv": (text(with_marks(mark), ",", header=LONG), "S?",
                             "missing-data markers")
        for mark in ("-1", "999")},
@@ -143,7 +165,7 @@ def test_a_file_as_it_comes_gets_the_right_class(tmp_path, name):
     path.write_bytes(content)
     table = found(path)
     assert "".join(table["complex"].replace("", "-")) == complexes.replace("?", "")
-    assert note in "; ".join(table["note"])
+    assert note in "; ".join(table["note"]) and table["note"].str.len().max() <= MAX_MESSAGE
     if "?" in complexes:
         assert table["abstained"].all()
 
@@ -156,13 +178,18 @@ def test_fits_tables_and_one_dimensional_spectra_are_read(tmp_path):
     Table({"WAVE": np.array(GRID) * 10.0, "REFLECTANCE": S_LIKE}).write(tmp_path / "a.fits")
     Table({"WAVE": [np.array(GRID) / 1000], "REFL": [S_LIKE]}).write(tmp_path / "row.fits")
     for name in ("image.fits", "a.fits", "row.fits"):
-        assert found(tmp_path / name)["complex"].tolist() == ["S"]
+        table = found(tmp_path / name)
+        assert table["complex"].tolist() == ["S"]
+        assert table["note"][0].startswith("column value without BUNIT") == ("image" in name)
 
 
 @pytest.mark.parametrize(("axis", "sentence"), [
     ({"CTYPE1": "WAVE", "CUNIT1": "Angstrom", "BUNIT": "erg/cm2/s/A"}, "erg/cm2/s/A for the unit"),
     ({"CTYPE1": "LOGLAM", "CUNIT1": ""}, "over LOGLAM, not over wavelengths"),
     ({"CRVAL1": None}, "over pixels, not over wavelengths"),
+    ({"BUNIT": "Relative Flux"}, "Relative Flux for the unit"),
+    ({"BSCALE": 1e4}, "no column called reflectance among wavelength, value without BUNIT"),
+    ({"CRVAL1": 1, "CDELT1": 8}, "has wavelengths from 1 to 1001 nm, which is no"),
 ])
 def test_a_fits_image_of_fluxes_or_without_wavelengths_is_refused(tmp_path, axis, sentence):
     image = fits.PrimaryHDU(np.interp(np.arange(400, 1030, 5), GRID, S_LIKE))
@@ -207,7 +234,7 @@ def test_a_second_table_of_a_fits_file_and_text_of_arrows_view_type_are_read(tmp
     ("a.csv", text([[*r, 1.2] for r in rows(GRID, S_LIKE)], ",",
                    header=("wavelength", "flux", "r")), "call the one that is reflectance so"),
     ("a.csv", text(rows(GRID, S_LIKE), ",", header=("wavelength (nm)", "reflectance")),
-     "has wavelengths around 0.704 nm, which is no reflectance"),
+     "has wavelengths from 0.374 to 1.034 nm, which is no reflectance"),
     ("a.csv", text(rows(GRID, S_LIKE), ",", header=("x", "y")), "expected columns wavelength"),
     ("a.csv", text([[nm, 9e-15 * r] for nm, r in zip(GRID, S_LIKE, strict=True)], ",", header=(
         "wavelength", "flux (W/m2/um)")), "W/m2/um for the unit of"),
@@ -229,12 +256,21 @@ def test_a_second_table_of_a_fits_file_and_text_of_arrows_view_type_are_read(tmp
     *[("a.txt", text([[nm / unit, scale * r, 1.2 + i % 5 / 10] for i, (nm, r) in enumerate(
         zip(GRID, S_LIKE, strict=True))]), "column 2, column 3 could be reflectances")
       for unit, scale in ((1000, 60), (1, .05))],  # percent, albedo, and an error
+    ("a.txt", text([[nm, .3 + i % 3 / 50, 20 * s] for i, (nm, s) in enumerate(zip(
+        GRID, S_LIKE, strict=True))]), "could be reflectances or errors; begin it with"),
+    *[("a.csv", text(rows(GRID, S_LIKE), ",", header=("wavelength", name)),
+       f"called reflectance among wavelength, {name}; call") for name in (
+          "reflectance_mag", "log(1/reflectance)", "1-reflectance", "refl_solar", "magnitudes",
+          "irradiance", "analogue", "transmittance", "absorption")],
+    ("a.csv", text([[*r] + r[1:] * 11 for r in rows(GRID, S_LIKE)], ",", header=("wavelength", *(
+        f"reflectance {i} {'of an asteroid ' * 5}" for i in range(12)))), "could be the reflec"),
 ])
 def test_a_file_that_leaves_doubt_gets_a_sentence(tmp_path, name, content, sentence):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(PipelineError) as error:
         found(tmp_path / name)
     assert sentence in str(error.value) and str(error.value).isprintable()
+    assert len(str(error.value)) <= len(f"{tmp_path / name} ") + MAX_MESSAGE
 
 
 @pytest.mark.parametrize("folder", ["files", "files3"])
