@@ -1,4 +1,4 @@
-"""Plots of spectra over the mean spectrum of their complex."""
+"""Plots of spectra over the median spectrum of their complex."""
 
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,14 @@ MARGIN_NM, DRAWN = 60, (0.3, 2.5)  # beyond the bands; reflectances beyond are n
 
 
 def plot_spectrum(prediction: Any, row: int = 0, title: str = "") -> Figure:
-    """Plot a spectrum of a Prediction over its complex's mean with the middle two thirds."""
+    """Plot a spectrum of a Prediction over its complex's median and the middle two thirds."""
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.add_subplot(xlabel="wavelength (nm)", ylabel="normalised reflectance")
     complex_, means = prediction.complex[row], pd.read_csv(shipped(MEANS_PATH))
     mean = means[means["complex"] == complex_]
     if len(mean):
         axes.fill_between(mean["nm"], mean["low"], mean["high"], color="0.88")
-        axes.plot(mean["nm"], mean["median"], color="0.5", label=f"{complex_}-complex, mean")
+        axes.plot(mean["nm"], mean["median"], color="0.5", label=f"{complex_}-complex, median")
     nm = np.array(prediction.wavelengths_nm)
     bands, used = prediction.bands[row], prediction.used[row]
     if (points := prediction.points) is not None:

@@ -16,6 +16,8 @@ accuracy.
 """
 
 import argparse
+import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +26,11 @@ import stages  # noqa: F401  (sets NumPy's environment before it is imported)
 # isort: split
 import numpy as np
 import pandas as pd
-from ruamel.yaml import YAML
 
 from asteroid_taxonomy.console import run
 from asteroid_taxonomy.evaluation import conformal
 from asteroid_taxonomy.evaluation.threshold import THRESHOLDS
-from asteroid_taxonomy.files import rounded, write_json
+from asteroid_taxonomy.files import DIGITS, rounded, write_json
 from asteroid_taxonomy.learning import MAIN, VISIBLE
 from asteroid_taxonomy.learning.augmentation import augmentation
 from asteroid_taxonomy.learning.models import fit, make_model
@@ -147,14 +148,14 @@ def main() -> None:
         result[name] = summary(table, params.calibration.accuracy, params.calibration.coverage)
     write_json(result, RESULT)
     if given.write:
-        yaml = YAML()
-        yaml.preserve_quotes, yaml.width = True, 100
-        content = yaml.load(PARAMS)
-        content["train"]["ground_based"]["ratio"].update(result["ratio"]["all"])
-        visible = content["calibration"]["visible"]
-        visible["threshold"] = result["with"]["threshold"]
-        visible["least_probability"].update(result["with"]["least_probability"])
-        yaml.dump(content, PARAMS)
+        text = re.sub(r"(visible:\n +threshold: )[\d.]+", rf"\g<1>{result['with']['threshold']:g}",
+                      PARAMS.read_text(encoding="utf-8"))
+        for key, found in (("ratio", result["ratio"]["all"]),
+                           ("least_probability", result["with"]["least_probability"])):
+            values = "{" + ", ".join(f"{k}: {round(v, DIGITS)}" for k, v in found.items()) + "}"
+            text = re.sub(rf"( +{key}: ){{[^}}]*}}", lambda start, values=values: textwrap.fill(
+                start[1] + values, 96, subsequent_indent=" " * (len(start[1]) + 1)), text)
+        PARAMS.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -213,7 +213,9 @@ def ground_based() -> str:
     lines += [f"| {name} | {n['spectra']:,} | {n['correct'] / n['spectra']:.0%} | {n['above']:,} "
               "| " + (f"{n['above_correct'] / n['above']:.0%} |" if n["above"] else "– |")
               for name, n in (parts | found["all"]).items()]
-    return "\n".join([*lines, "", f"The threshold is {found['threshold']:g}."])
+    covered = ", ".join(f"{name} {share:.0%}" for name, share in found["coverage"].items())
+    return "\n".join([*lines, "", f"The threshold is {found['threshold']:g}. Spectra whose "
+                      f"prediction set contains the literature complex: {covered}."])
 
 
 def columns() -> str:

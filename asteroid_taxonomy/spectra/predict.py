@@ -65,7 +65,7 @@ class Prediction:
                              for name, column in columns.items()})
 
     def plot(self, row: int = 0, title: str = "") -> Any:
-        """Plot spectrum number `row` and the mean of its complex, as a matplotlib Figure."""
+        """Plot spectrum number `row` and the median of its complex, as a matplotlib Figure."""
         from asteroid_taxonomy.plot import plot_spectrum  # matplotlib takes 0.3 s
 
         return plot_spectrum(self, row, title)
