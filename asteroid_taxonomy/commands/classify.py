@@ -101,6 +101,8 @@ def classify_files(
                     plot(found, parts[-1], plots)
             progress.update(done)
     result = pd.concat(parts, ignore_index=True)
+    if plots is not None:
+        print(f"wrote the plots to {plots}/")
     if output is not None:
         write(result, model, output)
     report(result, model.classifiers[0].classes, len(files), len(problems))

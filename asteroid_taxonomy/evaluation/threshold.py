@@ -120,12 +120,18 @@ class Estimates:
 
 
 def lowest_threshold(curve: Sequence[Above], wanted: float) -> float:
-    """The lowest threshold from which on both accuracies are at least `wanted`; 1.0: none is."""
+    """The lowest threshold with both accuracies at least `wanted`; 1.0: there is none.
+
+    At no higher threshold is an accuracy below it by more than its standard error.
+    """
     found = 1.0
     for row in reversed(curve):
         if row.labelled < LEAST:
             continue
-        if min(row.accuracy_weighted or 0, row.accuracy_degraded or 0) < wanted:
+        weighted, degraded = row.accuracy_weighted or 0, row.accuracy_degraded or 0
+        if weighted + (row.accuracy_weighted_se or 0) < wanted or (
+                degraded + (row.accuracy_degraded_se or 0) < wanted):
             break
-        found = row.threshold
+        if min(weighted, degraded) >= wanted:
+            found = row.threshold
     return found

@@ -132,7 +132,7 @@ def factor_to_nm(wavelengths: Any, found: Iterable[str], unit: str | None) -> fl
     low, middle, high = np.quantile(values, (0, 0.5, 1)) if len(values) else np.full(3, np.nan)
     if not LEAST_NM <= low * factor <= middle * factor <= LONGEST_NM:
         raise NotSpectra(f"has wavelengths from {low:g} to {high:g} {name}, which is no "
-                         "reflectance spectrum; name their unit with --unit nm, um or angstrom")
+                         "reflectance spectrum; set --unit (Python: unit=) to nm, um or angstrom")
     return factor
 
 

@@ -28,6 +28,12 @@ def test_the_threshold_is_the_lowest_from_which_on_both_accuracies_hold(rows, th
     assert lowest_threshold(curve, 0.9) == threshold
 
 
+def test_an_accuracy_that_is_too_low_within_its_standard_error_does_not_raise_the_threshold():
+    curve = [Above(0.5, 1, 0.91, 0.02, 0.95, 0.0, 90), Above(0.6, 1, 0.89, 0.02, 0.95, 0.0, 80)]
+    assert lowest_threshold(curve, 0.9) == 0.5
+    assert lowest_threshold(curve, 0.92) == 1.0
+
+
 def test_each_bin_is_weighted_by_the_asteroids_above_the_threshold_in_it():
     """100 bright ones, all correct, and 100 faint ones, half correct; the survey is 1 to 3."""
     correct = np.repeat([1, 1, 1, 0], 50)
