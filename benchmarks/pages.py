@@ -207,7 +207,7 @@ def classes() -> str:
 def ground_based() -> str:
     """Own spectra: accuracy by survey and by predicted complex, held out."""
     found = read_json(Path("benchmarks/results/ground_based.json"))["with"]
-    lines = ["| | spectra | correct | above the threshold | of these correct |",
+    lines = ["| | spectra | correct | above the threshold | of these, correct |",
              "|---|---|---|---|---|"]
     parts = found["survey"] | {f"predicted {k}": n for k, n in found["predicted"].items()}
     lines += [f"| {name} | {n['spectra']:,} | {n['correct'] / n['spectra']:.0%} | {n['above']:,} "

@@ -142,7 +142,7 @@ def _read_csv(
 def _typed(table: pa.Table, raw: RawTable, count: int | None) -> pa.Table:
     """Columns in the types of `raw`, one row per asteroid and wavelength; nulls are null."""
     if count not in (None, len(table)):
-        raise BadTable(f"{len(table):,} rows came, COUNT(*) is {count:,}: a row limit of the "
+        raise BadTable(f"{len(table):,} rows received, COUNT(*) is {count:,}: a row limit of the "
                        "service, or the table has changed")
     columns = {role: _cells(table[role], raw.schema.field(role).type)
                for role in table.column_names}

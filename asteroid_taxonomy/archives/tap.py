@@ -1,7 +1,7 @@
 """Query a TAP service: ADQL in, a complete Arrow table out.
 
 pyvo, the TAP engine of astroquery, runs the asynchronous jobs (astroquery's own TapPlus knows
-neither time-outs nor proxies). CSV does not say that it was truncated, so the rows are compared
+neither timeouts nor proxies). CSV does not say that it was truncated, so the rows are compared
 with COUNT(*) of the same FROM and WHERE. Where one endpoint (/sync, /async) fails, the other is
 tried, and both again until `tap.deadline_s`.
 

@@ -200,9 +200,9 @@ def describe(row: dict[str, Any], survey: str) -> list[str]:
 
 
 def in_words(complex_set: str) -> str:
-    """Describe a prediction set, such as "C or X cannot be excluded"."""
+    """Describe a prediction set, such as "C and X cannot be excluded"."""
     *others, last = complex_set.split()
-    return (f"{', '.join(others)} or {last} cannot be excluded" if others else
+    return (f"{', '.join(others)} and {last} cannot be excluded" if others else
             f"all complexes but {last} can be excluded")
 
 

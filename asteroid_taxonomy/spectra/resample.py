@@ -32,7 +32,7 @@ TAIL_NM, TAIL_POINTS = 22.0, 4  # equal values at an end: np.interp repeats the 
 NOISE = 0.12  # median relative step from point to point; surveys: 0.064 above the threshold
 SPIKE_IN_BAND = 0.02  # change of a band by the spikes ignored that is worth a note and abstaining
 MARK, SPIKE, FAR = 1, 2, 4  # bits of Bands.touched; FAR: see predict.answer
-SEVERAL = 'two values at most wavelengths: several spectra; tell them apart in a column "name"'
+SEVERAL = 'most wavelengths have two values: several spectra; tell them apart in a column "name"'
 Floats = npt.NDArray[np.float64]
 
 
@@ -75,7 +75,7 @@ def to_bands(spectra: Spectra, bands_nm: Sequence[int], width_nm: float = WIDTH_
                 _on_one_grid(nm[at[0]], reflectance[at], bands_nm, width_nm, rows, out)
     for which, text in (
             (spectra.spectrum[~there], "rows without a wavelength were left out"),
-            (averaged, "values at one wavelength were averaged")):
+            (averaged, "values at the same wavelength were averaged")):
         for row in np.unique(which):
             out.notes[row] = join(out.notes[row], text)
     out.reflectance[twice], out.notes[twice] = np.nan, SEVERAL

@@ -129,7 +129,7 @@ CASES = {
     # transport
     "connection cut once": ("spectra", have(send=cut_once), CORRECT),
     "body ends early at a line end": (
-        "spectra", have(send=end_at_a_line), "rows came COUNT(*) is 320"),
+        "spectra", have(send=end_at_a_line), "rows received COUNT(*) is 320"),
     "gzip without a header": ("spectra", have(render=lambda t: gzip.compress(to_csv(t))), CORRECT),
     "empty body": ("spectra", have(render=lambda t: b""), "empty response"),
     # HTTP and jobs

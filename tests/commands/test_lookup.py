@@ -76,7 +76,7 @@ def test_sets_faint_spectra_and_missing_classes_are_explained_in_words(catalogue
         text = look(str(row["source_id"]))
         assert "caution: below S/N 25 the survey's spectra are biased" in text
         *others, last = row["complex_set"].split()
-        assert (f"  {', '.join(others)} or {last} cannot be excluded\n" if others else
+        assert (f"  {', '.join(others)} and {last} cannot be excluded\n" if others else
                 f"  all complexes but {last} can be excluded\n") in text
     row = frame[frame["complex"] == ""].iloc[0]
     assert f"    not classified: {row['reason']}\n" in look(row["name"])

@@ -66,7 +66,7 @@ CASES = {  # name of the file: content, complexes, a part of the notes
     "twice.csv": (text(TWICE, ",", header=LONG), "SC", "averaged"),
     "contradiction.csv": (text([["a", nm, r] for nm, r in zip(*finer(S_LIKE), strict=True)]
                                + [["a", 725, 3.5]], ",", header=LONG), "S?",
-                          "ignored at 726 nm; values at one"),
+                          "ignored at 726 nm; values at the same"),
     "width.tab": (text([[r[0], .025, r[1], .02] for r in rows(GRID, S_LIKE)]), "S", ""),
     "comment.csv": (text([[*r, .01] for r in rows(GRID, S_LIKE, "nm")], ",",
                          header=("# wavelength", "reflectance", "error")), "S", ""),
@@ -146,7 +146,7 @@ CASES = {  # name of the file: content, complexes, a part of the notes
        for name in ("refl_2020", "reflected_flux")},
     "each row twice.txt": (text(rows(np.repeat(GRID, 2), np.repeat(S_LIKE, 2))), "S", "averaged"),
     "numbers.csv": (text(sorted(named("7", S_LIKE) + named("10", C_LIKE), key=lambda r: r[1]), ",",
-                         header=("num", *LONG[1:])), "-", "two values at most"),
+                         header=("num", *LONG[1:])), "-", "most wavelengths have two values"),
     "step.csv": (text(rows(GRID, [*C_LIKE[:8], *np.multiply(2, C_LIKE[8:])]), ",",
                       header=LONG[1:]), "O?", "unlike an asteroid's"),
     **{f"mark {mark}.csv": (text(with_marks(mark), ",", header=LONG), "S?",
