@@ -55,9 +55,7 @@ def arrow_schema(classes: Sequence[str], labels: str) -> pa.Schema:
                 "NAME", name).replace("LABELS", labels)}) for column, name in listed])
 
 
-def catalogue_table(
-    values: Mapping[str, Any], classes: Sequence[str], labels: str
-) -> pa.Table:
+def catalogue_table(values: Mapping[str, Any], classes: Sequence[str], labels: str) -> pa.Table:
     """Build the catalogue from arrays by column; NaN becomes null, None an empty string."""
     schema, out = arrow_schema(classes, labels), []
     for field in schema:

@@ -255,7 +255,7 @@ class Train(Block):
 
 class VisibleCalibration(Block):
     threshold: Annotated[float, Field(ge=0, le=1)]
-    least_probability: dict[str, Annotated[float, Field(ge=0, le=1)]]
+    least_probability: dict[Name, Annotated[float, Field(ge=0, le=1)]]
 
 
 class Calibration(Block):

@@ -101,9 +101,7 @@ def labels_with(classes: Sequence[str]) -> RawTable:
     return replace(LABELS, columns=LABELS.columns + extra, sort_by=(*LABELS.sort_by, *roles))
 
 
-def in_order(
-    raw: RawTable, rows: pa.Table, bounds: Mapping[Any, Any] | None = None
-) -> pa.Table:
+def in_order(raw: RawTable, rows: pa.Table, bounds: Mapping[Any, Any] | None = None) -> pa.Table:
     """Check the rows and sort them as `raw` specifies, because services return them in any order.
 
     Raises

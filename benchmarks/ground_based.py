@@ -27,7 +27,7 @@ import stages  # noqa: F401  (sets NumPy's environment before it is imported)
 import numpy as np
 import pandas as pd
 
-from asteroid_taxonomy.console import run
+from asteroid_taxonomy.console import PipelineError, run
 from asteroid_taxonomy.evaluation import conformal
 from asteroid_taxonomy.evaluation.threshold import THRESHOLDS
 from asteroid_taxonomy.files import DIGITS, rounded, write_json
@@ -82,7 +82,7 @@ def evaluated(
             found = rounded(model.predict_proba(spectra[unseen]))
             tables.append(files[unseen].assign(
                 predicted=model.classes_[found.argmax(axis=1)], confidence=found.max(axis=1),
-                fold=i, **dict(zip(model.classes_, found.T, strict=True))))
+                **dict(zip(model.classes_, found.T, strict=True))))
     return pd.concat(tables).assign(correct=lambda t: t["predicted"] == t["complex"])
 
 
@@ -100,17 +100,21 @@ def threshold_of(table: pd.DataFrame, wanted: float) -> float:
     return found
 
 
-def prediction_sets(table: pd.DataFrame, share: float) -> dict[str, Any]:
-    """The lowest probability of each complex in a set that covers it, and the coverage."""
+def prediction_sets(table: pd.DataFrame, coverage: float) -> dict[str, Any]:
+    """The lowest probability of each complex in a prediction set, and the coverage of the sets.
+
+    The latter by limits from other asteroids.
+    """
     classes = sorted(table["complex"].unique())
     found = (table[classes].to_numpy(), np.searchsorted(classes, table["complex"]),
-             np.ones(len(table)), [], share)
+             np.ones(len(table)), [], coverage)
     least = conformal.least_probability(*found)[0]
     return {"least_probability": dict(zip(classes, least.tolist(), strict=True)),
-            "coverage": conformal.cross_checked(*found, table["fold"].to_numpy(), classes)}
+            "coverage": conformal.cross_checked(*found, table["number"].to_numpy() % FOLDS,
+                                                classes)}
 
 
-def summary(table: pd.DataFrame, wanted: float, share: float) -> dict[str, Any]:
+def summary(table: pd.DataFrame, wanted: float, coverage: float) -> dict[str, Any]:
     """The threshold, the prediction sets, and counts by survey, by complex and in all."""
     threshold = threshold_of(table, wanted)
     above = table["clean"] & (table["confidence"] >= threshold)
@@ -121,8 +125,24 @@ def summary(table: pd.DataFrame, wanted: float, share: float) -> dict[str, Any]:
     counts = {name: (marks.groupby(by).sum() / REPEATS).round().astype(int)
               for name, by in parts.items()}
     print(f"threshold {threshold:g}\n{pd.concat(counts.values()).to_string()}", flush=True)
-    return {"threshold": threshold, **prediction_sets(table, share),
+    return {"threshold": threshold, **prediction_sets(table, coverage),
             **{k: v.to_dict("index") for k, v in counts.items()}}
+
+
+def write_params(result: dict[str, Any]) -> None:
+    """Put the ratio, the threshold and the limits into params.yaml; PipelineError if it cannot."""
+    text = PARAMS.read_text(encoding="utf-8")
+    for key, found in ((" +ratio: ", result["ratio"]["all"]),
+                       (" +least_probability: ", result["with"]["least_probability"]),
+                       (r"(?<=visible:\n) +threshold: ", {"": result["with"]["threshold"]})):
+        values = ", ".join(f"{name}: {round(value, DIGITS)}" for name, value in found.items())
+        new = values.removeprefix(": ") if "" in found else f"{{{values}}}"
+        text, count = re.subn(
+            rf"({key})({{[^}}]*}}|[\d.]+)", lambda old, new=new: textwrap.fill(
+                old[1] + new, 96, subsequent_indent=" " * (len(old[1]) + 1)), text)
+        if count != 1:
+            raise PipelineError(f"params.yaml has no{key}in the expected form; set it to {new}")
+    PARAMS.write_text(text, encoding="utf-8")
 
 
 def main() -> None:
@@ -142,20 +162,14 @@ def main() -> None:
     trained = files["number"].isin(data.asteroids["number"].to_numpy()[data.train]).to_numpy()
     pairs = ratio[trained].dropna()
     median = pd.concat([pairs.median().to_frame("all").T, pairs.groupby("survey").median()])
-    result: dict[str, Any] = {"ratio": median.astype(float).round(3).T.to_dict()}
+    result: dict[str, Any] = {"train": params.train.chosen.model_dump(), "used_bands_nm": used_nm,
+                              "ratio": median.astype(float).round(3).T.to_dict()}
     for name, corrected in (("without", False), ("with", True)):
         table = evaluated(files, spectra, ratio, data, params, corrected)
         result[name] = summary(table, params.calibration.accuracy, params.calibration.coverage)
     write_json(result, RESULT)
     if given.write:
-        text = re.sub(r"(visible:\n +threshold: )[\d.]+", rf"\g<1>{result['with']['threshold']:g}",
-                      PARAMS.read_text(encoding="utf-8"))
-        for key, found in (("ratio", result["ratio"]["all"]),
-                           ("least_probability", result["with"]["least_probability"])):
-            values = "{" + ", ".join(f"{k}: {round(v, DIGITS)}" for k, v in found.items()) + "}"
-            text = re.sub(rf"( +{key}: ){{[^}}]*}}", lambda start, values=values: textwrap.fill(
-                start[1] + values, 96, subsequent_indent=" " * (len(start[1]) + 1)), text)
-        PARAMS.write_text(text, encoding="utf-8")
+        write_params(result)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
-"""Calibrate the models with out-of-fold predictions of all labelled asteroids.
+"""Calibrate the main model with out-of-fold predictions of all labelled asteroids.
 
 Reads   data/training_set.parquet, data/asteroids.parquet, data/predictions/
 Writes  data/out_of_fold.parquet, reports/calibration.json (thresholds, accuracy above them, limits
-        of the sets of complexes, expected accuracy, precision of the classes),
+        of the prediction sets, expected accuracy, precision of the classes),
         reports/above_threshold.csv (both accuracies by threshold)
+
+The visible model's threshold and limits are those of params.yaml.
 """
 
 from pathlib import Path
@@ -14,7 +16,11 @@ import pyarrow as pa
 from asteroid_taxonomy import tables
 from asteroid_taxonomy.console import PipelineError, run
 from asteroid_taxonomy.evaluation import conformal, folds
-from asteroid_taxonomy.evaluation.calibration import CALIBRATION_PATH, fit_expected_accuracy
+from asteroid_taxonomy.evaluation.calibration import (
+    CALIBRATION_PATH,
+    fit_expected_accuracy,
+    visible_calibration,
+)
 from asteroid_taxonomy.evaluation.degraded import degraded_spectra
 from asteroid_taxonomy.evaluation.metrics import by_class
 from asteroid_taxonomy.evaluation.out_of_fold import out_of_fold_table, without_training
@@ -43,23 +49,8 @@ def out_of_fold(
     return rounded(found[MAIN][0]), folds.of_targets(found[MAIN], folds.class_pairs(data))
 
 
-def check_learned(accuracy: float, target: Rows, margin: float | None) -> None:
-    """Check that the model is better than the majority-class baseline; margin None: no check.
-
-    Raises
-    ------
-    PipelineError
-        The accuracy does not exceed that of the baseline by `margin`.
-    """
-    majority = float(np.bincount(target).max() / len(target))
-    if margin is not None and accuracy < majority + margin:
-        raise PipelineError(
-            f"out-of-fold accuracy {accuracy:.3f} is not {margin:g} (calibration.above_majority) "
-            f"above the majority-class baseline {majority:.3f}; check labels and source mapping")
-
-
 def main() -> None:
-    """Run the stage."""
+    """Run the stage; PipelineError if the model is hardly better than the majority class."""
     params = load_params()
     nm, settings = params.bands.wavelengths_nm, params.calibration
     groups, coverage = settings.snr_groups, settings.coverage
@@ -75,7 +66,12 @@ def main() -> None:
     fold = folds.fold_numbers(data, settings.folds, settings.seed)
     of_class, layers = out_of_fold(data, fold, asteroids.filter(pa.array(~has_label)), params)
     own = layers[0]
-    check_learned((own.argmax(axis=1) == target).mean(), target, settings.above_majority)
+    accuracy = (own.argmax(axis=1) == target).mean()
+    majority = np.bincount(target).max() / len(target)
+    if settings.above_majority is not None and accuracy < majority + settings.above_majority:
+        raise PipelineError(f"out-of-fold accuracy {accuracy:.3f} is not above the majority-class "
+                            f"baseline {majority:.3f} by calibration.above_majority; check labels "
+                            "and source mapping")
     learns_class = params.train.chosen.learn == "class"
     names: list[str] = folds.class_pairs(data)[:, 1].tolist() if learns_class else []
     table = out_of_fold_table(data.asteroids, own, classes, of_class, names)
@@ -85,14 +81,14 @@ def main() -> None:
                       settings.snr_edges)
     curve = [found.above(threshold) for threshold in THRESHOLDS.tolist()]
     chosen = lowest_threshold(curve, settings.accuracy)
+    visible_threshold, visible_limits = visible_calibration(params, classes)
     content = {
         "survey": read_metadata(tables.ASTEROIDS_PATH)["survey"], "model": params.train.model,
-        "threshold": {MAIN: chosen, VISIBLE: settings.visible.threshold},
+        "threshold": {MAIN: chosen, VISIBLE: visible_threshold},
         "above_threshold": found.stored(chosen, classes), "all": found.stored(0.0),
         "least_probability": {
             MAIN: conformal.limits(own, target, snr, groups, coverage, classes),
-            VISIBLE: {"snr_below": [None], **{
-                name: [settings.visible.least_probability.get(name)] for name in classes}}},
+            VISIBLE: visible_limits},
         "coverage": conformal.cross_checked(own, target, snr, groups, coverage, fold, classes),
         "expected_accuracy": fit_expected_accuracy(own, target, snr),
         "classes": by_class(data.class_name, of_class, names)}

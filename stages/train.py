@@ -15,11 +15,7 @@ from asteroid_taxonomy.files import read_metadata
 from asteroid_taxonomy.learning import MAIN, model_path
 from asteroid_taxonomy.learning.augmentation import Augmentation, augmentation
 from asteroid_taxonomy.learning.models import fit, in_parallel, make_model, predict
-from asteroid_taxonomy.learning.predictions import (
-    Predictions,
-    predictions_path,
-    write_predictions,
-)
+from asteroid_taxonomy.learning.predictions import Predictions, predictions_path, write_predictions
 from asteroid_taxonomy.learning.training_set import Labelled, Spectra, read_training_set
 from asteroid_taxonomy.params import load_params
 from asteroid_taxonomy.tables import (

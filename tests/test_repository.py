@@ -117,6 +117,9 @@ def test_the_figures_in_the_pages_are_those_of_the_committed_run():
 def test_the_params_for_ground_based_spectra_are_those_that_were_measured():
     measured = json.loads((TOP / "benchmarks/results/ground_based.json").read_text())
     params = yaml.safe_load((TOP / "params.yaml").read_text())
+    train = params["train"]
+    assert train[train["model"]].items() <= measured["train"].items(), "measure again"
+    assert train["used_bands_nm"]["asteroid_taxonomy_visible"] == measured["used_bands_nm"]
     ratio = {str(nm): value for nm, value in params["train"]["ground_based"]["ratio"].items()}
     assert {nm: measured["ratio"]["all"][nm] for nm in ratio} == ratio
     assert params["calibration"]["visible"] == {

@@ -175,7 +175,7 @@ def describe(row: dict[str, Any], survey: str) -> list[str]:
         lines += [f"  complex {row['complex']} at {row['confidence']:.3f}{doubt}",
                   f"  {in_words(row['complex_set'])}"]
     else:
-        lines.append(f"    not classified: {row['reason']}")
+        lines.append(f"  not classified: {row['reason']}")
     if row["class"]:
         lines.append(f"  class {row['class']} at {row['class_probability']:.3f}")
     if row.get("in_training"):

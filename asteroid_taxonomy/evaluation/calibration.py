@@ -8,6 +8,7 @@ import numpy as np
 
 from asteroid_taxonomy.files import read_json, rounded
 from asteroid_taxonomy.learning.training_set import Floats, Rows
+from asteroid_taxonomy.params import Params, VisibleCalibration
 
 CALIBRATION_PATH = Path("reports/calibration.json")
 COEFFICIENTS = ("intercept", "logit_confidence", "log10_snr")
@@ -17,6 +18,15 @@ SURE = 1e-4  # distance of a confidence from 0 and 1 (and of S/N from 0) in a lo
 def read_calibration() -> dict[str, Any]:
     """Read what stage calibrate wrote."""
     return read_json(CALIBRATION_PATH)
+
+
+def visible_calibration(params: Params, classes: list[str]) -> tuple[float, dict[str, Any]]:
+    """The visible model's threshold and limits; always abstains where they were not measured."""
+    measured = params.calibration.visible
+    if not params.train.ground_based or sorted(measured.least_probability) != classes:
+        measured = VisibleCalibration(threshold=1.0, least_probability={})
+    return measured.threshold, {"snr_below": [None], **{
+        name: [measured.least_probability.get(name)] for name in classes}}
 
 
 def _features(confidence: Floats, snr: Floats) -> Floats:

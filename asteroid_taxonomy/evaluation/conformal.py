@@ -1,4 +1,4 @@
-"""Sets of complexes that cannot be excluded: class-conditional (Mondrian) conformal prediction.
+"""Prediction sets of complexes: class-conditional (Mondrian) conformal prediction.
 
 A complex is in the set of a spectrum where its probability is at least a limit: the one that the
 out-of-fold probabilities of a share `coverage` of the labelled asteroids of that complex, in that

@@ -37,8 +37,8 @@ class Above(NamedTuple):
 class Evaluated(NamedTuple):
     """Out-of-fold predictions of labelled asteroids, for each bin of S/N or for all bins alike.
 
-    best : `most_probable`, [bins or 1, n]; target : the true one's number [n]; member :
-    bool [bins, n], which asteroids represent a bin.
+    best : `most_probable`, [bins or 1, n]; target : number of the true target [n];
+    member : bool [bins, n], which asteroids represent a bin.
     """
 
     best: tuple[Floats, Rows]
@@ -122,16 +122,16 @@ class Estimates:
 def lowest_threshold(curve: Sequence[Above], wanted: float) -> float:
     """The lowest threshold with both accuracies at least `wanted`; 1.0: there is none.
 
-    At no higher threshold is an accuracy below it by more than its standard error.
+    At every higher threshold, both are at least `wanted` minus one standard error.
     """
     found = 1.0
     for row in reversed(curve):
         if row.labelled < LEAST:
             continue
-        weighted, degraded = row.accuracy_weighted or 0, row.accuracy_degraded or 0
-        if weighted + (row.accuracy_weighted_se or 0) < wanted or (
-                degraded + (row.accuracy_degraded_se or 0) < wanted):
+        both = ((row.accuracy_weighted or 0, row.accuracy_weighted_se or 0),
+                (row.accuracy_degraded or 0, row.accuracy_degraded_se or 0))
+        if min(accuracy + error for accuracy, error in both) < wanted:
             break
-        if min(weighted, degraded) >= wanted:
+        if min(both)[0] >= wanted:
             found = row.threshold
     return found

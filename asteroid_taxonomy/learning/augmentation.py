@@ -36,7 +36,7 @@ def augmented(labelled: Labelled, copies: Augmentation) -> Labelled:
     shape = (copies.noisy_copies, *error.shape)
     rng = np.random.default_rng(copies.seed)
     noisy = reflectance + rng.standard_normal(shape, np.float32) * error
-    if copies.bands is not None:
+    if copies.ground_based is not None and copies.bands is not None:
         noisy = as_ground_based(noisy, copies.ground_based, copies.bands, rng)
     repeats = copies.noisy_copies + 1
     return Labelled(np.concatenate([reflectance, *noisy]), np.tile(error, (repeats, 1)),
@@ -44,14 +44,12 @@ def augmented(labelled: Labelled, copies: Augmentation) -> Labelled:
 
 
 def as_ground_based(
-    reflectance: Spectra, ground: GroundBased | None, bands: BandParams, rng: np.random.Generator
+    reflectance: Spectra, ground: GroundBased, bands: BandParams, rng: np.random.Generator
 ) -> Spectra:
     """Gaia spectra, float32 [..., bands], each times a power of the ratio ground-based / Gaia.
 
-    And times a slope, random as within a survey. Unchanged where `ground` is None.
+    And times a slope, random as within a survey.
     """
-    if ground is None:
-        return reflectance
     nm = np.array(bands.wavelengths_nm)
     log_ratio = np.log([ground.ratio.get(band, 1.0) for band in bands.wavelengths_nm])
     each = (*reflectance.shape[:-1], 1)

@@ -36,13 +36,13 @@ def write_predictions(
     predictions: Predictions, source_id: pa.ChunkedArray, survey: str, path: Path
 ) -> None:
     """Write columns probability_<target>, spread_<target>, class_probability_<class>, rounded."""
-    *values, classes, class_names = predictions
+    *values, of_targets, of_classes = predictions
     columns = {"source_id": source_id}
     for kind, names, each in zip(("probability", "spread", "class_probability"),
-                                 (classes, classes, class_names), values, strict=True):
+                                 (of_targets, of_targets, of_classes), values, strict=True):
         columns |= {f"{kind}_{name}": column for name, column in
                     zip(names, rounded(each).astype(np.float32).T, strict=False)}
-    write_parquet(pa.table(columns), path, {"survey": survey, "classes": classes})
+    write_parquet(pa.table(columns), path, {"survey": survey, "classes": of_targets})
 
 
 def read_predictions(name: str) -> pa.Table:
@@ -51,6 +51,6 @@ def read_predictions(name: str) -> pa.Table:
 
 
 def targets(table: pa.Table, kind: str = "probability") -> list[str]:
-    """The targets of a table with columns <kind>_<target>, in their order."""
+    """The targets (or classes) of a table with columns <kind>_<target>, in their order."""
     return [name.removeprefix(f"{kind}_") for name in table.column_names
             if name.startswith(f"{kind}_")]

@@ -16,8 +16,7 @@ import onnxruntime
 
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.files import DIGITS
-from asteroid_taxonomy.onnx_model.classifier import BATCH, Classifier
-from asteroid_taxonomy.onnx_model.metadata import INPUT_NAME, OUTPUT_NAME
+from asteroid_taxonomy.onnx_model.classifier import Classifier
 
 BATCH_SIZES = (0, 1, 2, 32, 4096)
 ROUNDING = 0.5 * 10**-DIGITS  # of the stored predictions
@@ -60,25 +59,6 @@ def check_contract(
                             "verify.max_bytes; raise it, or train a smaller network")
 
 
-def at_level(path: Path, level: onnxruntime.GraphOptimizationLevel) -> Predict:
-    """The file on one CPU thread, as onnxruntime optimises its graph at `level`."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.graph_optimization_level = level
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
-    classes = session.get_outputs()[0].shape[1]
-
-    def predict(spectra: Spectra) -> Floats:
-        out = np.empty((len(spectra), classes), np.float32)
-        for start in range(0, max(len(spectra), 1), BATCH):  # the first batch may be empty
-            here = slice(start, start + BATCH)
-            out[here] = session.run([OUTPUT_NAME], {INPUT_NAME: spectra[here]})[0]
-        return out
-
-    return predict
-
-
 def rounding_noise(predict: Predict, spectra: Spectra) -> float:
     """The largest change of a probability when each reflectance changes by its last bit."""
     up = np.random.default_rng(0).integers(0, 2, spectra.shape, dtype=bool)
@@ -113,7 +93,7 @@ def compare(
         raise PipelineError(f"{path} has its classes in the order {', '.join(order)[:40]}, its "
                             f"metadata {', '.join(classes)[:40]}; {GRAPH}")
     raise PipelineError(
-        f"{path} differs from its model by up to {largest.max():.1e} (allowed {allowed:.0e}) "
+        f"{path} differs from its model by up to {largest.max():.1e} (allowed {allowed:.1e}) "
         f"in {(largest > allowed).sum():,} of {len(found):,} spectra: wrong bands, scaler or "
         f"weights; {GRAPH}")
 

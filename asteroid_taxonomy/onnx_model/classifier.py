@@ -56,11 +56,11 @@ def decide(
     Parameters
     ----------
     probabilities : float [n, classes]
-        NaN in all columns where a spectrum has no class.
+        NaN in all columns where a spectrum is not classified.
     classes : sequence of str
         Names of the columns.
     threshold : float or None
-        Confidence below which to abstain; None: only where there is no class.
+        Confidence below which to abstain; None: only if not classified.
     least_probability : mapping
         As in `Metadata`. Empty: the set is the most probable complex alone. The most probable one
         is always in the set, and one whose value is null can never be excluded.
@@ -123,9 +123,7 @@ class Classifier:
         reflectance that float32 cannot hold the result.
         """
         spectra = np.where(self.has_bands(reflectance)[:, None], reflectance, np.float32(np.nan))
-        found = [self.session.run([OUTPUT_NAME], {INPUT_NAME: spectra[start:start + BATCH]})[0]
-                 for start in range(0, max(len(spectra), 1), BATCH)]
-        return rounded(np.concatenate(found))
+        return rounded(in_batches(self.session, spectra))
 
     def decide(
         self, probabilities: npt.NDArray[np.floating], snr: npt.NDArray[np.floating] | None = None
@@ -135,8 +133,35 @@ class Classifier:
                       self.metadata.least_probability, snr)
 
 
+def in_batches(session: Any, spectra: Spectra) -> npt.NDArray[np.float32]:
+    """Probabilities float32 [n, classes] of spectra [n, bands] by an onnxruntime session."""
+    return np.concatenate([
+        session.run([OUTPUT_NAME], {INPUT_NAME: spectra[start:start + BATCH]})[0]
+        for start in range(0, max(len(spectra), 1), BATCH)])  # the first batch may be empty
+
+
+def open_session(path: Path, level: Any = None) -> Any:
+    """An onnxruntime session on one CPU thread; its graph optimised at `level`, or fully.
+
+    PipelineError if `path` is not an ONNX file.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # counts only before the import
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what it logs comes as an exception too
+    options.intra_op_num_threads = 1
+    if level is not None:
+        options.graph_optimization_level = level
+    try:
+        return onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's exceptions have no common base class
+        raise PipelineError(f"{path} is not an ONNX file that onnxruntime can load "
+                            f"({one_line(error, 80)}); run dvc repro export") from None
+
+
 def load_classifier(path: Path = ONNX_PATH) -> Classifier:
-    """Load an ONNX file of this project, or the package's own of that name, on one CPU thread.
+    """Load an ONNX file of this project, or the package's own of that name.
 
     Raises
     ------
@@ -146,17 +171,7 @@ def load_classifier(path: Path = ONNX_PATH) -> Classifier:
     path = shipped(path)
     if not path.is_file():
         raise PipelineError(f"{path} not found; check the path, or run dvc repro export")
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # counts only before the import
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # what it logs comes as an exception too
-    options.intra_op_num_threads = 1
-    try:
-        session = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's exceptions have no common base class
-        raise PipelineError(f"{path} is not an ONNX file that onnxruntime can load "
-                            f"({one_line(error, 80)}); run dvc repro export") from None
+    session = open_session(path)
     about = Metadata.from_text(session.get_modelmeta().custom_metadata_map, path)
     return Classifier(
         path, about, session, path.stem, about.classes, about.wavelengths_nm,

@@ -53,8 +53,8 @@ class Metadata(BaseModel):
     least_probability: Annotated[dict[str, list[float | None]], _json]
     survey: str
     input: str = "reflectance of each wavelength of wavelengths_nm, 1 at normalised_at_nm"
-    missing_values: str = ("NaN in a band of used_bands_nm: every probability is NaN, no class; "
-                           "in another band: no effect")
+    missing_values: str = ("NaN in a band of used_bands_nm: every probability is NaN, "
+                           "not classified; in another band: no effect")
     above_threshold: Annotated[dict[str, Any], _json] = {}
     class_precision: Annotated[dict[str, float | None], _json] = {}
     taxonomy: str = ""

@@ -79,7 +79,7 @@ def test_sets_faint_spectra_and_missing_classes_are_explained_in_words(catalogue
         assert (f"  {', '.join(others)} and {last} cannot be excluded\n" if others else
                 f"  all complexes but {last} can be excluded\n") in text
     row = frame[frame["complex"] == ""].iloc[0]
-    assert f"    not classified: {row['reason']}\n" in look(row["name"])
+    assert f"  not classified: {row['reason']}\n" in look(row["name"])
 
 
 def test_what_is_not_in_the_catalogue_is_named_with_similar_names(catalogued, look):

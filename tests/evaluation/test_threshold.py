@@ -22,7 +22,7 @@ EDGES = [50.0]  # of the bins: faint, bright
     ([(0.5, None, 0.95, 100)], 1.0),
     ([(0.5, 1.0, 1.0, LEAST - 1)], 1.0),
 ])
-def test_the_threshold_is_the_lowest_from_which_on_both_accuracies_hold(rows, threshold):
+def test_the_threshold_is_the_lowest_at_which_both_accuracies_are_reached(rows, threshold):
     curve = [Above(each, 1, weighted, 0.0, degraded, 0.0, n)
              for each, weighted, degraded, n in rows]
     assert lowest_threshold(curve, 0.9) == threshold

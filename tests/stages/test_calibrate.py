@@ -6,12 +6,13 @@ import pytest
 import yaml
 
 from asteroid_taxonomy.console import PipelineError
-from asteroid_taxonomy.evaluation.calibration import read_calibration
+from asteroid_taxonomy.evaluation.calibration import read_calibration, visible_calibration
 from asteroid_taxonomy.evaluation.out_of_fold import read_out_of_fold, without_training
 from asteroid_taxonomy.files import read_json
-from asteroid_taxonomy.learning import MAIN, VISIBLE
+from asteroid_taxonomy.learning import MAIN
 from asteroid_taxonomy.learning.predictions import read_predictions
 from asteroid_taxonomy.learning.training_set import read_training_set
+from asteroid_taxonomy.params import validated
 from asteroid_taxonomy.tables import OUT_OF_FOLD_PATH, TRAINING_SET_PATH, matrix
 from stages import calibrate
 from tests.project_fixtures import TOP, sample_params
@@ -45,7 +46,6 @@ def test_the_threshold_has_the_accuracy_that_params_ask_for(sample_project):
         assert above[f"accuracy_{name}"] == pytest.approx(float(row[f"accuracy_{name}"]), abs=1e-4)
         assert above[f"accuracy_{name}"] >= wanted
     assert sum(c["asteroids"] for c in above["by_complex"].values()) == above["asteroids"]
-    assert 0.3 < found["threshold"][VISIBLE] < 1
 
 
 def test_what_is_above_the_threshold_is_counted_as_in_the_catalogue(sample_project):
@@ -65,10 +65,9 @@ def test_what_is_above_the_threshold_is_counted_as_in_the_catalogue(sample_proje
 
 def test_the_sets_cover_each_complex_and_the_classes_have_a_precision(sample_project):
     found = read_calibration()
-    for name, groups in ((MAIN, [*PARAMS["calibration"]["snr_groups"], None]), (VISIBLE, [None])):
-        least = found["least_probability"][name]
-        assert least["snr_below"] == groups
-        assert all(0 < p < 1 for c in "COSX" for p in least[c])
+    least = found["least_probability"][MAIN]
+    assert least["snr_below"] == [*PARAMS["calibration"]["snr_groups"], None]
+    assert all(0 < p < 1 for c in "COSX" for p in least[c])
     assert set(found["coverage"]) == {"all", *"COSX"}
     assert all(abs(share - 0.9) < 0.02 for share in found["coverage"].values())
     assert sum(row["asteroids"] for row in found["classes"].values()) == len(read_out_of_fold())
@@ -88,18 +87,33 @@ def test_calibrating_twice_gives_the_same_bytes_and_another_model_other_numbers(
     assert found["model"] == "logistic_regression" and found["classes"] == {}
 
 
+@pytest.mark.parametrize(("changes", "classes", "measured"), [
+    ({}, "COSX", True), ({}, "CMS", False), ({"ground_based": None}, "COSX", False)])
+def test_the_visible_model_abstains_where_its_calibration_was_not_measured(
+        changes, classes, measured):
+    nested = sample_params()
+    nested["train"] |= changes
+    visible = nested["calibration"]["visible"]
+    threshold, limits = visible_calibration(validated(nested), list(classes))
+    assert threshold == (visible["threshold"] if measured else 1.0)
+    assert limits == {"snr_below": [None], **{
+        name: [visible["least_probability"][name] if measured else None] for name in classes}}
+
+
 def test_a_model_that_learned_nothing_stops_the_stage(sample_project):
     params = sample_params()
     params["train"]["model"], params["train"]["logistic_regression"]["C"] = (
         "logistic_regression", 1e-9)
     (sample_project / "params.yaml").write_text(yaml.safe_dump(params))
-    with pytest.raises(PipelineError, match="above_majority.*majority-class baseline"):
+    with pytest.raises(PipelineError, match="not above the majority-class baseline"):
         calibrate.main()
+    params["calibration"]["above_majority"] = None
+    (sample_project / "params.yaml").write_text(yaml.safe_dump(params))
+    calibrate.main()
 
 
 @pytest.mark.real_data
 def test_the_sample_gives_nearly_the_threshold_of_the_survey(sample_project):
     survey = read_json(TOP / calibrate.CALIBRATION_PATH)
     found = read_calibration()
-    for key in (MAIN, VISIBLE):
-        assert found["threshold"][key] == pytest.approx(survey["threshold"][key], abs=0.04)
+    assert found["threshold"][MAIN] == pytest.approx(survey["threshold"][MAIN], abs=0.04)
