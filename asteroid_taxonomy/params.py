@@ -266,7 +266,7 @@ class Calibration(Block):
     coverage: Share
     snr_edges: Edges
     snr_groups: Edges
-    visible: VisibleCalibration
+    visible: VisibleCalibration | None
 
 
 class Crossvalidate(Block):

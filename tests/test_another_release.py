@@ -46,6 +46,7 @@ def made_up_params():
                                         "asteroid_taxonomy_visible": USED[2:-2]}
     params["train"]["mlp_ensemble"] |= {"networks": 2, "max_iter": 8, "batch_size": 200}
     params["train"]["ground_based"] = params["calibration"]["above_majority"] = None
+    params["calibration"]["visible"] = None
     params["calibration"]["folds"] = 2
     params["crossvalidate"] |= FEW_REPEATS
     params["catalogue"]["name"] = "orion2"

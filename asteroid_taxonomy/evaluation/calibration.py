@@ -23,7 +23,7 @@ def read_calibration() -> dict[str, Any]:
 def visible_calibration(params: Params, classes: list[str]) -> tuple[float, dict[str, Any]]:
     """The visible model's threshold and limits; always abstains where they were not measured."""
     measured = params.calibration.visible
-    if not params.train.ground_based or sorted(measured.least_probability) != classes:
+    if measured is None or sorted(measured.least_probability) != classes:
         measured = VisibleCalibration(threshold=1.0, least_probability={})
     return measured.threshold, {"snr_below": [None], **{
         name: [measured.least_probability.get(name)] for name in classes}}

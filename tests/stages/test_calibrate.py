@@ -88,12 +88,12 @@ def test_calibrating_twice_gives_the_same_bytes_and_another_model_other_numbers(
 
 
 @pytest.mark.parametrize(("changes", "classes", "measured"), [
-    ({}, "COSX", True), ({}, "CMS", False), ({"ground_based": None}, "COSX", False)])
+    ({}, "COSX", True), ({}, "CMS", False), ({"visible": None}, "COSX", False)])
 def test_the_visible_model_abstains_where_its_calibration_was_not_measured(
         changes, classes, measured):
     nested = sample_params()
-    nested["train"] |= changes
     visible = nested["calibration"]["visible"]
+    nested["calibration"] |= changes
     threshold, limits = visible_calibration(validated(nested), list(classes))
     assert threshold == (visible["threshold"] if measured else 1.0)
     assert limits == {"snr_below": [None], **{
