@@ -28,7 +28,8 @@ USUAL_MARKS = np.array([9, 9.9, 9.99, 9.999, 99, 99.9, 99.99, 99.999, 999, 999.9
 # spikes differ from the running median by this share of it, with fewer points in the window by the
 # second one, and by so many times the scatter of the spectrum around its running median
 SPIKE_NM, SPIKE_SHARE, COARSE_SHARE, FINE_POINTS, SIGMAS = 80.0, 0.25, 0.5, 9, 6.0
-TAIL_NM, TAIL_POINTS = 22.0, 4  # equal values at an end: np.interp repeats the last one
+# a run of equal values at an end (np.interp's): least span, points, times the longest other run
+TAIL_NM, TAIL_POINTS, TAIL_RUNS = 22.0, 4, 2
 NOISE = 0.12  # median relative step from point to point; surveys: 0.064 above the threshold
 SPIKE_IN_BAND = 0.02  # change of a band by the spikes ignored that is worth a note and abstaining
 MARK, SPIKE, FAR = 1, 2, 4  # bits of Bands.touched; FAR: see predict.answer
@@ -108,17 +109,17 @@ def _marks(grid: Floats, reflectance: Floats) -> npt.NDArray[np.bool_]:
     """Where spectra [k, points] have a missing-data marker, or repeat a value to their end."""
     usual = np.isin(reflectance.astype(np.float32), USUAL_MARKS)
     finite, above = np.isfinite(reflectance), reflectance > 0
-    ordered = np.sort(np.where(finite & above & ~usual, reflectance, np.nan), axis=1)
-    count = np.isfinite(ordered).sum(axis=1)
-    median = ordered[np.arange(len(ordered)), np.maximum(count - 1, 0) // 2][:, None]
+    likely = pd.DataFrame(np.where(finite & above & ~usual, reflectance, np.nan).T)
+    median = likely.quantile(0.5, interpolation="lower").to_numpy()[:, None]
     far = (reflectance > HIGH * median) | (reflectance < LOW * median)
-    marks = finite & (~above | far | (usual & (count == 0)[:, None]))
-    for way in (1, -1):
-        nm, values = np.abs(grid - grid[::way][0])[::way], reflectance[:, ::way]
-        same = np.logical_and.accumulate(values == values[:, :1], axis=1)
-        n, others = same.sum(axis=1), ((values > 0) & (values != values[:, :1])).sum(axis=1)
-        tail = (np.minimum(n, others) >= TAIL_POINTS) & (nm[n - 1] > TAIL_NM)
-        marks[:, ::way] |= same & tail[:, None]
+    marks = finite & (~above | far | (usual & np.isnan(median)))
+    for own, values in zip(marks, reflectance, strict=True):
+        at = np.flatnonzero(np.isfinite(values) & ~own)
+        n = np.diff(np.flatnonzero(np.diff(values[at], prepend=np.nan, append=np.nan)))  # of runs
+        if n[1:-1].sum() >= TAIL_POINTS:
+            most = max(TAIL_POINTS - 1, TAIL_RUNS * n[1:-1].max())
+            for run in (at[:n[0]], at[-n[-1]:]):
+                own[run] = len(run) > most and np.ptp(grid[run]) > TAIL_NM
     return marks
 
 

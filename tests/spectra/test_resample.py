@@ -46,6 +46,25 @@ def test_a_value_repeated_beyond_the_end_is_a_mark(begin, end):
         assert lost[3:-2].any() and (repeated.touched[0, lost] & MARK)[1:-1].all()
 
 
+@pytest.mark.parametrize("last", [[], [np.nan], [-1, np.nan, 0]])
+@pytest.mark.parametrize("decimals", [2, 9])
+def test_values_repeated_before_a_missing_one_or_of_two_decimals_are_marks(last, decimals):
+    for curve, way in product((S_LIKE, D_LIKE), (1, -1)):
+        nm, values = finer(curve)
+        measured = nm <= 700 if way > 0 else nm >= 600
+        values = np.interp(nm, nm[measured], values[measured].round(decimals))
+        values[::-way][:len(last)] = last[::-1]
+        found = bands(nm, values)
+        assert found.covered_nm[0] == pytest.approx([400, 700] if way > 0 else [600, 1030], abs=16)
+
+
+@pytest.mark.parametrize("flat", [lambda x: 1 - 2.5e-7 * x**2, lambda x: 1 + 2.5e-7 * x**2,
+                                  lambda x: 1 + 5e-5 * x, lambda x: 1 - 5e-5 * x])
+def test_a_flat_spectrum_of_two_decimals_has_no_marks(flat):
+    nm = np.arange(440, 921, 2.5)
+    assert not bands(nm, flat(nm - 700).round(2)).touched.any()
+
+
 def test_a_few_equal_values_at_an_end_and_a_constant_are_no_marks():
     assert not any(marked([1.0] * 16) + marked([*C_LIKE[:13], 1.0, 1.0, 1.0]))
 
