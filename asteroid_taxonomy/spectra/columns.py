@@ -53,7 +53,7 @@ SPELLINGS = {word: unit for unit, words in {
 IN_NM = {"nm": 1.0, "um": 1000.0, "angstrom": 0.1, "m": 1e9}
 # median of a spectrum's wavelengths, for visible and near-infrared spectra: these do not overlap
 USUAL = {"um": (0.3, 5.0), "nm": (300.0, 2900.0), "angstrom": (3000.0, 50000.0)}
-LEAST_NM, LONGEST_NM = 50, 100_000  # of the shortest and of the median wavelength
+LEAST_NM, LONGEST_NM = 50, 100_000  # of the shortest (but for strays) and median wavelength
 WAVELENGTH = set("wavelength wavelengths wave wavelen lambda wl wvl wlen lam wav wavel w λ "
                  "spectralaxis wavelengthair wavelengthvac".split())
 IDS = set("sourceid number numbermp name denomination designation object target targetname "
@@ -62,11 +62,14 @@ IDS = set("sourceid number numbermp name denomination designation object target 
 ERRORS = set("err error errors sigma sig std stddev stdev sd unc uncertainty snr flag flags var "
              "variance rms dr width dev quality num imgs images weight counts band order fwhm "
              "bandwidth erefl drefl".split())
-# about an observation or a filter, and no reflectance, though the values may be around 1
+# about an observation or a filter, not a reflectance, though the values may be around 1
 OTHER = set("r delta flux mag v g i z h airmass phase alpha albedo rh dist distance helio geo "
             "exptime seeing time x y ratio intensity counts dn adu star sun solar sky continuum "
             "transmission throughput response efficiency radiance emissivity absorbance magnitude "
             "magnitudes mags irradiance analog analogue transmittance absorption log ln".split())
+# a name with "refl" that is another quantity, or the reflectance of another source (refl_solar)
+CHANGED = re.compile(r"^1 |\b(mags?|magnitudes?|log|ln|flux|(ir)?radiance|absorption|continuum)\b|"
+                     r"(^|refl\w* )(sun|solar|star|sky)( analog(ue)?)?( refl\w*)?$")
 EXACT = re.compile("(relative|normali[sz]ed)?refl(ec|ectance|ectancespectrum|ectivity)?")
 _UNITS = "|".join(sorted((re.escape(s) for s in SPELLINGS if s != "mu"), key=len, reverse=True))
 WIDE = re.compile(rf"(reflectance|refl|ref|r|wavelength|wave|w|band|b|)[\s_]*"
@@ -106,7 +109,7 @@ def role(name: str) -> Role:
     refl = any("refl" in w for w in words)
     if any(w in ERRORS or refl and re.search("err|unc|sig|std|dev|noise", w) for w in words):
         return Role("error")
-    other = refl and words[0] == "1" or any(  # 1 - reflectance
+    other = bool(CHANGED.search(" ".join(words))) if refl else any(
         w in OTHER and (len(w) > 1 or words == [w]) for w in words)
     if (refl or "ref" in words) and not other:
         return Role("reflectance", exact=bool(EXACT.fullmatch("".join(words))))
@@ -129,9 +132,9 @@ def factor_to_nm(wavelengths: Any, found: Iterable[str], unit: str | None) -> fl
         factor = IN_NM.get(name) or float(u.Unit(name).to(u.nm))
     except (ValueError, u.UnitConversionError):
         factor = 0.0
-    low, middle, high = np.quantile(values, (0, 0.5, 1)) if len(values) else np.full(3, np.nan)
+    least, low, middle, high = np.quantile(values if len(values) else np.nan, (0, 0.03, 0.5, 1))
     if not LEAST_NM <= low * factor <= middle * factor <= LONGEST_NM:
-        raise NotSpectra(f"has wavelengths from {low:g} to {high:g} {name}, which is no "
+        raise NotSpectra(f"has wavelengths from {least:g} to {high:g} {name}, which is not a "
                          "reflectance spectrum; set --unit (Python: unit=) to nm, um or angstrom")
     return factor
 
@@ -189,10 +192,9 @@ def _wide(frame: pd.DataFrame, wide: dict[str, Role], unit: str | None) -> Spect
 def _long(table: Table, roles: dict[str, Role], wavelength: str, unit: str | None) -> Spectra:
     frame, ids = table.frame, []
     for name, each in roles.items():
-        named = each.kind == "id"
-        if named or each.kind == "unknown" and not _numeric(frame[name]):
+        if each.kind == "id" or each.kind == "unknown" and not _numeric(frame[name]):
             nm = frame.groupby(name, observed=True)[wavelength]
-            if nm.nunique().median() >= LEAST_POINTS and (named or nm.ngroups > 1):
+            if nm.nunique().median() >= LEAST_POINTS and (each.kind == "id" or nm.ngroups > 1):
                 ids.append(name)  # with fewer wavelengths it names points
     to_nm = factor_to_nm(frame[wavelength], {roles[wavelength].unit,
                                              table.units.get(wavelength, "")}, unit)
@@ -222,8 +224,8 @@ def _values(frame: pd.DataFrame, roles: dict[str, Role], ids: list[str]) -> tupl
         beside, apart = [n for n in apart if n in likely], []
     if beside and not apart and (len(beside) == 1 or not ids):
         return beside, used.format(_listed(beside))
-    raise NotSpectra(f"has no column called reflectance among {_listed(frame)}; call the one that "
-                     "is reflectance so")
+    raise NotSpectra(f"has no column called reflectance among {_listed(frame)}; rename the "
+                     "reflectance column to reflectance")
 
 
 def _by_position(frame: pd.DataFrame, unit: str | None) -> Spectra:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from asteroid_taxonomy.spectra.columns import Spectra, join
+from asteroid_taxonomy.spectra.columns import LEAST_NM, Spectra, join
 
 WIDTH_NM = 44.0  # of a band: the step of Gaia's grid (Galluccio et al. 2022)
 MAX_GAP_NM = 66.0  # one and a half steps: a spectrum that lacks a band is not bridged
@@ -52,7 +52,7 @@ def to_bands(spectra: Spectra, bands_nm: Sequence[int], width_nm: float = WIDTH_
     n = len(notes)
     out = Bands(np.full((n, len(bands_nm)), np.nan), np.zeros((n, len(bands_nm)), np.uint8),
                 np.full((n, 2), np.nan), np.array(notes, object))
-    there = np.isfinite(nm) & (nm > 0)
+    there = np.isfinite(nm) & (nm >= LEAST_NM)
     order = np.flatnonzero(there)[np.lexsort((nm[there], spectrum[there]))]
     nm, reflectance, spectrum = nm[order], reflectance[order].astype(float), spectrum[order]
     again = (np.diff(nm, prepend=-1) < SAME_NM) & (np.diff(spectrum, prepend=-1) == 0)
@@ -75,7 +75,7 @@ def to_bands(spectra: Spectra, bands_nm: Sequence[int], width_nm: float = WIDTH_
             with np.errstate(all="ignore"):  # numbers that overflow are not classified
                 _on_one_grid(nm[at[0]], reflectance[at], bands_nm, width_nm, rows, out)
     for which, text in (
-            (spectra.spectrum[~there], "rows without a wavelength were left out"),
+            (spectra.spectrum[~there], "rows without a plausible wavelength were left out"),
             (averaged, "values at the same wavelength were averaged")):
         for row in np.unique(which):
             out.notes[row] = join(out.notes[row], text)

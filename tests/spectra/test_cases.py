@@ -59,7 +59,7 @@ CASES = {  # name of the file: content, complexes, a part of the notes
     "headerless.txt": (text(rows(GRID, S_LIKE), "\t"), "S", ""),
     "smass.csv": (text(VISIBLE, ",", header=("wavelength", "reflectance")), "S", ""),
     "zeros.csv": (text([*named("a", S_LIKE), *[["a", 0, 0]] * 2, *named("b", C_LIKE)], ",",
-                       header=LONG), "SC", "without a wavelength"),
+                       header=LONG), "SC", "without a plausible wavelength"),
     "zero row alone.csv": (text([["z", 0, 0], *named("b", C_LIKE)], ",", header=LONG), "-C",
                            "no reflectance"),
     "cr.csv": (text(rows(GRID, S_LIKE, "nm"), ",", end="\r", header=LONG[1:]), "S", ""),
@@ -101,7 +101,7 @@ CASES = {  # name of the file: content, complexes, a part of the notes
     "fortran.txt": (text([[f"{nm:.4E}".replace("E", "D"), f"{r:.6E}".replace("E", "d")]
                           for nm, r in rows(GRID, S_LIKE)]), "S", ""),
     "stray comma.csv": (text([*rows(GRID, S_LIKE), ["stray", "word"]], ";", ","), "S",
-                        "without a wavelength"),
+                        "without a plausible wavelength"),
     "bad point.csv": (text([["a", nm, "bad" if nm == 374 else r] for nm, r in zip(
         GRID, S_LIKE, strict=True)] + named("b", C_LIKE), ",", header=LONG), "SC", ""),
     "empty first.csv": (wide(["a", *[""] * 16], ["b", *C_LIKE]).encode(), "-C", "no reflectance"),
@@ -143,7 +143,10 @@ CASES = {  # name of the file: content, complexes, a part of the notes
        for rule in ("|---:|---|", "|---+---|")},
     **{f"{name}.csv": (text(rows(GRID, S_LIKE), ",", header=("wavelength", name)), "S",
                        f"column {name} was used as the reflectance")
-       for name in ("refl_2020", "reflected_flux")},
+       for name in ("refl_2020", "reflected_flux", "reflectance ratio", "Reflectance at time",
+                    "phase corrected reflectance", "Relative refl. (solar analog corrected)")},
+    "stray.csv": (text([[.02, 1], *rows(GRID, S_LIKE)], ",", header=LONG[1:]), "S",
+                  "without a plausible wavelength"),
     "each row twice.txt": (text(rows(np.repeat(GRID, 2), np.repeat(S_LIKE, 2))), "S", "averaged"),
     "numbers.csv": (text(sorted(named("7", S_LIKE) + named("10", C_LIKE), key=lambda r: r[1]), ",",
                          header=("num", *LONG[1:])), "-", "most wavelengths have two values"),
@@ -189,7 +192,7 @@ def test_fits_tables_and_one_dimensional_spectra_are_read(tmp_path):
     ({"CRVAL1": None}, "over pixels, not over wavelengths"),
     ({"BUNIT": "Relative Flux"}, "Relative Flux for the unit"),
     ({"BSCALE": 1e4}, "no column called reflectance among wavelength, value without BUNIT"),
-    ({"CRVAL1": 1, "CDELT1": 8}, "has wavelengths from 1 to 1001 nm, which is no"),
+    ({"CRVAL1": 1, "CDELT1": 8}, "has wavelengths from 1 to 1001 nm, which is not"),
 ])
 def test_a_fits_image_of_fluxes_or_without_wavelengths_is_refused(tmp_path, axis, sentence):
     image = fits.PrimaryHDU(np.interp(np.arange(400, 1030, 5), GRID, S_LIKE))
@@ -232,9 +235,9 @@ def test_a_second_table_of_a_fits_file_and_text_of_arrows_view_type_are_read(tmp
         "wavelength", "normalised reflectance", "relative reflectance")),
      "has the columns normalised reflectance, relative reflectance, each of which could"),
     ("a.csv", text([[*r, 1.2] for r in rows(GRID, S_LIKE)], ",",
-                   header=("wavelength", "flux", "r")), "call the one that is reflectance so"),
+                   header=("wavelength", "flux", "r")), "rename the reflectance column"),
     ("a.csv", text(rows(GRID, S_LIKE), ",", header=("wavelength (nm)", "reflectance")),
-     "has wavelengths from 0.374 to 1.034 nm, which is no reflectance"),
+     "has wavelengths from 0.374 to 1.034 nm, which is not a reflectance"),
     ("a.csv", text(rows(GRID, S_LIKE), ",", header=("x", "y")), "expected columns wavelength"),
     ("a.csv", text([[nm, 9e-15 * r] for nm, r in zip(GRID, S_LIKE, strict=True)], ",", header=(
         "wavelength", "flux (W/m2/um)")), "W/m2/um for the unit of"),
@@ -259,8 +262,9 @@ def test_a_second_table_of_a_fits_file_and_text_of_arrows_view_type_are_read(tmp
     ("a.txt", text([[nm, .3 + i % 3 / 50, 20 * s] for i, (nm, s) in enumerate(zip(
         GRID, S_LIKE, strict=True))]), "could be reflectances or errors; begin it with"),
     *[("a.csv", text(rows(GRID, S_LIKE), ",", header=("wavelength", name)),
-       f"called reflectance among wavelength, {name}; call") for name in (
-          "reflectance_mag", "log(1/reflectance)", "1-reflectance", "refl_solar", "magnitudes",
+       f"called reflectance among wavelength, {name}; rename") for name in (
+          "reflectance_mag", "log(1/reflectance)", "1-reflectance", "1/reflectance", "refl_solar",
+          "solar_reflectance", "magnitudes",
           "irradiance", "analogue", "transmittance", "absorption")],
     ("a.csv", text([[*r] + r[1:] * 11 for r in rows(GRID, S_LIKE)], ",", header=("wavelength", *(
         f"reflectance {i} {'of an asteroid ' * 5}" for i in range(12)))), "could be the reflec"),
