@@ -1,1 +1,1 @@
-"""Spectra of users: reading files, resampling to Gaia's bands, classifying, plotting."""
+"""Spectra of users: reading files, resampling to Gaia's bands, classifying."""

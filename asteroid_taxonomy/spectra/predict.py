@@ -16,7 +16,7 @@ from asteroid_taxonomy.files import shipped
 from asteroid_taxonomy.onnx_model.classifier import Classifier, load_classifier, load_classifiers
 from asteroid_taxonomy.onnx_model.metadata import CLASSES_PATH, MAIN, ONNX_PATH
 from asteroid_taxonomy.spectra.columns import NotSpectra, Spectra, factor_to_nm, join, refuse_flux
-from asteroid_taxonomy.spectra.resample import FAR, MARK, SEVERAL, SPIKE, Bands, to_bands
+from asteroid_taxonomy.spectra.resample import FAR, MARK, SEVERAL, SPIKE, Bands, Floats, to_bands
 
 OF_ASTEROIDS = (0.3, 3.0)  # normalised; Gaia DR3 has none beyond in a band that is used
 STEP = 0.4  # between neighbouring bands of a file; surveys have none above 0.27
@@ -27,7 +27,6 @@ DOUBTS = {MARK: "values at or below 0 or missing-data markers ignored at",
 COLUMNS = ("complex", "confidence", "abstained", "complex_set", "class_name",
            "class_probability", "class_precision", "model", "note")
 
-Floats = npt.NDArray[np.float64]
 Objects = npt.NDArray[np.object_]
 
 
@@ -76,7 +75,7 @@ def answer(bands: npt.NDArray[np.floating], classifiers: Sequence[Classifier],
     """Normalise spectra [n, bands], NaN where not measured, and decide.
 
     Each gets the first of `classifiers` (in the order of `load_classifiers`) whose bands it
-    covers, free of markers if possible. `of` tells what was ignored; `snr` where known.
+    covers, free of markers if possible. `of` tells what is doubtful; `snr` where known.
     """
     first, n = classifiers[0], len(bands)
     at = first.wavelengths_nm.index(first.normalised_at_nm)
@@ -126,9 +125,9 @@ def _notes(reflectance: npt.NDArray[Any], touched: npt.NDArray[np.uint8], of: Ba
     for i in np.flatnonzero((none | touched.any(axis=1)) & (out != SEVERAL)):
         missing = needed[np.isnan(reflectance[i, needed])]
         low, high = (np.nan, np.nan) if of is None else of.covered_nm[i]
-        parts = [f"{text} {_listed(nm, np.flatnonzero(touched[i] & bit))} nm"
+        parts = [f"{text} {_bands_in_words(nm, np.flatnonzero(touched[i] & bit))} nm"
                  for bit, text in DOUBTS.items() if (touched[i] & bit).any()]
-        reason = f"no reflectance at {_listed(nm, missing)} nm" if none[i] else ""
+        reason = f"no reflectance at {_bands_in_words(nm, missing)} nm" if none[i] else ""
         if none[i] and len(missing) and (low > nm[needed[0]] or high < nm[needed[-1]]):
             ends = f"{nm[needed[0]]}-{nm[needed[-1]]}"
             reason = f"covers {low:.0f}-{high:.0f} nm; {ends} nm are needed"
@@ -138,7 +137,7 @@ def _notes(reflectance: npt.NDArray[Any], touched: npt.NDArray[np.uint8], of: Ba
     return out
 
 
-def _listed(nm: Sequence[int], at: npt.NDArray[np.intp]) -> str:
+def _bands_in_words(nm: Sequence[int], at: npt.NDArray[np.intp]) -> str:
     """Bands in words, such as 374, 726-902."""
     runs = np.split(at, np.flatnonzero(np.diff(at) > 1) + 1)
     return ", ".join(f"{nm[run[0]]}-{nm[run[-1]]}" if len(run) > 2 else

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from asteroid_taxonomy.spectra.columns import LEAST_NM, Spectra, join
+from asteroid_taxonomy.spectra.columns import LEAST_NM, Floats, Spectra, join
 
 WIDTH_NM = 44.0  # of a band: the step of Gaia's grid (Galluccio et al. 2022)
 MAX_GAP_NM = 66.0  # one and a half steps: a spectrum that lacks a band is not bridged
@@ -30,15 +30,14 @@ USUAL_MARKS = np.array([9, 9.9, 9.99, 9.999, 99, 99.9, 99.99, 99.999, 999, 999.9
 SPIKE_NM, SPIKE_SHARE, COARSE_SHARE, FINE_POINTS, SIGMAS = 80.0, 0.25, 0.5, 9, 6.0
 # a run of equal values at an end (np.interp's): least span, points, times the longest other run
 TAIL_NM, TAIL_POINTS, TAIL_RUNS = 22.0, 4, 2
-NOISE = 0.12  # median relative step from point to point; surveys: 0.064 above the threshold
+NOISE = 0.12  # median relative step; largest in a survey spectrum above the threshold: 0.064
 SPIKE_IN_BAND = 0.02  # change of a band by the spikes ignored that is worth a note and abstaining
-MARK, SPIKE, FAR = 1, 2, 4  # bits of Bands.touched; FAR: see predict.answer
-SEVERAL = 'most wavelengths have two values: several spectra; tell them apart in a column "name"'
-Floats = npt.NDArray[np.float64]
+MARK, SPIKE, FAR = 1, 2, 4  # bits of Bands.touched; predict.answer sets FAR, too
+SEVERAL = 'most wavelengths have two values: several spectra; distinguish them in a column "name"'
 
 
 class Bands(NamedTuple):
-    """Spectra on the bands: NaN where not covered; `touched` has bits of what was ignored."""
+    """Spectra on the bands: NaN where not covered; `touched` has bits of what is doubtful."""
 
     reflectance: Floats  # [n, bands]
     touched: npt.NDArray[np.uint8]  # [n, bands]
@@ -48,8 +47,7 @@ class Bands(NamedTuple):
 
 def to_bands(spectra: Spectra, bands_nm: Sequence[int], width_nm: float = WIDTH_NM) -> Bands:
     """Resample spectra to bands with these centres (ascending) and this width."""
-    _, spectrum, nm, reflectance, notes = spectra
-    n = len(notes)
+    (_, spectrum, nm, reflectance, notes), n = spectra, len(spectra.notes)
     out = Bands(np.full((n, len(bands_nm)), np.nan), np.zeros((n, len(bands_nm)), np.uint8),
                 np.full((n, 2), np.nan), np.array(notes, object))
     there = np.isfinite(nm) & (nm >= LEAST_NM)
@@ -58,7 +56,7 @@ def to_bands(spectra: Spectra, bands_nm: Sequence[int], width_nm: float = WIDTH_
     again = (np.diff(nm, prepend=-1) < SAME_NM) & (np.diff(spectrum, prepend=-1) == 0)
     other = again & (reflectance != np.roll(reflectance, 1))  # no mere copy of the row before
     twice = 3 * np.bincount(spectrum[other], minlength=n) > np.bincount(spectrum, minlength=n)
-    averaged = spectrum[again]
+    averaged, left_out = spectrum[again], spectra.spectrum[~there]
     if again.any():
         values = pd.Series(np.where(reflectance > 0, reflectance, np.nan))
         groups = values.groupby((~again).cumsum())
@@ -74,9 +72,8 @@ def to_bands(spectra: Spectra, bands_nm: Sequence[int], width_nm: float = WIDTH_
         if at.size:
             with np.errstate(all="ignore"):  # numbers that overflow are not classified
                 _on_one_grid(nm[at[0]], reflectance[at], bands_nm, width_nm, rows, out)
-    for which, text in (
-            (spectra.spectrum[~there], "rows without a plausible wavelength were left out"),
-            (averaged, "values at the same wavelength were averaged")):
+    for which, text in ((left_out, "rows without a plausible wavelength were left out"),
+                        (averaged, "values at the same wavelength were averaged")):
         for row in np.unique(which):
             out.notes[row] = join(out.notes[row], text)
     out.reflectance[twice], out.notes[twice] = np.nan, SEVERAL

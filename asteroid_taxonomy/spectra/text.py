@@ -54,9 +54,8 @@ def read_text(text: str) -> Table:
     if twice := [name for i, name in enumerate(names) if name in names[:i]]:
         raise NotSpectra(f"has two columns {twice[0][:40]!r}; rename one of them")
     frame = pd.read_csv(
-        io.StringIO("\n".join(rows)), sep=separator or r"\s+", header=None, names=names,
-        index_col=False, dtype="str", na_values=NULLS, keep_default_na=False,
-        skipinitialspace=True)
+        io.StringIO("\n".join(rows)), sep=separator or r"\s+", header=None, index_col=False,
+        names=names, dtype="str", na_values=NULLS, keep_default_na=False, skipinitialspace=True)
     for name in names:
         frame[name] = frame[name].str.strip()
         if role(name).kind != "id":
