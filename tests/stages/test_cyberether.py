@@ -125,7 +125,8 @@ def test_a_file_has_the_form_of_cyberethers_examples_and_explains_itself(written
     assert (f"reaches {model.threshold}," in note(file)) == (model.threshold is not None)
     assert ("(4) Vesta, of class V, is an O" in note(file)) == (file != OF_CLASSES)
     for part in ("one point for each asteroid", "0 at the bottom",
-                 "not classified: a band is missing", f"trained on {model.metadata.survey}", "Another model file needs another"):
+                 "not classified: a band is missing", f"trained on {model.metadata.survey}",
+                 "Another model file needs another"):
         assert part in note(file)
 
 
