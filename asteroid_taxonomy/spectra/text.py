@@ -18,8 +18,9 @@ LEAST_WIDE = 5  # numbers in a line that are wavelengths and name columns
 NULLS = " nan NaN NAN null NULL None NA N/A - -- --- ... INDEF * ?".split(" ")  # the first: ""
 # field separator (None: blanks) and decimal sign; of several that fit equally the first is taken
 FORMS = [(separator, decimal) for decimal in ".," for separator in ("\t", ";", ",", "|", None)]
-NUMBER = {sign: re.compile(rf"(?i)[-+]?((\d+[{sign}]?\d*|[{sign}]\d+)([ed][-+]?\d+)?|inf(inity)?)")
-          for sign in (".", ",", ".,")}  # Fortran writes 1.23D-01
+NUMBER = {
+    sign: re.compile(rf"(?i)[-+]?((\d+([{sign}]\d*)?|[{sign}]\d+)([ed][-+]?\d+)?|inf(inity)?)")
+    for sign in (".", ",", ".,")}  # Fortran writes 1.23D-01
 COMMENT = re.compile(r"^\s*(#|!|;|//|%)+")
 
 
