@@ -17,13 +17,7 @@ from asteroid_taxonomy.console import run
 from asteroid_taxonomy.files import missing, read_metadata, sha256, write_json
 from asteroid_taxonomy.learning import model_path
 from asteroid_taxonomy.learning.predictions import read_predictions, targets
-from asteroid_taxonomy.onnx_model import checks
-from asteroid_taxonomy.onnx_model.classifier import (
-    Classifier,
-    in_batches,
-    load_classifier,
-    open_session,
-)
+from asteroid_taxonomy.onnx_model import checks, classifier
 from asteroid_taxonomy.onnx_model.metadata import CLASSES_PATH, MAIN, onnx_path
 from asteroid_taxonomy.params import load_params
 from asteroid_taxonomy.tables import (
@@ -38,7 +32,8 @@ VERIFY_PATH = Path("reports/verify.json")
 
 
 def verify(
-    file: Classifier, reference: checks.Floats, spectra: checks.Spectra, max_difference: float
+    file: classifier.Classifier, reference: checks.Floats, spectra: checks.Spectra,
+    max_difference: float,
 ) -> float:
     """The largest difference of a file's probabilities from `reference`, beyond its rounding.
 
@@ -49,7 +44,8 @@ def verify(
     """
     largest, allowed = 0.0, max_difference + checks.ROUNDING
     for level in checks.LEVELS:
-        predict = functools.partial(in_batches, open_session(file.path, level))
+        predict = functools.partial(classifier.in_batches,
+                                    classifier.open_session(file.path, level))
         found = predict(spectra)
         largest = max(largest, float(checks.differences(found, reference).max()))
         if largest > allowed:
@@ -82,7 +78,7 @@ def main() -> None:
         for path, kind in kinds.items():
             if not path.exists():  # the package's own would be loaded
                 raise missing(path)
-            file, classes = load_classifier(path), targets(table, kind)
+            file, classes = classifier.load_classifier(path), targets(table, kind)
             checks.check_contract(file, sha256(model_path(name)), classes,
                                   max_bytes if params.train.chosen.plain_onnx else None)
             reference = matrix(table, [f"{kind}_{each}" for each in classes])

@@ -29,7 +29,7 @@ USUAL_MARKS = np.array([9, 9.9, 9.99, 9.999, 99, 99.9, 99.99, 99.999, 999, 999.9
 # second one, and by so many times the scatter of the spectrum around its running median
 SPIKE_NM, SPIKE_SHARE, COARSE_SHARE, FINE_POINTS, SIGMAS = 80.0, 0.25, 0.5, 9, 6.0
 # a run of equal values at an end (np.interp's): least span, points, times the longest other run
-TAIL_NM, TAIL_POINTS, TAIL_RUNS = 22.0, 4, 2
+TAIL_NM, TAIL_POINTS, TAIL_RUNS = 22.0, 3, 2
 NOISE = 0.12  # median relative step; largest in a survey spectrum above the threshold: 0.064
 SPIKE_IN_BAND = 0.02  # change of a band by the spikes ignored that is worth a note and abstaining
 MARK, SPIKE, FAR = 1, 2, 4  # bits of Bands.touched; predict.answer sets FAR, too

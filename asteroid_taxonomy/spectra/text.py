@@ -14,14 +14,14 @@ from asteroid_taxonomy.spectra.columns import SPELLINGS, NotSpectra, Table, role
 
 SNIFFED_LINES = 2000
 SCORED_LINES = 300  # of those, for each combination of separator and decimal sign
-LEAST_WIDE = 5  # numbers in a line that are wavelengths and name columns
+LEAST_WIDE = 5  # numbers in a line that are wavelengths and name columns; rows of a table
 NULLS = " nan NaN NAN null NULL None NA N/A - -- --- ... INDEF * ?".split(" ")  # the first: ""
 # field separator (None: blanks) and decimal sign; of several that fit equally the first is taken
 FORMS = [(separator, decimal) for decimal in ".," for separator in ("\t", ";", ",", "|", None)]
-NUMBER = {
-    sign: re.compile(rf"(?i)[-+]?((\d+([{sign}]\d*)?|[{sign}]\d+)([ed][-+]?\d+)?|inf(inity)?)")
-    for sign in (".", ",", ".,")}  # Fortran writes 1.23D-01
+NUMBER = {s: re.compile(rf"(?i)[-+]?((\d+([{s}]\d*)?|[{s}]\d+)([ed][-+]?\d+)?|inf(inity)?)")
+          for s in (".", ",", ".,")}  # by decimal sign; Fortran writes 1.23D-01
 COMMENT = re.compile(r"^\s*(#|!|;|//|%)+")
+TWO_TABLES = "has more than one table; save each in a file of its own"
 
 
 def read_text(text: str) -> Table:
@@ -34,6 +34,8 @@ def read_text(text: str) -> Table:
     first = max(([i for i in block if kinds[i] == "row"] for _, block in blocks), key=len)[0]
     header = _header_line(sniffed, kinds, first, separator, decimal)
     names = [] if header is None else _header_fields(lines[header], separator)
+    if kinds[:first if header is None else header].count("row") >= LEAST_WIDE:
+        raise NotSpectra(TWO_TABLES)
     rows: list[str] = []
     units: dict[str, str] = {}
     below = left_out = 0
@@ -47,6 +49,9 @@ def read_text(text: str) -> Table:
             width, left_out, below = max(width, len(fields)), left_out + below, 0
         elif kind == "prose":
             below += 1  # not counted if it is text below the table
+            again = _header_fields(line, separator)
+            if again != names and {"wavelength", "reflectance"} <= {role(n).kind for n in again}:
+                raise NotSpectra(TWO_TABLES)
     if rows and 0 < len(names) < width:
         begin, end = (_split(row, separator)[0].strip('"') for row in (rows[0], rows[-1]))
         if begin in ("0", "1") and end.isdecimal() and int(end) >= len(rows) - 1:

@@ -256,6 +256,10 @@ def test_a_second_table_of_a_fits_file_and_text_of_arrows_view_type_are_read(tmp
         "name", *(f"reflectance_{nm}{end}" for end in ("", ".1") for nm in GRID))),
      "two columns for one wavelength"),
     ("a.json", b'{"wavelength": [374], "reflectance": [1]}', "is JSON, which is not read"),
+    *[("a.csv", text(rows(GRID, C_LIKE), ",", header=first) + text(rows(
+        GRID, S_LIKE) * 2, ",", header=second), "has more than one table") for first, second in (
+            (("wavelength", "reflectance", "error"), ("wave", "refl", "err")),
+            (("nm", "reflectance", "error"), ("um", "reflectance", "error")))],
     *[("a.txt", text([[nm / unit, scale * r, 1.2 + i % 5 / 10] for i, (nm, r) in enumerate(
         zip(GRID, S_LIKE, strict=True))]), "column 2, column 3 could be reflectances")
       for unit, scale in ((1000, 60), (1, .05))],  # percent, albedo, and an error

@@ -46,6 +46,12 @@ def test_a_value_repeated_beyond_the_end_is_a_mark(begin, end):
         assert lost[3:-2].any() and (repeated.touched[0, lost] & MARK)[1:-1].all()
 
 
+def test_three_equal_bands_at_an_end_are_marks():
+    """np.interp onto Gaia's own bands; two may be equal by chance."""
+    assert marked([*D_LIKE[:14], D_LIKE[13], D_LIKE[13]]) == [False] * 13 + [True] * 3
+    assert not any(marked([*D_LIKE[:15], D_LIKE[14]]))
+
+
 @pytest.mark.parametrize("last", [[], [np.nan], [-1, np.nan, 0]])
 @pytest.mark.parametrize("decimals", [2, 9])
 def test_values_repeated_before_a_missing_one_or_of_two_decimals_are_marks(last, decimals):
