@@ -131,12 +131,13 @@ def summary(table: pd.DataFrame, wanted: float, coverage: float) -> dict[str, An
 
 def write_params(result: dict[str, Any]) -> None:
     """Put the ratio, the threshold and the limits into params.yaml; PipelineError if it cannot."""
-    text = PARAMS.read_text(encoding="utf-8")
-    for key, found in ((" +ratio: ", result["ratio"]["all"]),
-                       (" +least_probability: ", result["with"]["least_probability"]),
-                       (r"(?<=visible:\n) +threshold: ", {"": result["with"]["threshold"]})):
-        values = ", ".join(f"{name}: {round(value, DIGITS)}" for name, value in found.items())
-        new = values.removeprefix(": ") if "" in found else f"{{{values}}}"
+    def mapping(values: dict[str, float]) -> str:
+        return f"{{{', '.join(f'{name}: {round(v, DIGITS)}' for name, v in values.items())}}}"
+
+    text, visible = PARAMS.read_text(encoding="utf-8"), result["with"]
+    for key, new in ((" +ratio: ", mapping(result["ratio"]["all"])),
+                     (" +least_probability: ", mapping(visible["least_probability"])),
+                     (r"(?<=visible:\n) +threshold: ", f"{visible['threshold']:g}")):
         text, count = re.subn(
             rf"({key})({{[^}}]*}}|[\d.]+)", lambda old, new=new: textwrap.fill(
                 old[1] + new, 96, subsequent_indent=" " * (len(old[1]) + 1)), text)
