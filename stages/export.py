@@ -35,12 +35,13 @@ COUNTS_PATH = Path("reports/crossmatch.json")
 LIBRARIES = ("scikit-learn", "skl2onnx", "onnx", "numpy")
 
 
-def described(name: str, params: Params, classes: list[str], data: TrainingSet) -> Metadata:
+def described(
+    name: str, params: Params, classes: list[str], data: TrainingSet, calibration: dict[str, Any]
+) -> Metadata:
     """The metadata of the model `name`; without anything that changes from run to run."""
     bands, taxonomy, split = params.bands, params.taxonomy, params.split
     spectra, mapping = params.fetch_spectra, params.fetch_source_mapping
-    counts, calibration = read_json(COUNTS_PATH), read_calibration()
-    stored = read_metadata(TRAINING_SET_PATH)
+    counts, stored = read_json(COUNTS_PATH), read_metadata(TRAINING_SET_PATH)
     return Metadata(
         classes=classes, wavelengths_nm=bands.wavelengths_nm,
         used_bands_nm=getattr(params.train.used_bands_nm, name),
@@ -65,9 +66,8 @@ def described(name: str, params: Params, classes: list[str], data: TrainingSet) 
         licence="MIT", citation="; ".join(json.loads(stored["citation"])))
 
 
-def of_classes(main: Metadata, classes: list[str]) -> Metadata:
+def of_classes(main: Metadata, classes: list[str], measured: dict[str, Any]) -> Metadata:
     """The metadata of the file with the main model's classes: their precision, no threshold."""
-    measured: dict[str, Any] = read_calibration()["classes"]
     return main.model_copy(update={
         "classes": classes, "abstention_threshold": None, "least_probability": {},
         "above_threshold": {},
@@ -87,17 +87,19 @@ def main() -> None:
     """Run the stage."""
     params = load_params()
     wavelengths_nm, form = params.bands.wavelengths_nm, params.export
+    calibration = read_calibration()
     for name, used_nm in params.train.used_bands_nm.model_dump().items():
         model, data = load_model(model_path(name)), read_training_set(wavelengths_nm, used_nm)
         graph = functools.partial(
             to_onnx, model, len(wavelengths_nm), [wavelengths_nm.index(nm) for nm in used_nm],
             form.opset, form.ir_version)
-        about = described(name, params, list(model.classes_), data)
+        about = described(name, params, list(model.classes_), data, calibration)
         write(metadata.onnx_path(name), graph(), about)
         if name == metadata.MAIN:
             write_json(about.model_dump(), metadata.JSON_PATH)
             classes = list(getattr(model[-1], "class_names_", model.classes_))
-            write(metadata.CLASSES_PATH, graph(summed=False), of_classes(about, classes))
+            write(metadata.CLASSES_PATH, graph(summed=False),
+                  of_classes(about, classes, calibration["classes"]))
 
 
 if __name__ == "__main__":

@@ -63,13 +63,12 @@ def rounding_noise(predict: Predict, spectra: Spectra) -> float:
     """The largest change of a probability when each reflectance changes by its last bit."""
     up = np.random.default_rng(0).integers(0, 2, spectra.shape, dtype=bool)
     moved = np.nextafter(spectra, np.where(up, np.inf, -np.inf).astype(np.float32))
-    return float(np.abs(predict(moved) - predict(spectra)).max())
+    return float(differences(predict(moved), predict(spectra)).max())
 
 
 def differences(found: Floats, reference: Floats) -> Floats:
     """The largest absolute difference of each row, float [n]."""
-    out = found - reference
-    return np.asarray(np.abs(out, out=out).max(axis=1))
+    return np.asarray(np.abs(found - reference).max(axis=1))
 
 
 def compare(

@@ -20,7 +20,7 @@ INTERVAL_MS = 1000  # between two batches: time to look at the plots, and gentle
 RETRY_S = 30  # after an error of the archive
 TOP, RIGHT, PLOTS = 110, 1880, 570  # of a window of 1,900 x 1,000; PLOTS: top of the plots
 GAP, ROW, LEAST = 20, 600, 120  # between blocks; from one row of plots to the next; slice's width
-IN_A_ROW = (6, 4)  # plots, from a file and live; more classes take several rows
+IN_A_ROW, IN_A_ROW_LIVE = 6, 4  # plots; more classes take several rows
 Block = dict[str, Any]
 Span = tuple[int, int]  # from one x to another
 _templates = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -90,9 +90,9 @@ def from_file(
         block("reshape", "reshape", (520, 720), {"shape": f"[{batch}, {bands}]"},
               {"buffer": link("throttle", "buffer")}),
         inference(path, (740, 940), link("reshape", "buffer")),
-        *_notes(model, path, (960, 1410), (1430, RIGHT), live=False, count=len(names),
-                first=names[0], last=names[-1], batch=batch, bands=bands),
-        *class_plots(model.classes, (300, 940), (40, RIGHT), IN_A_ROW[False])])
+        *_notes(model, path, (960, 1410), (1430, RIGHT), live=False, most=IN_A_ROW,
+                count=len(names), first=names[0], last=names[-1], batch=batch, bands=bands),
+        *class_plots(model.classes, (300, 940), (40, RIGHT), IN_A_ROW)])
 
 
 def live(model: Classifier, path: Path, batch: int) -> str:
@@ -114,12 +114,13 @@ def live(model: Classifier, path: Path, batch: int) -> str:
         block("throttle", "throttle", (360, 560), {"intervalMs": INTERVAL_MS},
               {"buffer": link("archive", "output0")}),
         inference(path, (580, 780), link("throttle", "buffer")),
-        *_notes(model, path, (920, 1160), (1180, 1420), live=True, host=host, batch=batch),
+        *_notes(model, path, (920, 1160), (1180, 1420), live=True, most=IN_A_ROW_LIVE,
+                host=host, batch=batch),
         # nothing below it: its console opens downwards
         block("names", "python", (1440, RIGHT), {
             "code": names, "inputCount": 1, "outputCount": 0, "throttled": False},
             {"input0": link("onnx_inference", "output_0")}),
-        *class_plots(model.classes, (360, 900), (360, 1420), IN_A_ROW[True])])
+        *class_plots(model.classes, (360, 900), (360, 1420), IN_A_ROW_LIVE)])
 
 
 def inference(path: Path, span: Span, spectra: str) -> Block:
@@ -131,7 +132,7 @@ def inference(path: Path, span: Span, spectra: str) -> Block:
 def _notes(model: Classifier, path: Path, left: Span, right: Span, **about: Any) -> list[Block]:
     """The notes on what one sees, and on what to try."""
     values = {"classes": model.classes, "threshold": model.threshold, "path": path.as_posix(),
-              "metadata": model.metadata, "most": IN_A_ROW[about["live"]], **about}
+              "metadata": model.metadata, **about}
     return [block(name, "note", span, {"content": _templates.get_template(
         f"flowgraph_{template}.md.j2").render(values)}, height=PLOTS - GAP - TOP)
         for name, template, span in (("explanation", "explanation", left),
