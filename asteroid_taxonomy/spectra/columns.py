@@ -78,7 +78,7 @@ FLUX = re.compile(r"(?i)erg|jy|jansky|w/|watt|photon|electron|adu|count|flux|\bd
 LEAST_POINTS = 4  # of a spectrum that is distinguished from another one
 FINEST_NM = 0.5  # of a wide table's grid
 AROUND_1 = (0.2, 5.0)  # the median of a normalised reflectance
-ANY_SCALE = (0.01, 150.0)  # ... or of an albedo, or a reflectance in percent
+ANY_SCALE = (0.01, 5.0)  # ... or of an albedo; magnitudes and percent are mostly beyond
 EXPECTED = "expected columns wavelength and reflectance, or one per wavelength (374, R_0.55um ...)"
 HEADER = "begin it with a line such as: wavelength reflectance error"
 
@@ -277,12 +277,16 @@ def _passes(nm: Floats) -> npt.NDArray[np.int64]:
     there = np.flatnonzero(np.isfinite(nm))
     way = np.sign(np.diff(nm[there]))
     turns = np.flatnonzero(way == (-1 if way.sum() > 0 else 1)) + 1
-    for parts in pairwise(np.split(nm[there], turns)):
-        low, high = max(map(np.min, parts)), min(map(np.max, parts))
-        inside = [((part >= low) & (part <= high)).sum() for part in parts]
-        if min(inside) < LEAST_POINTS or high - low < 0.5 * min(map(np.ptp, parts)):
-            return turns[:0]  # they only meet at their ends
-    return there[turns]
+    now, *others = np.split(nm[there], turns)
+    begin: list[int] = []
+    for turn, part in zip(there[turns], others, strict=True):
+        low, high = max(now.min(), part.min()), min(now.max(), part.max())
+        inside = [((each >= low) & (each <= high)).sum() for each in (now, part)]
+        if min(inside) >= LEAST_POINTS and high - low >= 0.5 * min(np.ptp(now), np.ptp(part)):
+            begin, now = [*begin, turn], part
+        else:  # they only meet at their ends
+            now = np.concatenate([now, part])
+    return np.array(begin, np.int64)
 
 
 def _of_arrays(table: Table, arrays: list[str], unit: str | None) -> Spectra:

@@ -18,7 +18,7 @@ from asteroid_taxonomy.onnx_model.metadata import CLASSES_PATH, MAIN, ONNX_PATH
 from asteroid_taxonomy.spectra.columns import NotSpectra, Spectra, factor_to_nm, join, refuse_flux
 from asteroid_taxonomy.spectra.resample import FAR, MARK, SEVERAL, SPIKE, Bands, Floats, to_bands
 
-OF_ASTEROIDS = (0.3, 3.0)  # normalised; Gaia DR3 has none beyond in a band that is used
+OF_ASTEROIDS = (0.5, 3.0)  # normalised; no used band in Gaia DR3 is beyond
 STEP = 0.4  # between neighbouring bands of a file; surveys have none above 0.27
 ROUGH = 0.15  # median step from band to band: a spectrum of too low S/N, or none at all
 _loaded = functools.cache(load_classifier)

@@ -20,6 +20,8 @@ MAX_GAP_NM = 66.0  # one and a half steps: a spectrum that lacks a band is not b
 BEYOND_NM = 5.0  # PRIMASS ends at 0.900 um, a band is at 902 nm
 SAME_NM = 0.01  # points closer than this are one wavelength, whatever unit they were written in
 CONTRADICTION = 1.5  # two values at one wavelength that differ by this factor are neither
+# several spectra in one: more than this share of wavelengths have values that differ by so much
+TWICE_SHARE, TWICE_FACTOR = 0.12, 1.02
 # missing-data markers are at or below 0, or beyond these times the median of the spectrum: of
 # Gaia DR3's 60,518 spectra none is beyond 0.4 ... 2.7 of it in a band that the classifier uses
 LOW, HIGH = 0.05, 5.0
@@ -30,10 +32,13 @@ USUAL_MARKS = np.array([9, 9.9, 9.99, 9.999, 99, 99.9, 99.99, 99.999, 999, 999.9
 SPIKE_NM, SPIKE_SHARE, COARSE_SHARE, FINE_POINTS, SIGMAS = 80.0, 0.25, 0.5, 9, 6.0
 # a run of equal values at an end (np.interp's): least span, points, times the longest other run
 TAIL_NM, TAIL_POINTS, TAIL_RUNS = 22.0, 3, 2
-NOISE = 0.12  # median relative step; largest in a survey spectrum above the threshold: 0.064
+# distance of a point from the line between its neighbours, relative to the spectrum's median: the
+# 90% quantile is below 0.065 in 98% of the survey spectra above the threshold
+NOISE, NOISE_QUANTILE = 0.08, 0.9
 SPIKE_IN_BAND = 0.02  # change of a band by the spikes ignored that is worth a note and abstaining
-MARK, SPIKE, FAR = 1, 2, 4  # bits of Bands.touched; predict.answer sets FAR, too
-SEVERAL = 'most wavelengths have two values: several spectra; distinguish them in a column "name"'
+MARK, SPIKE, FAR, NOISY = 1, 2, 4, 8  # bits of Bands.touched; predict.answer sets FAR, too
+SCATTER = "neighbouring points differ by more than 8%: smooth the spectrum, or separate several"
+SEVERAL = 'many wavelengths have two values: several spectra; distinguish them in a column "name"'
 
 
 class Bands(NamedTuple):
@@ -54,15 +59,16 @@ def to_bands(spectra: Spectra, bands_nm: Sequence[int], width_nm: float = WIDTH_
     order = np.flatnonzero(there)[np.lexsort((nm[there], spectrum[there]))]
     nm, reflectance, spectrum = nm[order], reflectance[order].astype(float), spectrum[order]
     again = (np.diff(nm, prepend=-1) < SAME_NM) & (np.diff(spectrum, prepend=-1) == 0)
-    other = again & (reflectance != np.roll(reflectance, 1))  # no mere copy of the row before
-    twice = 3 * np.bincount(spectrum[other], minlength=n) > np.bincount(spectrum, minlength=n)
-    averaged, left_out = spectrum[again], spectra.spectrum[~there]
+    averaged, left_out, twice = spectrum[again], spectra.spectrum[~there], np.zeros(n, bool)
     if again.any():
         values = pd.Series(np.where(reflectance > 0, reflectance, np.nan))
         groups = values.groupby((~again).cumsum())
         nm, spectrum, mean = nm[~again], spectrum[~again], groups.mean().to_numpy()
         reflectance = np.where(np.isnan(mean), reflectance[~again], mean)  # all are markers
-        reflectance[groups.max() > CONTRADICTION * groups.min()] = -1.0  # a marker
+        factor = (groups.max() / groups.min()).to_numpy()
+        reflectance[factor > CONTRADICTION] = -1.0  # a marker
+        twice = np.bincount(spectrum[factor > TWICE_FACTOR], minlength=n) > (
+            TWICE_SHARE * np.bincount(spectrum, minlength=n))
     ends = np.searchsorted(spectrum, np.arange(n + 1))
     same_grid: dict[bytes, list[int]] = {}
     for row, (begin, end) in enumerate(pairwise(ends)):
@@ -91,15 +97,29 @@ def _on_one_grid(grid: Floats, reflectance: Floats, bands_nm: Sequence[int], wid
     grid, reflectance, marked = grid[near], reflectance[:, near], marked[:, near]
     spikes = _spikes(grid, reflectance)
     of_all = np.nan_to_num(weights(grid, bands_nm, width_nm))
-    noise = pd.DataFrame(reflectance.T).pct_change(fill_method=None).abs().median().to_numpy()
+    noisy = rows[_noise(grid, reflectance, width_nm) > NOISE]
     out.touched[rows] = np.where(marked @ of_all > 0, MARK, 0) | np.where(
-        spikes @ of_all > SPIKE_IN_BAND, SPIKE, 0) | np.where(noise > NOISE, FAR, 0)[:, None]
+        spikes @ of_all > SPIKE_IN_BAND, SPIKE, 0)
+    low, high = (each.reduce(reflectance, 1, initial=np.nan) for each in (np.fmin, np.fmax))
+    out.touched[rows[low == high]] |= FAR  # a constant
+    out.touched[noisy] |= NOISY
+    out.notes[noisy] = [join(note, SCATTER) for note in out.notes[noisy]]
     whole = ~np.isnan(reflectance) & (spikes == 0)
     patterns, which = np.unique(whole, axis=0, return_inverse=True)
     for i, pattern in enumerate(patterns):
         own, these = weights(grid[pattern], bands_nm, width_nm), which.ravel() == i
         if pattern.any():  # a band that is not covered has the weights NaN
             out.reflectance[rows[these]] = reflectance[np.ix_(these, pattern)] @ own
+
+
+def _noise(grid: Floats, reflectance: Floats, width_nm: float) -> Floats:
+    """How far points of spectra [k, points] scatter; 0 with fewer than two points to a band."""
+    if len(grid) < 3 or np.median(np.diff(grid)) > width_nm / 2:
+        return np.zeros(len(reflectance))
+    before, at, after = (reflectance[:, i:len(grid) - 2 + i].T for i in range(3))
+    along = (np.diff(grid)[:-1] / (grid[2:] - grid[:-2]))[:, None]
+    off = pd.DataFrame(np.abs(at - before - along * (after - before)))
+    return (off.quantile(NOISE_QUANTILE) / pd.DataFrame(reflectance.T).median()).to_numpy()
 
 
 def _marks(grid: Floats, reflectance: Floats) -> npt.NDArray[np.bool_]:

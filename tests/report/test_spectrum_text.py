@@ -13,6 +13,7 @@ pytestmark = pytest.mark.browser
 NM = np.arange(374, 1035, 44)
 EROS = np.array([.68, .75, .83, .92, 1, 1.07, 1.09, 1.15, 1.2, 1.23, 1.22, 1.21, 1.18, 1.18, 1.22,
                  1.33])
+ORDER = np.argsort(np.append(NM, NM + 10))
 FINE_NM = np.arange(435, 925, 2.5)
 FINE = np.interp(FINE_NM, NM, EROS)
 
@@ -33,7 +34,7 @@ def with_value(values, at, value):
 
 FORMS = {
     "two columns": lines(NM, EROS),
-    "percent": lines(NM, EROS * 85),
+    "percent": "wavelength reflectance\n" + lines(NM, EROS * 85),
     "418,5;0,80": lines([f"{nm},5" for nm in NM], comma(EROS), separator=";"),
     "Fortran": lines([f"{nm:.3E}".replace("E", "D") for nm in NM / 1000], EROS),
     "418 44 0.80 0.01": lines(NM, [44] * 16, EROS, [0.01] * 16),
@@ -50,6 +51,9 @@ FORMS = {
 }
 LEFT_TO_THE_COMMAND = {
     "two spectra": lines(NM, EROS) + "\n" + lines(NM, 2 - EROS),
+    "two spectra sorted into one": lines(np.append(NM, NM + 10)[ORDER],
+                                         np.append(EROS, 2 - EROS)[ORDER]),
+    "overlapping orders of two": lines(*[[*x[:9], *x[7:], *x[:9], *x[7:]] for x in (NM, EROS)]),
     "a spectrum per row": ",".join(map(str, NM)) + "\n" + ",".join(map(str, EROS)),
     "names in rows": "name,object\n" + lines(["Eros"] * 16, NM, EROS, separator=","),
     "VOTable": "<?xml version='1.0'?><VOTABLE/>",

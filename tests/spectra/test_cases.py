@@ -87,6 +87,8 @@ CASES = {  # name of the file: content, complexes, a part of the notes
     "nights without a date.csv": (text(named("a", D_LIKE) + [
         ["a", nm + 10, .7 * r] for nm, r in zip(GRID, C_LIKE, strict=True)], ",", header=LONG),
         "OC", "one of several"),
+    "orders of each.csv": (text(rows([*GRID[:9], *GRID[7:], *GRID[:9], *GRID[7:]], [
+        *S_LIKE[:9], *S_LIKE[7:], *C_LIKE[:9], *C_LIKE[7:]]), ",", header=LONG[1:]), "SC", "aver"),
     "preamble.txt": (text(rows(GRID, S_LIKE), above="Asteroid (Number, Name): 99999, Made-up\n"
                           "Observed on (UT): 2000-01-01\nAt observatory: 500\n"), "S", ""),
     "comma.csv": (text(rows(GRID, S_LIKE), ";", ",", header=LONG[1:]), "S", ""),
@@ -149,7 +151,7 @@ CASES = {  # name of the file: content, complexes, a part of the notes
                   "without a plausible wavelength"),
     "each row twice.txt": (text(rows(np.repeat(GRID, 2), np.repeat(S_LIKE, 2))), "S", "averaged"),
     "numbers.csv": (text(sorted(named("7", S_LIKE) + named("10", C_LIKE), key=lambda r: r[1]), ",",
-                         header=("num", *LONG[1:])), "-", "most wavelengths have two values"),
+                         header=("num", *LONG[1:])), "-", "many wavelengths have two values"),
     "step.csv": (text(rows(GRID, [*C_LIKE[:8], *np.multiply(2, C_LIKE[8:])]), ",",
                       header=LONG[1:]), "O?", "unlike an asteroid's"),
     **{f"mark {mark}.csv": (text(with_marks(mark), ",", header=LONG), "S?",

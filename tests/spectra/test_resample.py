@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from asteroid_taxonomy.spectra.columns import Spectra
-from asteroid_taxonomy.spectra.resample import FAR, MARK, SPIKE, to_bands
+from asteroid_taxonomy.spectra.resample import FAR, MARK, NOISY, SCATTER, SPIKE, to_bands
 from tests.project_fixtures import TOP
 from tests.spectra.made_up import C_LIKE, D_LIKE, GRID, S_LIKE, finer
 
@@ -75,11 +75,19 @@ def test_a_few_equal_values_at_an_end_and_a_constant_are_no_marks():
     assert not any(marked([1.0] * 16) + marked([*C_LIKE[:13], 1.0, 1.0, 1.0]))
 
 
-def test_random_numbers_are_unlike_a_reflectance_and_a_noisy_spectrum_is_not():
-    nm, values = finer(D_LIKE, 2.5)
-    random = np.random.default_rng(2)
-    assert (bands(nm, random.uniform(0.5, 1.5, len(nm))).touched & FAR).all()
-    assert not (bands(nm, values * random.normal(1, 0.08, len(nm))).touched & FAR).any()
+def test_a_constant_is_unlike_a_reflectance():
+    assert (bands(GRID, [0.1] * 15 + [np.nan]).touched & FAR).all()
+    assert not bands(GRID, [0.1] * 15 + [0.101]).touched.any()
+
+
+@pytest.mark.parametrize("shift", [1, 2.5, 4])
+def test_spectra_sorted_into_one_scatter_and_a_noisy_spectrum_does_not(shift):
+    (nm, values), (other_nm, other) = finer(C_LIKE, 5), finer(S_LIKE, 5)
+    noise = np.random.default_rng(2).normal(1, 0.03, len(nm))
+    assert not bands(nm, values * noise).touched.any()
+    order = np.argsort([*nm, *other_nm + shift])
+    both = bands(np.array([*nm, *other_nm + shift])[order], np.array([*values, *other])[order])
+    assert (both.touched & NOISY).all() and both.notes[0] == SCATTER
 
 
 def test_missing_values_are_no_marks_and_marks_alone_are():

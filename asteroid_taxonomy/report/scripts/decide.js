@@ -2,7 +2,7 @@
 // (as onnx_model/classifier.py decides).
 
 const rounded = (share) => Math.round(share * 1e5) / 1e5;
-const OF_ASTEROIDS = [0.3, 3], ROUGH = 0.15; // normalised reflectances and median step, as in spectra/predict.py
+const OF_ASTEROIDS = [0.5, 3], ROUGH = 0.15; // normalised reflectances and median step, as in spectra/predict.py
 let models = []; // with compute, in the order of preference: the main one, then the visible one
 
 // complexes that cannot be excluded

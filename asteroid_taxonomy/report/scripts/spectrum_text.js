@@ -9,9 +9,9 @@ const FORMS = [["\t", "."], [";", "."], [",", "."], ["|", "."], [null, "."],
                ["\t", ","], [";", ","], ["|", ","], [null, ","]];
 const COMMENT = /^\s*(#|!|;|\/\/|%)/;
 // as in spectra/resample.py and spectra/columns.py, which say why
-const SAME_NM = 0.01, BEYOND_NM = 5, CONTRADICTION = 1.5, LEAST_POINTS = 4;
+const SAME_NM = 0.01, BEYOND_NM = 5, CONTRADICTION = 1.5, TWICE_FACTOR = 1.02, TWICE_SHARE = 0.12, LEAST_POINTS = 4, NOISE = 0.08;
 const HIGH = 5, LOW = 0.05, SPIKE_NM = 80, SPIKE = 0.25, SPIKE_COARSE = 0.5, FINE_POINTS = 9, SPIKE_SIGMA = 6, SPIKE_IN_BAND = 0.02;
-const AROUND_1 = [0.2, 5], ANY_SCALE = [0.01, 150];
+const AROUND_1 = [0.2, 5], ANY_SCALE = [0.01, 5];
 const USUAL_MARKS = new Set([9, 9.9, 9.99, 9.999, 99, 99.9, 99.99, 99.999, 999, 999.9, 999.99, 999.999,
                              9999, 9999.9, 9999.99, 99999, 999999, 1e20, 1e30].map(Math.fround));
 
@@ -116,14 +116,15 @@ function pointsIn(text) {
 function refuseSeveral(points) {
   const nm = points.filter(([, value]) => value > 0).map(([x]) => x), way = nm.slice(1).map((x, i) => Math.sign(x - nm[i]));
   const back = way.reduce((a, b) => a + b, 0) > 0 ? -1 : 1, turns = way.flatMap((w, i) => (w === back ? [i + 1] : []));
-  const parts = [0, ...turns].map((from, i) => nm.slice(from, turns[i] ?? nm.length));
-  const again = parts.slice(1).every((other, i) => {
-    const one = parts[i], [low, high] = [one, other].map((part) => [Math.min(...part), Math.max(...part)]);
-    return Math.min(one.length, other.length) >= LEAST_POINTS && Math.min(low[1], high[1]) - Math.max(low[0], high[0])
-      >= 0.5 * Math.min(low[1] - low[0], high[1] - high[0]);
+  let now = nm.slice(0, turns[0]);
+  turns.forEach((from, i) => {
+    const part = nm.slice(from, turns[i + 1]), [one, other] = [now, part].map((each) => [Math.min(...each), Math.max(...each)]);
+    const both = [Math.max(one[0], other[0]), Math.min(one[1], other[1])];
+    if ([now, part].every((each) => each.filter((x) => within(x, both)).length >= LEAST_POINTS)
+        && both[1] - both[0] >= 0.5 * Math.min(one[1] - one[0], other[1] - other[0]))
+      throw new Error(`The wavelengths start again, as in a file with several spectra; ${COMMAND}.`);
+    now = [...now, ...part];
   });
-  if (turns.length && again)
-    throw new Error(`The wavelengths start again, as in a file with several spectra; ${COMMAND}.`);
 }
 
 // nm per unit: the median distinguishes micron, nm and Ångström
@@ -141,7 +142,8 @@ function merged(points) {
     if (last && nm - last.last < SAME_NM) Object.assign(last, { last: nm, values: [...last.values, value] });
     else out.push({ nm, last: nm, values: [value] });
   }
-  if ((points.length - out.length) * 3 > points.length) throw new Error(`Several spectra have the same wavelengths; ${COMMAND}.`);
+  const differ = out.filter(({ values }) => Math.max(...positive(values)) > TWICE_FACTOR * Math.min(...positive(values)));
+  if (differ.length > TWICE_SHARE * out.length) throw new Error(`Several spectra have the same wavelengths; ${COMMAND}.`);
   return out.map(({ nm, values }) => {
     const known = positive(values);
     if (values.length === 1 || !known.length) return [nm, values[0]];
@@ -169,6 +171,15 @@ function spikes(grid, values) {
   const limit = Math.max(least, SPIKE_SIGMA * 1.4826 * median(off.filter(there)));
   const outer = (i) => 2 * half + 1 < FINE_POINTS && (i < 2 || i >= off.length - 2); // known to be off in Gaia's spectra
   return off.map((away, i) => (away > limit && !outer(i) ? away : 0));
+}
+
+// how far points scatter around the line between their neighbours; 0 with fewer than two to a band
+function scatterOf(grid, values) {
+  if (grid.length < 3 || median(grid.slice(1).map((nm, i) => nm - grid[i])) > L.width_nm / 2) return 0;
+  const off = sorted(values.slice(1, -1).map((value, i) => Math.abs(value - values[i]
+    - (grid[i + 1] - grid[i]) / (grid[i + 2] - grid[i]) * (values[i + 2] - values[i]))).filter((away) => !Number.isNaN(away)));
+  const at = 0.9 * (off.length - 1), low = off[Math.floor(at)];
+  return (low + (at % 1) * (off[Math.ceil(at)] - low)) / median(positive(values));
 }
 
 // weights of the points that give a band's reflectance, as spectra/resample.py has them; null
@@ -200,6 +211,8 @@ function spectrumIn(text, title) {
   const near = all.map(([nm, value], i) => ({ nm, mark: marks[i], value: marks[i] || !Number.isFinite(value) ? NaN : value }))
     .filter(({ nm }) => nm > bands[0] - gap && nm < bands.at(-1) + gap);
   const grid = near.map(({ nm }) => nm), odd = spikes(grid, near.map(({ value }) => value));
+  if (scatterOf(grid, near.map(({ value }) => value)) > NOISE)
+    throw new Error(`Neighbouring points differ by more than 8%: smooth the spectrum, or separate several; ${COMMAND}.`);
   const sound = near.filter(({ value }, i) => !Number.isNaN(value) && !odd[i]), soundGrid = sound.map(({ nm }) => nm);
   const touched = bands.map((nm) => {
     const shares = weights(grid, nm) ?? [];
