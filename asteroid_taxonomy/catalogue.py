@@ -121,13 +121,8 @@ def counts(table: pa.Table, labelled: pd.DataFrame) -> tuple[dict[str, Any], pd.
 def write_catalogue(table: pa.Table, facts: Mapping[str, str], path: Path) -> None:
     """Write the catalogue as Parquet, with the metadata that astropy reads.
 
-    Parameters
-    ----------
-    table : pyarrow.Table
-        Columns of `arrow_schema`, no null in those of text.
-    facts : mapping
-        What the table is made from, by name.
-    path : Path
+    The table has the columns of `arrow_schema`, no null in those of text; `facts` tell what it
+    is made from, by name.
     """
     lengths = {f"table::len::{field.name}": pc.max(pc.utf8_length(table[field.name])).as_py() or 1
                for field in table.schema if pa.types.is_string(field.type)}
@@ -140,10 +135,7 @@ def write_catalogue(table: pa.Table, facts: Mapping[str, str], path: Path) -> No
 def read_catalogue(name: str) -> tuple[pa.Table, dict[str, str]]:
     """Read the catalogue and its metadata: survey, classes, citations and others.
 
-    Raises
-    ------
-    PipelineError
-        No such file, a damaged one, or one that another version of the pipeline wrote.
+    PipelineError if the file is missing, damaged, or of another version of the pipeline.
     """
     path = catalogue_path(name)
     metadata = read_metadata(path)
@@ -157,15 +149,8 @@ def read_catalogue(name: str) -> tuple[pa.Table, dict[str, str]]:
 def write_votable(table: pa.Table, facts: Mapping[str, str], name: str, path: Path) -> None:
     """Write a VOTable 1.4 (BINARY2); the same table gives the same bytes.
 
-    Parameters
-    ----------
-    table : pyarrow.Table
-        Columns of text, bool, int or float, with unit, ucd and description in their metadata.
-    facts : mapping
-        What the table is made from, by name, for the header.
-    name : str
-        Of the table.
-    path : Path
+    The table's columns are of text, bool, int or float, with unit, ucd and description in their
+    metadata; `facts` tell what it is made from, by name, for the header; `name` is the table's.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a name that is no XML ID: astropy makes one of it

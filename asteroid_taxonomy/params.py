@@ -359,13 +359,7 @@ class Params(Block):
 
 
 def load_params(path: Path = PARAMS) -> Params:
-    """Read and check params.yaml.
-
-    Raises
-    ------
-    PipelineError
-        The file is missing or not valid YAML, or a value does not match the schema.
-    """
+    """Read and check params.yaml; PipelineError if it is missing, not valid or fails the schema."""
     return validated(read_yaml(path), str(path))
 
 
@@ -385,13 +379,7 @@ def validated(content: Mapping[str, Any], where: str = str(PARAMS)) -> Params:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML file whose top level is a mapping, such as params.yaml or a recipe.
-
-    Raises
-    ------
-    PipelineError
-        The file is missing, not valid YAML, or not a mapping.
-    """
+    """Read a YAML mapping, such as a recipe; PipelineError if it is missing or not valid."""
     try:
         content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -409,11 +397,7 @@ def merged(params: dict[str, Any], recipe: Mapping[str, Any]) -> dict[str, Any]:
     """Merge a recipe into params, key by key, but replace `complexes` entirely.
 
     The result has the type of `params`; the type from ruamel.yaml preserves comments.
-
-    Raises
-    ------
-    PipelineError
-        A key that params does not have.
+    PipelineError if params lacks a key.
     """
     out = params.copy()
     for key, value in recipe.items():

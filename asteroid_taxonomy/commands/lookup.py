@@ -69,10 +69,7 @@ class Archive:
     def find(self, identity: Identity) -> Found | None:
         """Fetch an asteroid's spectrum and classify it as in `classify`; None if there is none.
 
-        Raises
-        ------
-        PipelineError
-            The archive query fails, or the rows are not a valid spectrum.
+        PipelineError if the archive query fails, or the rows are not a valid spectrum.
         """
         nm, about = self.model.wavelengths_nm, self.about
         rows = fetch_spectrum(
