@@ -359,7 +359,7 @@ class Params(Block):
 
 
 def load_params(path: Path = PARAMS) -> Params:
-    """Read and check params.yaml; PipelineError if it is missing, not valid or fails the schema."""
+    """Read and check params.yaml; PipelineError if it is missing or not as in `Params`."""
     return validated(read_yaml(path), str(path))
 
 

@@ -42,7 +42,7 @@ from asteroid_taxonomy.taxonomy import complexes
 
 RESULT = Path("benchmarks/results/ground_based.json")
 FOLDS, REPEATS, SEED = 5, 6, 2022
-MARGIN = 2.0  # standard errors above the wanted accuracy: other spectra will differ
+MARGIN, ENOUGH = 2.0, 100  # standard errors above the wanted accuracy, of so many spectra or more
 LEAST, LEAST_ACCURACY = 5, 0.80  # spectra above the threshold, and their accuracy, per complex
 
 
@@ -94,7 +94,9 @@ def threshold_of(table: pd.DataFrame, wanted: float) -> float:
         each = above.groupby("predicted")["correct"].agg(["size", "mean"])
         low = (each["size"] >= LEAST * REPEATS) & (each["mean"] < LEAST_ACCURACY)
         accuracy, n = above["correct"].mean(), len(above) / REPEATS
-        if low.any() or n and accuracy - MARGIN * np.sqrt(accuracy * (1 - accuracy) / n) < wanted:
+        if n < ENOUGH:
+            continue
+        if low.any() or accuracy - MARGIN * np.sqrt(accuracy * (1 - accuracy) / n) < wanted:
             break
         found = threshold
     return found

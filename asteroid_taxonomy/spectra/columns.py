@@ -249,8 +249,9 @@ def _by_position(frame: pd.DataFrame, unit: str | None) -> Spectra:
     if frame[value].nunique() < 3 or not ANY_SCALE[0] <= middle[at] <= ANY_SCALE[1]:
         raise NotSpectra(f"has no header, and its {value} (around {middle[at]:g}) does not look "
                          f"like the reflectances of a spectrum; {HEADER}")
-    return _points(frame, [n for n in frame if not _numeric(frame[n])], wavelength, value,
-                   factor_to_nm(frame[wavelength], (), unit),
+    ids = [n for n in frame if not _numeric(frame[n])
+           and frame.groupby(n)[wavelength].nunique().median() >= LEAST_POINTS]
+    return _points(frame, ids, wavelength, value, factor_to_nm(frame[wavelength], (), unit),
                    f"no header: {value} was used as the reflectance")
 
 
@@ -277,6 +278,8 @@ def _passes(nm: Floats) -> npt.NDArray[np.int64]:
     there = np.flatnonzero(np.isfinite(nm))
     way = np.sign(np.diff(nm[there]))
     turns = np.flatnonzero(way == (-1 if way.sum() > 0 else 1)) + 1
+    if len(there) < LEAST_POINTS * (len(turns) + 1):  # in no order
+        turns = turns[:0]
     now, *others = np.split(nm[there], turns)
     begin: list[int] = []
     for turn, part in zip(there[turns], others, strict=True):

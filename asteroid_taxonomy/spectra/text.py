@@ -53,8 +53,9 @@ def read_text(text: str) -> Table:
             if again != names and {"wavelength", "reflectance"} <= {role(n).kind for n in again}:
                 raise NotSpectra(TWO_TABLES)
     if rows and 0 < len(names) < width:
-        begin, end = (_split(row, separator)[0].strip('"') for row in (rows[0], rows[-1]))
-        if begin in ("0", "1") and end.isdecimal() and int(end) >= len(rows) - 1:
+        first_fields = [_split(row, separator)[0].strip('"') for row in rows]
+        numbers = [int(field) for field in first_fields if field.isdecimal()]
+        if len(set(numbers)) == len(rows) and (min(numbers) <= 1 or not usual_unit(numbers)):
             names.insert(0, "")  # row names of R and pandas have no header
     names = [name or f"column {i}" for i, name in enumerate((names + [""] * width)[:width], 1)]
     if twice := [name for i, name in enumerate(names) if name in names[:i]]:

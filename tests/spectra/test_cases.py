@@ -133,8 +133,10 @@ CASES = {  # name of the file: content, complexes, a part of the notes
     **{f"row names from {first}.txt": (text([[f'"{i}"', *row] for i, row in enumerate(rows(
         *finer(S_LIKE, 1), "nm"), first)], header=('"wavelength"', '"reflectance"')), "S", "")
        for first in (0, 1)},
-    "printed.txt": (DataFrame(rows(*finer(S_LIKE, 1)), columns=["wavelength", "reflectance"])
-                    .to_string().encode(), "S", ""),
+    **{f"printed {share}.txt": (DataFrame(rows(*finer(S_LIKE, 1)), columns=LONG[1:]).sample(
+        frac=share, random_state=0).to_string().encode(), "S", "") for share in (1, 0.4)},
+    "text for each point.txt": (text([[f"p{i}", *r] for i, r in enumerate(rows(GRID, S_LIKE))]),
+                                "S", "column 3"),
     "names of one letter.csv": (text([[*r, c, d] for r, c, d in zip(
         rows(GRID, S_LIKE), C_LIKE, D_LIKE, strict=True)], ",", header=(
             "wavelength", "value", "V_Mean", "Juno X")), "SCO", "column value, V_Mean, Juno X"),

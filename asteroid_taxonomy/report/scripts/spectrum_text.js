@@ -116,6 +116,7 @@ function pointsIn(text) {
 function refuseSeveral(points) {
   const nm = points.filter(([, value]) => value > 0).map(([x]) => x), way = nm.slice(1).map((x, i) => Math.sign(x - nm[i]));
   const back = way.reduce((a, b) => a + b, 0) > 0 ? -1 : 1, turns = way.flatMap((w, i) => (w === back ? [i + 1] : []));
+  if (nm.length < LEAST_POINTS * (turns.length + 1)) return; // in no order
   let now = nm.slice(0, turns[0]);
   turns.forEach((from, i) => {
     const part = nm.slice(from, turns[i + 1]), [one, other] = [now, part].map((each) => [Math.min(...each), Math.max(...each)]);
