@@ -53,10 +53,7 @@ def main(arguments: list[str]) -> None:
 def in_demo(*arguments: str) -> None:
     """Run DVC in demo/ with its output in the log; print one line per stage.
 
-    Raises
-    ------
-    PipelineError
-        DVC failed; the end of the log is printed.
+    PipelineError if DVC fails; the end of the log is printed.
     """
     started, stage = time.monotonic(), None
 

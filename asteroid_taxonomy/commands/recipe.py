@@ -45,10 +45,7 @@ def main(arguments: list[str]) -> None:
 def combine(params: Path, recipe: Path, out: Path, heading: str = "") -> None:
     """Write params merged with a recipe, preserving comments and formatting.
 
-    Raises
-    ------
-    PipelineError
-        The recipe sets an unknown key or an invalid value.
+    PipelineError if the recipe sets an unknown key or an invalid value.
     """
     validated(merged(read_yaml(params), read_yaml(recipe)), f"{params} with {recipe}")
     yaml = YAML()

@@ -36,11 +36,7 @@ def check_contract(
     """Check that a file belongs to the .skops file of that hash, has its classes, and is plain.
 
     A plain graph has operators of ONNX's own domain and at most `max_bytes`; None: any graph.
-
-    Raises
-    ------
-    PipelineError
-        The first difference.
+    PipelineError names the first difference.
     """
     path = file.path
     if model_sha256 not in file.metadata.sha256.values():
@@ -76,10 +72,7 @@ def compare(
 ) -> None:
     """Compare the file's probabilities [n, classes] with the model's.
 
-    Raises
-    ------
-    PipelineError
-        They differ by more than `allowed`, or the classes are in another order.
+    PipelineError if they differ by more than `allowed`, or the classes are in another order.
     """
     if np.isnan(found).any():
         raise PipelineError(f"{path} gives NaN for spectra with all used bands; {GRAPH}")

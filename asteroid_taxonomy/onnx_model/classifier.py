@@ -163,10 +163,7 @@ def open_session(path: Path, level: Any = None) -> Any:
 def load_classifier(path: Path = ONNX_PATH) -> Classifier:
     """Load an ONNX file of this project, or the package's own of that name.
 
-    Raises
-    ------
-    PipelineError
-        No such file, not an ONNX file, or other metadata than this project's.
+    PipelineError if there is none, or it is not a classifier of this project.
     """
     path = shipped(path)
     if not path.is_file():

@@ -81,13 +81,7 @@ class Metadata(BaseModel):
 
     @classmethod
     def from_text(cls, text: Mapping[str, str], path: Path) -> "Metadata":
-        """Read what `to_text` gave, of the file at `path`.
-
-        Raises
-        ------
-        PipelineError
-            A value is missing, or of another type.
-        """
+        """Read what `to_text` gave; PipelineError names the file `path` if a value is wrong."""
         try:
             return cls.model_validate(text)
         except ValidationError as error:

@@ -43,6 +43,7 @@ class Spectra(NamedTuple):
     nm: Floats
     reflectance: Floats
     notes: list[str]
+    guessed: npt.NDArray[np.bool_] | None = None  # [n], whether it may be another quantity
 
 
 SPELLINGS = {word: unit for unit, words in {
@@ -62,33 +63,28 @@ IDS = set("sourceid number numbermp name denomination designation object target 
 ERRORS = set("err error errors sigma sig std stddev stdev sd unc uncertainty snr flag flags var "
              "variance rms dr width dev quality num imgs images weight counts band order fwhm "
              "bandwidth erefl drefl".split())
-# about an observation or a filter, not a reflectance, though the values may be around 1
-OTHER = set("r delta flux mag v g i z h airmass phase alpha albedo rh dist distance helio geo "
-            "exptime seeing time x y ratio intensity counts dn adu star sun solar sky continuum "
-            "transmission throughput response efficiency radiance emissivity absorbance magnitude "
-            "magnitudes mags irradiance analog analogue transmittance absorption log ln".split())
-# a name with "refl" that is another quantity, or the reflectance of another source (refl_solar)
-CHANGED = re.compile(r"^1 |\b(mags?|magnitudes?|log|ln|flux|(ir)?radiance|absorption|continuum)\b|"
-                     r"(^|refl\w* )(sun|solar|star|sky)( analog(ue)?)?( refl\w*)?$")
-EXACT = re.compile("(relative|normali[sz]ed)?refl(ec|ectance|ectancespectrum|ectivity)?")
+REFLECTANCE = set("refl reflec reflectance reflectances reflectivity".split())
+BESIDE = set("relative rel normalised normalized norm spectral spectrum mean at to".split())
+# names of a row or a spectrum that has the errors of another one
+OF_ERRORS = r"(?i)(?:^|[^a-z])(?:e|errs?|errors?|sigma|unc|uncert\w*|std(?:dev)?)(?:$|[^a-z])"
 _UNITS = "|".join(sorted((re.escape(s) for s in SPELLINGS if s != "mu"), key=len, reverse=True))
-WIDE = re.compile(rf"(reflectance|refl|ref|r|wavelength|wave|w|band|b|)[\s_]*"
+WIDE = re.compile(rf"(?P<of>reflectance|refl|ref|r|wavelength|wave|w|band|b|)[\s_]*"
                   rf"(?P<value>\d+([.,]\d+)?)([\s_\[(]*(?P<unit>{_UNITS})[\])]?)?")
 FLUX = re.compile(r"(?i)erg|jy|jansky|w/|watt|photon|electron|adu|count|flux|\bdn\b|mag")
 LEAST_POINTS = 4  # of a spectrum that is distinguished from another one
 FINEST_NM = 0.5  # of a wide table's grid
-AROUND_1 = (0.2, 5.0)  # the median of a normalised reflectance
-ANY_SCALE = (0.01, 5.0)  # ... or of an albedo; magnitudes and percent are mostly beyond
+# median of the values: of a normalised reflectance; of any other; of what may be no reflectance
+AROUND_1, ANY_SCALE, NO_SCALE = (0.2, 5.0), (0.0, np.inf), (np.inf, np.inf)
+GUESSED = "if it is a reflectance, call its column reflectance"
 EXPECTED = "expected columns wavelength and reflectance, or one per wavelength (374, R_0.55um ...)"
 HEADER = "begin it with a line such as: wavelength reflectance error"
 
 
 class Role(NamedTuple):
-    """What a column holds: id, wavelength, reflectance, wide, error, other or unknown."""
+    """What a column holds: id, wavelength, reflectance, wide, bare, error or unknown."""
 
     kind: str
     unit: str = ""  # of the wavelengths, as the name says it
-    exact: bool = False  # a usual name of the reflectance, not merely one with "refl" in it
     value: float = 0.0  # the wavelength of a wide column
 
 
@@ -96,24 +92,23 @@ def role(name: str) -> Role:
     """Tell from its name what a column holds."""
     lowered = name.strip().lower()[:100]
     if match := WIDE.fullmatch(lowered):
-        return Role("wide", SPELLINGS.get(match["unit"] or "", ""),
-                    value=float(match["value"].replace(",", ".")))
+        return Role("wide" if match["of"].startswith("r") else "bare",
+                    SPELLINGS.get(match["unit"] or "", ""),
+                    float(match["value"].replace(",", ".")))
     words = re.findall(r"[a-zµμåλ]+|[\d.]+", lowered)
     if "".join(words) in IDS or words and all(w in IDS for w in words):
         return Role("id")
     unit, stem = "", list(words)
     while stem and stem[-1] in SPELLINGS and (len(stem) > 1 or len(stem[0]) > 1):
         unit = SPELLINGS[stem.pop()]
-    if "".join(stem) in WAVELENGTH or (not stem and unit and unit != "m"):
+    if "".join(stem).rstrip(".0123456789") in WAVELENGTH or not stem and unit and unit != "m":
         return Role("wavelength", unit)
-    refl = any("refl" in w for w in words)
-    if any(w in ERRORS or refl and re.search("err|unc|sig|std|dev|noise", w) for w in words):
+    if words[:1] == ["e"] and len(words) > 1 or any(w in ERRORS or "refl" in lowered and re.search(
+            "err|unc|sig|std|dev|noise", w) for w in words):
         return Role("error")
-    other = bool(CHANGED.search(" ".join(words))) if refl else any(
-        w in OTHER and (len(w) > 1 or words == [w]) for w in words)
-    if (refl or "ref" in words) and not other:
-        return Role("reflectance", exact=bool(EXACT.fullmatch("".join(words))))
-    return Role("other" if other else "unknown")
+    rest = {w for i, w in enumerate(words)  # 1/reflectance is none
+            if w not in SPELLINGS and (w[0].isalpha() or not i)} - BESIDE
+    return Role("reflectance" if rest and rest <= REFLECTANCE else "unknown")
 
 
 def usual_unit(wavelengths: Any) -> str | None:
@@ -156,8 +151,8 @@ def find_spectra(table: Table, unit: str | None) -> Spectra:
     if arrays := [n for n in frame if frame[n].dtype == object and frame[n].map(np.ndim).any()]:
         return _of_arrays(table, arrays, unit)
     if not table.header:
-        return _by_position(frame, unit)
-    wide = {n: r for n, r in roles.items() if r.kind == "wide"}
+        return _by_position(table, unit)
+    wide = {n: r for n, r in roles.items() if r.kind in ("wide", "bare")}
     wavelengths = [n for n, r in roles.items() if r.kind == "wavelength" and _numeric(frame[n])]
     if len(wavelengths) > 1:
         raise NotSpectra(f"has the columns {_listed(wavelengths)}, each of which could be the "
@@ -173,20 +168,20 @@ def _wide(frame: pd.DataFrame, wide: dict[str, Role], unit: str | None) -> Spect
     names, n = list(wide), len(frame)
     grid = np.array([r.value for r in wide.values()])
     grid = grid * factor_to_nm(grid, {r.unit for r in wide.values()}, unit)
-    bare = names[0].strip()[0].isdigit()
-    if bare and len(np.unique(np.sign(np.diff(grid)))) > 1:
-        raise NotSpectra(f"has the columns {_listed(names)}, which are not in the order of "
-                         "wavelengths; call them reflectance_374 and so on")
-    if (np.diff(np.sort(grid)) < FINEST_NM).any():  # pandas renames a second column 374 to 374.1
-        raise NotSpectra(f"has two columns for one wavelength among {_listed(names)}; leave one")
+    bare = any(r.kind == "bare" for r in wide.values())
+    others = [c for c in frame if role(c).kind in ("unknown", "wavelength") and _numeric(frame[c])]
+    twice = np.diff(np.sort(grid)).min() < FINEST_NM  # pandas calls a second one 374.1
+    if twice or bare and (others or len(np.unique(np.sign(np.diff(grid)))) > 1):
+        raise NotSpectra(f"has the columns {_listed(others[:1] + names)}, not clearly one for "
+                         "each wavelength, in order; call them reflectance_374 and so on")
     ids = [c for c in frame if role(c).kind == "id"] or [
         c for c in frame if c not in wide and not _numeric(frame[c])]
-    labels = {role(str(text)).kind for name in ids for text in frame[name][:LEAST_POINTS]}
-    if {"error", "reflectance"} & labels or not ids and bare and 1 < n <= LEAST_POINTS:
+    if bare and not ids and 1 < n <= LEAST_POINTS:
         raise NotSpectra("has rows that could be reflectances and errors of one spectrum; save a "
                          "row for each point, with a header")
-    return Spectra(frame[ids], np.repeat(np.arange(n), len(grid)), np.tile(grid, n),
-                   _numbers(frame, names).ravel(), [""] * n)
+    return _checked(Spectra(frame[ids], np.repeat(np.arange(n), len(grid)), np.tile(grid, n),
+                            _numbers(frame, names).ravel(), [""] * n),
+                    AROUND_1 if bare else ANY_SCALE)
 
 
 def _long(table: Table, roles: dict[str, Role], wavelength: str, unit: str | None) -> Spectra:
@@ -198,43 +193,29 @@ def _long(table: Table, roles: dict[str, Role], wavelength: str, unit: str | Non
                 ids.append(name)  # with fewer wavelengths it names points
     to_nm = factor_to_nm(frame[wavelength], {roles[wavelength].unit,
                                              table.units.get(wavelength, "")}, unit)
-    values, note = _values(frame, roles, ids)
-    for name in values:
+    named = [n for n, r in roles.items() if r.kind == "reflectance"]
+    for name in named or [n for n in frame if "flux" in n.lower()]:
         refuse_flux(name, table.units.get(name, ""))
-    if len(values) > 1:
+    values = named or [n for n, r in roles.items() if n not in ids and _around_1(frame[n])
+                       and r.kind in ("unknown", "wide", "bare")]
+    if not values or ids and len(values) > 1:
+        raise NotSpectra(f"has {'more than one' if values else 'no'} column that could be the "
+                         f"reflectance among {_listed(frame)}; call one reflectance")
+    scale, note = (ANY_SCALE, "") if named else (
+        NO_SCALE, f"column {_listed(values)} was used as the reflectance")
+    if len(values) > 1:  # a spectrum each
         ids, values, frame = ["name"], [""], frame.melt([wavelength], values, "name", "")
-    return _points(frame, ids, wavelength, values[0], to_nm, note)
+    return _points(frame, ids, wavelength, values[0], to_nm, note, scale)
 
 
-def _values(frame: pd.DataFrame, roles: dict[str, Role], ids: list[str]) -> tuple[list[str], str]:
-    """The columns of reflectances (several: a spectrum each), and a note on the choice."""
-    named = [n for n, r in roles.items() if r.exact] or [
-        n for n, r in roles.items() if r.kind == "reflectance" and frame[n].nunique() > 2]
-    if len(named) > 1 and len(named := [n for n in named if _around_1(frame[n])]) > 1:
-        raise NotSpectra(f"has the columns {_listed(named)}, each of which could be the "
-                         "reflectance; leave one")
-    used = "column {} was used as the reflectance"
-    if named:
-        return named, "" if roles[named[0]].exact else used.format(_listed(named))
-    likely = [n for n in roles if n not in ids and _around_1(frame[n])]
-    beside = [n for n in likely if roles[n].kind in ("unknown", "wide")]
-    apart = [n for n, r in roles.items() if r.kind == "other" and _numeric(frame[n])]
-    if not beside and len(apart) == 1 and "flux" in apart[0].lower():
-        refuse_flux(apart[0], "")
-        beside, apart = [n for n in apart if n in likely], []
-    if beside and not apart and (len(beside) == 1 or not ids):
-        return beside, used.format(_listed(beside))
-    raise NotSpectra(f"has no column called reflectance among {_listed(frame)}; rename the "
-                     "reflectance column to reflectance")
-
-
-def _by_position(frame: pd.DataFrame, unit: str | None) -> Spectra:
+def _by_position(table: Table, unit: str | None) -> Spectra:
     """Spectra of a table without a header."""
+    frame = table.frame
     numbers = [n for n in frame if len(_positive(frame[n]))]
     if len(numbers) < 2:
         raise NotSpectra(f"has no header and fewer than two columns of numbers; {EXPECTED}")
     wavelength, *others = numbers
-    others[1:] = [n for n in others[1:] if (frame[n] % 1 > 0).any() and frame[n].nunique() > 1]
+    others = [n for n in others if (frame[n] % 1 > 0).any() and frame[n].nunique() > 1] or others
     middle = [float(np.median(_positive(frame[n]))) for n in others]
     around_1 = [_around_1(frame[n]) for n in others]
     at = 0
@@ -246,17 +227,17 @@ def _by_position(frame: pd.DataFrame, unit: str | None) -> Spectra:
     if len(rest) > 2 or ((rest >= 0.5) & (rest < 200)).any() or not around_1[at] and any(around_1):
         raise NotSpectra(f"has no header, and its columns {', '.join(others[:4])} could be "
                          f"reflectances or errors; {HEADER}")
-    if frame[value].nunique() < 3 or not ANY_SCALE[0] <= middle[at] <= ANY_SCALE[1]:
-        raise NotSpectra(f"has no header, and its {value} (around {middle[at]:g}) does not look "
-                         f"like the reflectances of a spectrum; {HEADER}")
+    if frame[value].nunique() < 3:
+        raise NotSpectra(f"has no header, and its {value} has too few different values; {HEADER}")
     ids = [n for n in frame if not _numeric(frame[n])
            and frame.groupby(n)[wavelength].nunique().median() >= LEAST_POINTS]
-    return _points(frame, ids, wavelength, value, factor_to_nm(frame[wavelength], (), unit),
-                   f"no header: {value} was used as the reflectance")
+    to_nm = factor_to_nm(frame[wavelength], [table.units.get(wavelength, "")], unit)
+    return _points(frame, ids, wavelength, value, to_nm,
+                   f"no header: {value} was used as the reflectance", AROUND_1)
 
 
 def _points(frame: pd.DataFrame, ids: list[str], wavelength: str, value: str, to_nm: float,
-            note: str) -> Spectra:
+            note: str, scale: tuple[float, float]) -> Spectra:
     """Points of a long table: a spectrum for each name, and for each pass under one name."""
     codes = frame.groupby(ids, sort=False, dropna=False, observed=True).ngroup().to_numpy() \
         if ids else np.zeros(len(frame), np.int64)
@@ -266,11 +247,21 @@ def _points(frame: pd.DataFrame, ids: list[str], wavelength: str, value: str, to
     for begin, end in pairwise([*np.flatnonzero(np.diff(codes[order], prepend=-1)), len(nm)]):
         passes = _passes(np.where(reflectance[begin:end] > 0, nm[begin:end], np.nan))
         starts += [begin, *(begin + passes)]
-        several = "one of several spectra under this name" if len(passes) else ""
+        several = "one of several spectra under this name" * bool(len(passes))
         notes += [join(note, several)] * (len(passes) + 1)
     spectrum = np.repeat(np.arange(len(starts)), np.diff([*starts, len(nm)]))
-    return Spectra(frame[ids].iloc[order[starts]].reset_index(drop=True), spectrum, nm * to_nm,
-                   reflectance, notes)
+    return _checked(Spectra(frame[ids].iloc[order[starts]].reset_index(drop=True), spectrum,
+                            nm * to_nm, reflectance, notes), scale)
+
+
+def _checked(spectra: Spectra, scale: tuple[float, float]) -> Spectra:
+    """Say which spectra may be another quantity: by their name, or a median beyond `scale`."""
+    values = pd.Series(np.where(spectra.reflectance > 0, spectra.reflectance, np.nan))
+    median = values.groupby(spectra.spectrum).median().reindex(range(len(spectra.notes)))
+    errors = [spectra.names[name].astype("str").str.contains(OF_ERRORS) for name in spectra.names]
+    guessed = np.logical_or.reduce([median < scale[0], median > scale[1], *errors])
+    notes = [join(n, GUESSED * g) for n, g in zip(spectra.notes, guessed.tolist(), strict=True)]
+    return spectra._replace(notes=notes, guessed=guessed)
 
 
 def _passes(nm: Floats) -> npt.NDArray[np.int64]:
@@ -306,8 +297,10 @@ def _of_arrays(table: Table, arrays: list[str], unit: str | None) -> Spectra:
                        for name in found)
     refuse_flux(found[1], table.units.get(found[1], ""))
     nm *= factor_to_nm(nm, {role(found[0]).unit, table.units.get(found[0], "")}, unit)
-    return Spectra(frame[[c for c in frame if c not in arrays and role(c).kind == "id"]],
-                   np.repeat(np.arange(n), size[found[0]]), nm, reflectance, [""] * n)
+    names = [c for c in frame if c not in arrays and (
+        role(c).kind == "id" or not _numeric(frame[c]))]
+    return _checked(Spectra(frame[names], np.repeat(np.arange(n), size[found[0]]), nm, reflectance,
+                            [""] * n), ANY_SCALE)
 
 
 def _numbers(frame: pd.DataFrame, names: list[str]) -> Floats:

@@ -15,7 +15,7 @@ from astropy import table as astropy_table
 from astropy.io import fits, votable
 
 from asteroid_taxonomy.console import PipelineError, one_line, plain
-from asteroid_taxonomy.spectra.columns import NotSpectra, Spectra, Table, find_spectra, join
+from asteroid_taxonomy.spectra.columns import NotSpectra, Spectra, Table, find_spectra, join, role
 from asteroid_taxonomy.spectra.text import read_text
 
 PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
@@ -99,7 +99,7 @@ def _parquet(data: bytes) -> Table:
 
 def _fits(data: bytes) -> Iterator[Table]:
     with fits.open(io.BytesIO(data)) as hdus:
-        for hdu in hdus:
+        for hdu in (each for each in hdus if role(each.name).kind != "error"):
             if isinstance(hdu, fits.BinTableHDU | fits.TableHDU):
                 yield _of_astropy(astropy_table.Table.read(hdu))
             elif hdu.data is not None and hdu.data.size == max(hdu.data.shape) > 1:
@@ -118,7 +118,7 @@ def _one_dimension(hdu: Any) -> Table:
     nm = header["CRVAL1"] + pixels * header.get("CDELT1", header.get("CD1_1", 1.0))
     frame = pd.DataFrame({"wavelength": 10.0 ** nm if header.get("DC-FLAG") == 1 else nm,  # IRAF
                           value: values})
-    return Table(frame, {"wavelength": str(header.get("CUNIT1", "")), value: unit})
+    return Table(frame, {"wavelength": str(header.get("CUNIT1", "")), value: unit}, bool(unit))
 
 
 def _of_astropy(table: Any) -> Table:

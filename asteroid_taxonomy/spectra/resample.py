@@ -36,7 +36,7 @@ TAIL_NM, TAIL_POINTS, TAIL_RUNS = 22.0, 3, 2
 # 90% quantile is below 0.065 in 98% of the survey spectra above the threshold
 NOISE, NOISE_QUANTILE = 0.08, 0.9
 SPIKE_IN_BAND = 0.02  # change of a band by the spikes ignored that is worth a note and abstaining
-MARK, SPIKE, FAR, NOISY = 1, 2, 4, 8  # bits of Bands.touched; predict.answer sets FAR, too
+MARK, SPIKE, FAR, DOUBT = 1, 2, 4, 8  # bits of Bands.touched; predict.answer sets FAR, too
 SCATTER = "neighbouring points differ by more than 8%: smooth the spectrum, or separate several"
 SEVERAL = 'many wavelengths have two values: several spectra; distinguish them in a column "name"'
 
@@ -52,7 +52,7 @@ class Bands(NamedTuple):
 
 def to_bands(spectra: Spectra, bands_nm: Sequence[int], width_nm: float = WIDTH_NM) -> Bands:
     """Resample spectra to bands with these centres (ascending) and this width."""
-    (_, spectrum, nm, reflectance, notes), n = spectra, len(spectra.notes)
+    (_, spectrum, nm, reflectance, notes, guessed), n = spectra, len(spectra.notes)
     out = Bands(np.full((n, len(bands_nm)), np.nan), np.zeros((n, len(bands_nm)), np.uint8),
                 np.full((n, 2), np.nan), np.array(notes, object))
     there = np.isfinite(nm) & (nm >= LEAST_NM)
@@ -83,6 +83,8 @@ def to_bands(spectra: Spectra, bands_nm: Sequence[int], width_nm: float = WIDTH_
         for row in np.unique(which):
             out.notes[row] = join(out.notes[row], text)
     out.reflectance[twice], out.notes[twice] = np.nan, SEVERAL
+    if guessed is not None:
+        out.touched[guessed] |= DOUBT
     return out
 
 
@@ -102,7 +104,7 @@ def _on_one_grid(grid: Floats, reflectance: Floats, bands_nm: Sequence[int], wid
         spikes @ of_all > SPIKE_IN_BAND, SPIKE, 0)
     low, high = (each.reduce(reflectance, 1, initial=np.nan) for each in (np.fmin, np.fmax))
     out.touched[rows[low == high]] |= FAR  # a constant
-    out.touched[noisy] |= NOISY
+    out.touched[noisy] |= DOUBT
     out.notes[noisy] = [join(note, SCATTER) for note in out.notes[noisy]]
     whole = ~np.isnan(reflectance) & (spikes == 0)
     patterns, which = np.unique(whole, axis=0, return_inverse=True)
@@ -113,8 +115,8 @@ def _on_one_grid(grid: Floats, reflectance: Floats, bands_nm: Sequence[int], wid
 
 
 def _noise(grid: Floats, reflectance: Floats, width_nm: float) -> Floats:
-    """How far points of spectra [k, points] scatter; 0 with fewer than two points to a band."""
-    if len(grid) < 3 or np.median(np.diff(grid)) > width_nm / 2:
+    """How far points of spectra [k, points] scatter; 0 with fewer than 1.7 points to a band."""
+    if len(grid) < 3 or np.median(np.diff(grid)) > 0.6 * width_nm:
         return np.zeros(len(reflectance))
     before, at, after = (reflectance[:, i:len(grid) - 2 + i].T for i in range(3))
     along = (np.diff(grid)[:-1] / (grid[2:] - grid[:-2]))[:, None]
@@ -129,10 +131,12 @@ def _marks(grid: Floats, reflectance: Floats) -> npt.NDArray[np.bool_]:
     likely = pd.DataFrame(np.where(finite & above & ~usual, reflectance, np.nan).T)
     median = likely.quantile(0.5, interpolation="lower").to_numpy()[:, None]
     far = (reflectance > HIGH * median) | (reflectance < LOW * median)
-    marks = finite & (~above | far | (usual & np.isnan(median)))
+    often = usual.sum(axis=1, keepdims=True) >= TAIL_POINTS
+    marks = finite & (~above | far | (usual & (often | np.isnan(median))))
     for own, values in zip(marks, reflectance, strict=True):
         at = np.flatnonzero(np.isfinite(values) & ~own)
-        n = np.diff(np.flatnonzero(np.diff(values[at], prepend=np.nan, append=np.nan)))  # of runs
+        steps = np.diff(values[at].astype(np.float32), prepend=np.nan, append=np.nan)
+        n = np.diff(np.flatnonzero(steps))  # points of each run of equal values
         if n[1:-1].sum() >= TAIL_POINTS:
             most = max(TAIL_POINTS - 1, TAIL_RUNS * n[1:-1].max())
             for run in (at[:n[0]], at[-n[-1]:]):

@@ -42,7 +42,8 @@ def read_text(text: str) -> Table:
     for line in lines[first if header is None else header + 1:]:
         line = line.split(" #")[0]
         fields, kind = _split(line, separator), _kind(line, separator, decimal, width)
-        if kind == "units" and not rows:
+        if header is not None and not rows and (
+                kind == "units" or kind == "prose" and len(fields) == len(names)):
             units = dict(zip(names, [unit.strip("()[]") for unit in fields], strict=False))
         elif kind == "row" or kind == "prose" and len(fields) == width or kind == "partly":
             rows.append(line)
@@ -124,17 +125,18 @@ def _header_line(lines: Sequence[str], kinds: Sequence[str], first: int, separat
                  decimal: str) -> int | None:
     """The nearest line that names columns, which may be the first that looks like a row."""
     own = _split(lines[first], separator)
-    if any(role(field).kind in ("id", "wavelength", "reflectance") for field in own):
+    nm = [float(re.sub("[dD]", "e", f.replace(",", "."))) for f in own
+          if NUMBER[decimal].fullmatch(f)]
+    roles = {role(field).kind for field in own}
+    if "wavelength" in roles or len(nm) >= LEAST_WIDE and roles & {"id", "reflectance"}:
         return first
     above = [i for i in reversed(range(first)) if kinds[i] != "blank"]
     for i in sorted(above, key=lambda i: kinds[i] == "units"):
-        roles = [role(name).kind for name in _header_fields(lines[i], separator)]
-        known = {"wavelength", "reflectance"} & set(roles)
-        if len(known) == 2 and abs(len(roles) - len(own)) <= 3 or len(roles) == len(own) and (
-                known or roles.count("wide") >= LEAST_WIDE):
+        names = [role(name).kind for name in _header_fields(lines[i], separator)]
+        known = {"wavelength", "reflectance"} & set(names)
+        if len(known) == 2 and abs(len(names) - len(own)) <= 3 or len(names) == len(own) and (
+                known or names.count("wide") + names.count("bare") >= LEAST_WIDE):
             return i
-    nm = [float(re.sub("[dD]", "e", f.replace(",", "."))) for f in own
-          if NUMBER[decimal].fullmatch(f)]
     way = np.sign(np.diff(nm))
     if len(nm) >= max(LEAST_WIDE, len(own) - 3) and usual_unit(nm) and abs(way.sum()) == len(way):
         return first  # name,374,418 ...

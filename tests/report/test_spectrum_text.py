@@ -55,6 +55,8 @@ LEFT_TO_THE_COMMAND = {
                                          np.append(EROS, 2 - EROS)[ORDER]),
     "overlapping orders of two": lines(*[[*x[:9], *x[7:], *x[:9], *x[7:]] for x in (NM, EROS)]),
     "a spectrum per row": ",".join(map(str, NM)) + "\n" + ",".join(map(str, EROS)),
+    "another quantity": "wavelength,log reflectance\n" + lines(NM, EROS, separator=","),
+    "percent without a header": lines(NM, 85 * EROS),
     "names in rows": "name,object\n" + lines(["Eros"] * 16, NM, EROS, separator=","),
     "VOTable": "<?xml version='1.0'?><VOTABLE/>",
 }

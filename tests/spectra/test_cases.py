@@ -11,6 +11,7 @@ from astropy.table import Table
 from pandas import DataFrame
 
 from asteroid_taxonomy.console import MAX_MESSAGE, PipelineError
+from asteroid_taxonomy.spectra.columns import GUESSED
 from tests.project_fixtures import TOP
 from tests.spectra.made_up import (
     C_LIKE,
@@ -187,7 +188,8 @@ def test_fits_tables_and_one_dimensional_spectra_are_read(tmp_path):
     for name in ("image.fits", "a.fits", "row.fits"):
         table = found(tmp_path / name)
         assert table["complex"].tolist() == ["S"]
-        assert table["note"][0].startswith("column value without BUNIT") == ("image" in name)
+        assert table["note"][0].startswith("no header: value without BUNIT") == ("image" in name)
+        assert "if it is a" not in table["note"][0]
 
 
 @pytest.mark.parametrize(("axis", "sentence"), [
@@ -195,7 +197,6 @@ def test_fits_tables_and_one_dimensional_spectra_are_read(tmp_path):
     ({"CTYPE1": "LOGLAM", "CUNIT1": ""}, "over LOGLAM, not over wavelengths"),
     ({"CRVAL1": None}, "over pixels, not over wavelengths"),
     ({"BUNIT": "Relative Flux"}, "Relative Flux for the unit"),
-    ({"BSCALE": 1e4}, "no column called reflectance among wavelength, value without BUNIT"),
     ({"CRVAL1": 1, "CDELT1": 8}, "has wavelengths from 1 to 1001 nm, which is not"),
 ])
 def test_a_fits_image_of_fluxes_or_without_wavelengths_is_refused(tmp_path, axis, sentence):
@@ -235,11 +236,9 @@ def test_a_second_table_of_a_fits_file_and_text_of_arrows_view_type_are_read(tmp
      "is a PDS label; give the table it describes"),
     ("a.bin", bytes(range(256)) * 4, "is neither text, Parquet"),
     ("a.txt", b"", "no line with two numbers"),
-    ("a.csv", text([[*r, r[1] + .1] for r in rows(GRID, S_LIKE)], ",", header=(
-        "wavelength", "normalised reflectance", "relative reflectance")),
-     "has the columns normalised reflectance, relative reflectance, each of which could"),
-    ("a.csv", text([[*r, 1.2] for r in rows(GRID, S_LIKE)], ",",
-                   header=("wavelength", "flux", "r")), "rename the reflectance column"),
+    ("a.csv", text(named("a", S_LIKE, before=(1.2,)), ",", header=(
+        "name", "normalised reflectance", "wavelength", "relative reflectance")),
+     "has more than one column that could be the reflectance among name, normalised"),
     ("a.csv", text(rows(GRID, S_LIKE), ",", header=("wavelength (nm)", "reflectance")),
      "has wavelengths from 0.374 to 1.034 nm, which is not a reflectance"),
     ("a.csv", text(rows(GRID, S_LIKE), ",", header=("x", "y")), "expected columns wavelength"),
@@ -249,16 +248,14 @@ def test_a_second_table_of_a_fits_file_and_text_of_arrows_view_type_are_read(tmp
      "could be reflectances or errors; begin it with"),
     ("a.txt", text([[nm, .3 + i % 3 / 50, s] for i, (nm, s) in enumerate(zip(
         GRID, S_LIKE, strict=True))]), "could be reflectances or errors; begin it with"),
-    ("a.txt", text([[nm, 14.5] for nm in range(400, 1000, 10)]), "does not look like"),  # filters
+    ("a.txt", text([[nm, 14.5] for nm in range(400, 1000, 10)]), "too few different"),  # filters
     ("a.csv", text([GRID, S_LIKE, [.3 * r for r in S_LIKE]], ","),
      "reflectances and errors of one"),
-    ("a.csv", text([["wavelength", *GRID], ["reflectance", *S_LIKE], ["error", *[.3] * 16]], ","),
-     "reflectances and errors of one"),
     ("a.csv", text([["a", *S_LIKE]], ",", header=("name", *map(str, [433, 951, *GRID[2:]]))),
-     "not in the order of"),
+     "not clearly one for each wavelength, in order"),
     ("a.csv", text([["a", *S_LIKE, *S_LIKE]], ",", header=(
         "name", *(f"reflectance_{nm}{end}" for end in ("", ".1") for nm in GRID))),
-     "two columns for one wavelength"),
+     "not clearly one for each wavelength, in order"),
     ("a.json", b'{"wavelength": [374], "reflectance": [1]}', "is JSON, which is not read"),
     *[("a.csv", text(rows(GRID, C_LIKE), ",", header=first) + text(rows(
         GRID, S_LIKE) * 2, ",", header=second), "has more than one table") for first, second in (
@@ -269,13 +266,12 @@ def test_a_second_table_of_a_fits_file_and_text_of_arrows_view_type_are_read(tmp
       for unit, scale in ((1000, 60), (1, .05))],  # percent, albedo, and an error
     ("a.txt", text([[nm, .3 + i % 3 / 50, 20 * s] for i, (nm, s) in enumerate(zip(
         GRID, S_LIKE, strict=True))]), "could be reflectances or errors; begin it with"),
-    *[("a.csv", text(rows(GRID, S_LIKE), ",", header=("wavelength", name)),
-       f"called reflectance among wavelength, {name}; rename") for name in (
-          "reflectance_mag", "log(1/reflectance)", "1-reflectance", "1/reflectance", "refl_solar",
-          "solar_reflectance", "magnitudes",
-          "irradiance", "analogue", "transmittance", "absorption")],
-    ("a.csv", text([[*r] + r[1:] * 11 for r in rows(GRID, S_LIKE)], ",", header=("wavelength", *(
-        f"reflectance {i} {'of an asteroid ' * 5}" for i in range(12)))), "could be the reflec"),
+    ("a.csv", text([[i, *[s] * 9] for i, s in enumerate(S_LIKE)], ",", header=(
+        "", *map(str, range(404, 440, 4)))), "column 1, 404, 408"),  # asteroids by number
+    ("a.csv", text([["1/cm", "none"], *rows(GRID, S_LIKE)], ",", header=LONG[1:]),
+     "0.374 to 1.034 1/cm"),
+    ("a.csv", text([[*r, r[0]] for r in rows(GRID, S_LIKE)], ",",
+                   header=(*LONG[1:], "wavelength.1")), "wavelength, wavelength.1, each of which"),
 ])
 def test_a_file_that_leaves_doubt_gets_a_sentence(tmp_path, name, content, sentence):
     (tmp_path / name).write_bytes(content)
@@ -283,6 +279,38 @@ def test_a_file_that_leaves_doubt_gets_a_sentence(tmp_path, name, content, sente
         found(tmp_path / name)
     assert sentence in str(error.value) and str(error.value).isprintable()
     assert len(str(error.value)) <= len(f"{tmp_path / name} ") + MAX_MESSAGE
+
+
+@pytest.mark.parametrize("name", [
+    "reflectance_mag", "log(1/reflectance)", "1-reflectance", "1/reflectance", "refl_solar",
+    "solar_reflectance", "magnitudes", "irradiance", "transmittance", "continuum-removed", "A",
+    "Eros", "flux", "reflectance (not solar corrected)", "inverse reflectance", "raw"])
+def test_a_column_that_is_not_called_reflectance_is_never_above_the_threshold(tmp_path, name):
+    (tmp_path / "a.csv").write_bytes(text(VISIBLE, ",", header=("wavelength", name)))
+    table = found(tmp_path / "a.csv")
+    assert table["complex"][0] == "S" and table["abstained"][0]
+    assert table["note"][0] == f"column {name} was used as the reflectance; {GUESSED}"
+
+
+@pytest.mark.parametrize("name", [
+    "reflectance", "Relative Reflectance", "norm_refl", "reflectance_spectrum", "Mean reflectance",
+    "Refl. (normalised at 0.55 um)", "spectral reflectivity"])
+def test_a_column_called_reflectance_is_one_at_any_scale(tmp_path, name):
+    percent = text([[nm, 12 * r] for nm, r in VISIBLE], ",", header=("wavelength", name))
+    (tmp_path / "a.csv").write_bytes(percent)
+    table = found(tmp_path / "a.csv")
+    assert table["complex"][0] == "S" and not table["abstained"][0] and table["note"][0] == ""
+
+
+def test_errors_in_rows_of_their_own_are_never_above_the_threshold(tmp_path):
+    errors = [.02] * 8 + [.021] * 8
+    (tmp_path / "a.csv").write_text(wide(*[[f"a{i}", *S_LIKE] for i in range(5)], ["a", *errors]))
+    (tmp_path / "b.csv").write_bytes(text(named("R", S_LIKE) + named("R error", errors), ",",
+                                          header=("kind", *LONG[1:])))
+    (tmp_path / "c.txt").write_bytes(text(rows(GRID, S_LIKE) + rows(GRID, errors)))
+    for name in ("a.csv", "b.csv", "c.txt"):
+        notes = found(tmp_path / name)["note"].str.endswith(GUESSED)
+        assert notes.tolist() == [False] * (len(notes) - 1) + [True], name
 
 
 @pytest.mark.parametrize("folder", ["files", "files3"])

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from asteroid_taxonomy.spectra.columns import Spectra
-from asteroid_taxonomy.spectra.resample import FAR, MARK, NOISY, SCATTER, SPIKE, to_bands
+from asteroid_taxonomy.spectra.resample import DOUBT, FAR, MARK, SCATTER, SPIKE, to_bands
 from tests.project_fixtures import TOP
 from tests.spectra.made_up import C_LIKE, D_LIKE, GRID, S_LIKE, finer
 
@@ -87,7 +87,7 @@ def test_spectra_sorted_into_one_scatter_and_a_noisy_spectrum_does_not(shift):
     assert not bands(nm, values * noise).touched.any()
     order = np.argsort([*nm, *other_nm + shift])
     both = bands(np.array([*nm, *other_nm + shift])[order], np.array([*values, *other])[order])
-    assert (both.touched & NOISY).all() and both.notes[0] == SCATTER
+    assert (both.touched & DOUBT).all() and both.notes[0] == SCATTER
 
 
 def test_missing_values_are_no_marks_and_marks_alone_are():

@@ -11,7 +11,7 @@ const COMMENT = /^\s*(#|!|;|\/\/|%)/;
 // as in spectra/resample.py and spectra/columns.py, which say why
 const SAME_NM = 0.01, BEYOND_NM = 5, CONTRADICTION = 1.5, TWICE_FACTOR = 1.02, TWICE_SHARE = 0.12, LEAST_POINTS = 4, NOISE = 0.08;
 const HIGH = 5, LOW = 0.05, SPIKE_NM = 80, SPIKE = 0.25, SPIKE_COARSE = 0.5, FINE_POINTS = 9, SPIKE_SIGMA = 6, SPIKE_IN_BAND = 0.02;
-const AROUND_1 = [0.2, 5], ANY_SCALE = [0.01, 5];
+const AROUND_1 = [0.2, 5];
 const USUAL_MARKS = new Set([9, 9.9, 9.99, 9.999, 99, 99.9, 99.99, 99.999, 999, 999.9, 999.99, 999.999,
                              9999, 9999.9, 9999.99, 99999, 999999, 1e20, 1e30].map(Math.fround));
 
@@ -55,11 +55,15 @@ function rowsIn(text) {
 
 const varies = (values) => new Set(positive(values)).size > 2;
 const around1 = (values) => within(median(positive(values)), AROUND_1);
-// flags or numbers of images: few whole numbers, or one value
-const counts = (values) => {
-  const different = new Set(positive(values));
-  return different.size <= 1 || (different.size <= 20 && [...different].every(Number.isInteger));
-};
+// flags or numbers of images: whole numbers, or one value
+const counts = (values) => new Set(positive(values)).size <= 1 || positive(values).every(Number.isInteger);
+
+// whether all words of a name, but for units and a few others, are "reflectance"; 1/reflectance is none
+const BESIDE = new Set("relative rel normalised normalized norm spectral spectrum mean at to nm um µm micron microns".split(" "));
+function isReflectance(name) {
+  const words = (name.match(/\p{L}+/gu) ?? []).filter((word) => !BESIDE.has(word));
+  return !/^\s*\d/.test(name) && words.length > 0 && words.every((word) => /^refl(ec|ectances?|ectivity)?$/.test(word));
+}
 
 // numbers of the columns of wavelength and reflectance
 function columnsOf({ separator, width, above, rows }, columns) {
@@ -68,7 +72,7 @@ function columnsOf({ separator, width, above, rows }, columns) {
     .map((name) => name.toLowerCase());
   const of = (pattern, not) => names.flatMap((name, i) => (pattern.test(name) && !not.test(name) ? [i] : []));
   const wave = of(/^(wave|lambda|wl|wvl|lam\b|nm|um|µm|micron)/, /width/);
-  const reflectance = of(/refl/, /err|unc|sig|std|dev|noise|[ed]refl|flux|erg|jy/);
+  const reflectance = names.flatMap((name, i) => (isReflectance(name) ? [i] : []));
   if (Math.abs(names.length - width) <= 1 && wave.length === 1 && reflectance.length === 1)
     return [wave[0], reflectance[0]];
   const named = names.length === width && names.every((name) => !NUMBER["."].test(name));
@@ -77,9 +81,9 @@ function columnsOf({ separator, width, above, rows }, columns) {
   if (columns.some((column, i) => !column.some(Number.isFinite)
       && rows.some((row) => !NOT_A_NUMBER.has((row[i] ?? "").toLowerCase()))))
     throw new Error(`Some columns contain text, as in a table of several spectra; ${COMMAND}.`);
-  const [wavelength, first, ...more] = [...columns.keys()].filter((i) => positive(columns[i]).length);
-  if (first === undefined) throw new Error("Fewer than two columns have numbers above 0.");
-  const others = [first, ...more.filter((i) => !counts(columns[i]))];
+  const [wavelength, ...more] = [...columns.keys()].filter((i) => positive(columns[i]).length);
+  if (!more.length) throw new Error("Fewer than two columns have numbers above 0.");
+  const measured = more.filter((i) => !counts(columns[i])), others = measured.length ? measured : more;
   const middle = others.map((i) => median(positive(columns[i]))), second = columns[others[0]];
   const likely = others.map((i) => around1(columns[i]) && varies(columns[i]));
   const isWidth = likely[1] && !likely[0] && (new Set(positive(second)).size <= Math.max(2, second.length / 2) || middle[2] < middle[1] / 2);
@@ -89,8 +93,8 @@ function columnsOf({ separator, width, above, rows }, columns) {
   const pairs = columns[wavelength].map((nm, i) => [nm, columns[others[at]][i]]).filter(([nm]) => Number.isFinite(nm));
   refuseSeveral(pairs);
   if (pairs.length < LEAST_POINTS) throw new Error("The spectrum has fewer than four points.");
-  if (!varies(positive(pairs.map(([, value]) => value))) || !within(middle[at], ANY_SCALE))
-    throw new Error("The second column does not look like the reflectances of a spectrum; write “wavelength reflectance error” above.");
+  if (!varies(positive(pairs.map(([, value]) => value))) || !around1(pairs.map(([, value]) => value)))
+    throw new Error(`The second column is not around 1; write “wavelength reflectance error” above if it is the reflectance; ${COMMAND}.`);
   return [wavelength, others[at]];
 }
 
@@ -154,9 +158,9 @@ function merged(points) {
 
 // which values are missing-data markers: at or below 0, or far from the rest of the spectrum
 function marked(values) {
-  const usual = (v) => USUAL_MARKS.has(Math.fround(v)), middle = lowerMedian(positive(values).filter((v) => !usual(v)));
+  const usual = (v) => USUAL_MARKS.has(Math.fround(v)), often = values.filter(usual).length >= 3, middle = lowerMedian(positive(values).filter((v) => !usual(v)));
   return values.map((v) => Number.isFinite(v)
-    && (!(v > 0) || v > HIGH * middle || v < LOW * middle || (usual(v) && Number.isNaN(middle))));
+    && (!(v > 0) || v > HIGH * middle || v < LOW * middle || (usual(v) && (often || Number.isNaN(middle)))));
 }
 
 // how far spikes among values (NaN where there is none) are from the running median, 0 for others
@@ -176,7 +180,7 @@ function spikes(grid, values) {
 
 // how far points scatter around the line between their neighbours; 0 with fewer than two to a band
 function scatterOf(grid, values) {
-  if (grid.length < 3 || median(grid.slice(1).map((nm, i) => nm - grid[i])) > L.width_nm / 2) return 0;
+  if (grid.length < 3 || median(grid.slice(1).map((nm, i) => nm - grid[i])) > 0.6 * L.width_nm) return 0;
   const off = sorted(values.slice(1, -1).map((value, i) => Math.abs(value - values[i]
     - (grid[i + 1] - grid[i]) / (grid[i + 2] - grid[i]) * (values[i + 2] - values[i]))).filter((away) => !Number.isNaN(away)));
   const at = 0.9 * (off.length - 1), low = off[Math.floor(at)];
