@@ -61,7 +61,7 @@ IDS = set("sourceid number numbermp name denomination designation object target 
           "asteroid spectrum id file filename desig body date night epoch obs obsdate observation "
           "jd mjd run telescope instrument session visit reference source".split())
 ERRORS = set("err error errors sigma sig std stddev stdev sd unc uncertainty snr flag flags var "
-             "variance rms dr width dev quality num imgs images weight counts band order fwhm "
+             "variance rms dr width dev quality num imgs images weight counts fwhm "
              "bandwidth erefl drefl".split())
 REFLECTANCE = set("refl reflec reflectance reflectances reflectivity".split())
 BESIDE = set("relative rel normalised normalized norm spectral spectrum mean at to".split())
