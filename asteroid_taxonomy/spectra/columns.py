@@ -63,8 +63,9 @@ IDS = set("sourceid number numbermp name denomination designation object target 
 ERRORS = set("err error errors sigma sig std stddev stdev sd unc uncertainty snr flag flags var "
              "variance rms dr width dev quality num imgs images weight counts fwhm "
              "bandwidth erefl drefl".split())
-REFLECTANCE = set("refl reflec reflectance reflectances reflectivity".split())
-BESIDE = set("relative rel normalised normalized norm spectral spectrum mean at to".split())
+REFLECTANCE = set("refl reflec reflect reflectance reflectances reflectivity".split())
+BESIDE = set("relative rel normalised normalized norm spectral spectrum mean factor value at to "
+             "unitless".split())
 # names of a row or a spectrum that has the errors of another one
 OF_ERRORS = r"(?i)(?:^|[^a-z])(?:e|errs?|errors?|sigma|unc|uncert\w*|std(?:dev)?)(?:$|[^a-z])"
 _UNITS = "|".join(sorted((re.escape(s) for s in SPELLINGS if s != "mu"), key=len, reverse=True))

@@ -59,10 +59,10 @@ const around1 = (values) => within(median(positive(values)), AROUND_1);
 const counts = (values) => new Set(positive(values)).size <= 1 || positive(values).every(Number.isInteger);
 
 // whether all words of a name, but for units and a few others, are "reflectance"; 1/reflectance is none
-const BESIDE = new Set("relative rel normalised normalized norm spectral spectrum mean at to nm um µm micron microns".split(" "));
+const BESIDE = new Set("relative rel normalised normalized norm spectral spectrum mean factor value at to unitless nm um µm micron microns".split(" "));
 function isReflectance(name) {
   const words = (name.match(/\p{L}+/gu) ?? []).filter((word) => !BESIDE.has(word));
-  return !/^\s*\d/.test(name) && words.length > 0 && words.every((word) => /^refl(ec|ectances?|ectivity)?$/.test(word));
+  return !/^\s*\d/.test(name) && words.length > 0 && words.every((word) => /^refl(ec|ect|ectances?|ectivity)?$/.test(word));
 }
 
 // numbers of the columns of wavelength and reflectance
