@@ -4,6 +4,7 @@ The metadata name the columns, the bands used and the confidence threshold, so t
 reads params.yaml or imports onnx or scikit-learn.
 """
 
+import functools
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -185,3 +186,21 @@ def load_classifiers(paths: Sequence[Path] = ()) -> list[Classifier]:
         raise PipelineError(f"{' and '.join(c.name for c in found)} have other classes or bands; "
                             "name those that belong together")
     return sorted(found, key=lambda c: -len(c.used))
+
+
+def likely_class(reflectance: npt.NDArray[np.floating]) -> tuple[Objects, Floats, Floats]:
+    """The most probable class of spectra [n, bands], its probability and its precision.
+
+    None and NaN where the precision is unknown, or the spectrum lacks a band.
+    """
+    if not shipped(CLASSES_PATH).exists():
+        return np.full(len(reflectance), None), *np.full((2, len(reflectance)), np.nan)
+    model = _loaded(shipped(CLASSES_PATH))
+    found = model.decide(model.probabilities(reflectance.astype(np.float32)))
+    known = model.metadata.class_precision
+    precision = np.array([known.get(each) for each in found.complex], float)
+    found.complex[np.isnan(precision)] = None
+    return found.complex, np.where(np.isnan(precision), np.nan, found.confidence), precision
+
+
+_loaded = functools.cache(load_classifier)

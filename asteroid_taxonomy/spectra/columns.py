@@ -43,7 +43,7 @@ class Spectra(NamedTuple):
     nm: Floats
     reflectance: Floats
     notes: list[str]
-    guessed: npt.NDArray[np.bool_] | None = None  # [n], whether it may be another quantity
+    guessed: npt.NDArray[np.bool_] | bool = False  # [n], whether it may be another quantity
 
 
 SPELLINGS = {word: unit for unit, words in {
@@ -64,10 +64,11 @@ ERRORS = set("err error errors sigma sig std stddev stdev sd unc uncertainty snr
              "variance rms dr width dev quality num imgs images weight counts fwhm "
              "bandwidth erefl drefl".split())
 REFLECTANCE = set("refl reflec reflect reflectance reflectances reflectivity".split())
-BESIDE = set("relative rel normalised normalized norm spectral spectrum mean factor value at to "
-             "unitless".split())
-# names of a row or a spectrum that has the errors of another one
-OF_ERRORS = r"(?i)(?:^|[^a-z])(?:e|errs?|errors?|sigma|unc|uncert\w*|std(?:dev)?)(?:$|[^a-z])"
+BESIDE = set("relative rel normalised normalized norm scaled spectral spectrum mean average value "
+             "factor at to unitless".split())
+# in the name of a spectrum or an extension: errors of another one, or another quantity
+OTHER = (r"(?i)(?:^|[^a-z])(?:e|errs?|errors?|sigma|unc|uncert\w*|std(?:dev)?|rms|noise|snr|"
+           r"mags?|magnitudes?|flux|sun|solar|sky|star|raw|counts?)(?:$|[^a-z])")
 _UNITS = "|".join(sorted((re.escape(s) for s in SPELLINGS if s != "mu"), key=len, reverse=True))
 WIDE = re.compile(rf"(?P<of>reflectance|refl|ref|r|wavelength|wave|w|band|b|)[\s_]*"
                   rf"(?P<value>\d+([.,]\d+)?)([\s_\[(]*(?P<unit>{_UNITS})[\])]?)?")
@@ -76,7 +77,7 @@ LEAST_POINTS = 4  # of a spectrum that is distinguished from another one
 FINEST_NM = 0.5  # of a wide table's grid
 # median of the values: of a normalised reflectance; of any other; of what may be no reflectance
 AROUND_1, ANY_SCALE, NO_SCALE = (0.2, 5.0), (0.0, np.inf), (np.inf, np.inf)
-GUESSED = "if it is a reflectance, call its column reflectance"
+GUESSED = 'to confirm, use the header "wavelength reflectance", and "name" for several spectra'
 EXPECTED = "expected columns wavelength and reflectance, or one per wavelength (374, R_0.55um ...)"
 HEADER = "begin it with a line such as: wavelength reflectance error"
 
@@ -120,7 +121,7 @@ def usual_unit(wavelengths: Any) -> str | None:
 
 def factor_to_nm(wavelengths: Any, found: Iterable[str], unit: str | None) -> float:
     """Nanometres per unit of `wavelengths`: `unit`, the one found in a file, or the usual one."""
-    texts = [unit] if unit else map(str.strip, found)
+    texts = [str(unit)] if unit is not None else map(str.strip, found)
     known = {SPELLINGS.get(text.lower(), text) for text in texts if text}
     values = _positive(pd.Series(np.ravel(wavelengths), dtype=float))
     name = ", ".join(sorted(known))[:40] or usual_unit(values) or "of an unknown unit"
@@ -129,7 +130,8 @@ def factor_to_nm(wavelengths: Any, found: Iterable[str], unit: str | None) -> fl
     except (ValueError, u.UnitConversionError):
         factor = 0.0
     least, low, middle, high = np.quantile(values if len(values) else np.nan, (0, 0.03, 0.5, 1))
-    if not LEAST_NM <= low * factor <= middle * factor <= LONGEST_NM:
+    pixels = least == 1 and np.array_equal(np.sort(values), np.arange(len(values)) + 1)
+    if pixels or not LEAST_NM <= low * factor <= middle * factor <= LONGEST_NM:
         raise NotSpectra(f"has wavelengths from {least:g} to {high:g} {name}, which is not a "
                          "reflectance spectrum; set --unit (Python: unit=) to nm, um or angstrom")
     return factor
@@ -138,7 +140,7 @@ def factor_to_nm(wavelengths: Any, found: Iterable[str], unit: str | None) -> fl
 def refuse_flux(name: str, unit: str) -> None:
     """Refuse a column whose unit is that of a flux, not of a reflectance."""
     unit = unit.strip() or "".join(re.findall(r"[(\[]([^()\[\]]*)[)\]]$", name.strip()))
-    parsed = u.Unit(unit, parse_strict="silent")
+    parsed = u.Unit("" if unit[:1].isdigit() else unit, parse_strict="silent")  # at 0.55um
     if FLUX.search(unit) or parsed.physical_type not in ("dimensionless", "unknown"):
         raise NotSpectra(f"has {unit[:40]} for the unit of {name[:50]!r}: that is a "
                          "flux, not a reflectance; divide it by the spectrum of a solar analogue")
@@ -169,14 +171,14 @@ def _wide(frame: pd.DataFrame, wide: dict[str, Role], unit: str | None) -> Spect
     names, n = list(wide), len(frame)
     grid = np.array([r.value for r in wide.values()])
     grid = grid * factor_to_nm(grid, {r.unit for r in wide.values()}, unit)
+    ids = [c for c in frame if role(c).kind == "id"] or [
+        c for c in frame if c not in wide and not _numeric(frame[c])]
     bare = any(r.kind == "bare" for r in wide.values())
     others = [c for c in frame if role(c).kind in ("unknown", "wavelength") and _numeric(frame[c])]
     twice = np.diff(np.sort(grid)).min() < FINEST_NM  # pandas calls a second one 374.1
-    if twice or bare and (others or len(np.unique(np.sign(np.diff(grid)))) > 1):
+    if twice or bare and (others and not ids or len(np.unique(np.sign(np.diff(grid)))) > 1):
         raise NotSpectra(f"has the columns {_listed(others[:1] + names)}, not clearly one for "
                          "each wavelength, in order; call them reflectance_374 and so on")
-    ids = [c for c in frame if role(c).kind == "id"] or [
-        c for c in frame if c not in wide and not _numeric(frame[c])]
     if bare and not ids and 1 < n <= LEAST_POINTS:
         raise NotSpectra("has rows that could be reflectances and errors of one spectrum; save a "
                          "row for each point, with a header")
@@ -203,7 +205,7 @@ def _long(table: Table, roles: dict[str, Role], wavelength: str, unit: str | Non
         raise NotSpectra(f"has {'more than one' if values else 'no'} column that could be the "
                          f"reflectance among {_listed(frame)}; call one reflectance")
     scale, note = (ANY_SCALE, "") if named else (
-        NO_SCALE, f"column {_listed(values)} was used as the reflectance")
+        NO_SCALE, f"reflectance taken from {_listed(values)}")
     if len(values) > 1:  # a spectrum each
         ids, values, frame = ["name"], [""], frame.melt([wavelength], values, "name", "")
     return _points(frame, ids, wavelength, values[0], to_nm, note, scale)
@@ -228,8 +230,6 @@ def _by_position(table: Table, unit: str | None) -> Spectra:
     if len(rest) > 2 or ((rest >= 0.5) & (rest < 200)).any() or not around_1[at] and any(around_1):
         raise NotSpectra(f"has no header, and its columns {', '.join(others[:4])} could be "
                          f"reflectances or errors; {HEADER}")
-    if frame[value].nunique() < 3:
-        raise NotSpectra(f"has no header, and its {value} has too few different values; {HEADER}")
     ids = [n for n in frame if not _numeric(frame[n])
            and frame.groupby(n)[wavelength].nunique().median() >= LEAST_POINTS]
     to_nm = factor_to_nm(frame[wavelength], [table.units.get(wavelength, "")], unit)
@@ -259,7 +259,7 @@ def _checked(spectra: Spectra, scale: tuple[float, float]) -> Spectra:
     """Say which spectra may be another quantity: by their name, or a median beyond `scale`."""
     values = pd.Series(np.where(spectra.reflectance > 0, spectra.reflectance, np.nan))
     median = values.groupby(spectra.spectrum).median().reindex(range(len(spectra.notes)))
-    errors = [spectra.names[name].astype("str").str.contains(OF_ERRORS) for name in spectra.names]
+    errors = [spectra.names[name].astype("str").str.contains(OTHER) for name in spectra.names]
     guessed = np.logical_or.reduce([median < scale[0], median > scale[1], *errors])
     notes = [join(n, GUESSED * g) for n, g in zip(spectra.notes, guessed.tolist(), strict=True)]
     return spectra._replace(notes=notes, guessed=guessed)

@@ -1,6 +1,5 @@
 """Classifying spectra: one function for files, arrays and the archive's spectra."""
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,15 +12,13 @@ from astropy import units as u
 
 from asteroid_taxonomy.console import PipelineError
 from asteroid_taxonomy.files import shipped
-from asteroid_taxonomy.onnx_model.classifier import Classifier, load_classifier, load_classifiers
-from asteroid_taxonomy.onnx_model.metadata import CLASSES_PATH, MAIN, ONNX_PATH
+from asteroid_taxonomy.onnx_model.classifier import Classifier, likely_class, load_classifiers
+from asteroid_taxonomy.onnx_model.metadata import MAIN, ONNX_PATH
 from asteroid_taxonomy.spectra.columns import NotSpectra, Spectra, factor_to_nm, join, refuse_flux
 from asteroid_taxonomy.spectra.resample import FAR, MARK, SEVERAL, SPIKE, Bands, Floats, to_bands
 
 OF_ASTEROIDS = (0.5, 3.0)  # normalised; no used band in Gaia DR3 is beyond
-STEP = 0.4  # between neighbouring bands of a file; surveys have none above 0.27
 ROUGH = 0.15  # median step from band to band: a spectrum of too low S/N, or none at all
-_loaded = functools.cache(load_classifier)
 DOUBTS = {MARK: "values at or below 0 or missing-data markers ignored at",
           SPIKE: "spikes ignored at", FAR: "unlike an asteroid's reflectance at"}
 COLUMNS = ("complex", "confidence", "abstained", "complex_set", "class_name",
@@ -86,8 +83,7 @@ def answer(bands: npt.NDArray[np.floating], classifiers: Sequence[Classifier],
         reflectance = (np.where(none, np.nan, bands) / by[:, None]).astype(np.float32)
         touched[(reflectance < OF_ASTEROIDS[0]) | (reflectance > OF_ASTEROIDS[1])] |= FAR
         steps = np.abs(np.diff(reflectance[:, classifiers[-1].used], axis=1))
-        touched[np.median(steps, axis=1) > ROUGH] |= FAR
-        touched[(of is not None) & (steps > STEP).any(axis=1)] |= FAR
+        touched[(np.median(steps, axis=1) > ROUGH) | (steps.max(axis=1) == 0)] |= FAR
     probabilities, used = np.full((n, len(first.classes)), np.nan), np.zeros(bands.shape, bool)
     confidence, abstained, clean = np.full(n, np.nan), np.ones(n, bool), np.zeros(n, bool)
     best, sets, model = (np.full(n, value, object) for value in (None, "", None))
@@ -102,14 +98,8 @@ def answer(bands: npt.NDArray[np.floating], classifiers: Sequence[Classifier],
         confidence[rows], abstained[rows] = found.confidence, found.abstained | ~clean[rows]
         model[rows] = [classifier.name if each else None for each in found.complex]
         used[rows] = np.isin(np.arange(bands.shape[1]), classifier.used)
-    name, (probability, precision) = np.full(n, None, object), np.full((2, n), np.nan)
-    behind = np.flatnonzero((model == MAIN) & (first.path == shipped(ONNX_PATH)))
-    if len(behind) and shipped(CLASSES_PATH).exists():
-        classes = _loaded(shipped(CLASSES_PATH))
-        found = classes.decide(classes.probabilities(reflectance[behind]))
-        for row, each, p in zip(behind, found.complex, found.confidence, strict=True):
-            if (known := classes.metadata.class_precision.get(each)) is not None:
-                name[row], probability[row], precision[row] = each, p, known
+    behind = (model == MAIN) & (first.path == shipped(ONNX_PATH))
+    name, probability, precision = likely_class(np.where(behind[:, None], reflectance, np.nan))
     return Prediction(
         first.classes, probabilities, best, confidence, abstained, sets, name, probability,
         precision, model,
@@ -164,7 +154,7 @@ class Model:
             given = [np.ma.masked_array(getattr(each, "value", each), dtype=float).filled(np.nan)
                      for each in (wavelength, reflectance)]
             grid, spectra = np.broadcast_arrays(*map(np.atleast_2d, given))
-            if grid.ndim != 2 or given[0].ndim == 0:
+            if grid.ndim != 2 or given[0].ndim == 0 or reflectance is None:
                 raise ValueError
         except (TypeError, ValueError):
             raise PipelineError("expected wavelengths and reflectances as numbers, [points] or "

@@ -15,7 +15,7 @@ from astropy import table as astropy_table
 from astropy.io import fits, votable
 
 from asteroid_taxonomy.console import PipelineError, one_line, plain
-from asteroid_taxonomy.spectra.columns import NotSpectra, Spectra, Table, find_spectra, join, role
+from asteroid_taxonomy.spectra.columns import OTHER, NotSpectra, Spectra, Table, find_spectra, join
 from asteroid_taxonomy.spectra.text import read_text
 
 PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
@@ -23,7 +23,7 @@ REFUSED = {  # how files begin, and what is wrong with them
     rb"PDS_VERSION_ID|CCSD3ZF|(?s:.{,4000})http://pds\.nasa\.gov/pds4":
         "is a PDS label; give the table it describes, which lies beside it",
     rb"PK\x03\x04": "is a spreadsheet or a zip archive; save it as CSV, or unpack it",
-    rb"[\[{]": "is JSON, which is not read; save the table as CSV, ECSV or Parquet",
+    rb"[\[{]|\\begin": "is JSON or LaTeX, which is not read; save it as CSV, ECSV or Parquet",
     rb"(?i)<(!doctype\s+html|html|\?xml)": "is a page or XML that is no VOTable; save it as CSV",
     rb"(?s).{,4000}\0": "is neither text, Parquet, VOTable nor FITS; save it as CSV in UTF-8",
 }
@@ -83,7 +83,7 @@ def _tables(data: bytes) -> Iterable[Table]:
         text = re.sub(r"(?m)(?<=[,\s])null(?=[,\s]|$)|^null(?=[,\s])", '""', text)
     elif "Byte-by-byte Description of file" in text[:65536]:
         form = "ascii.mrt" if start.startswith("Title") else "ascii.cds"
-    elif re.match(r"\\|\|[^|\n]*\|.*\n\|[ \w|]*\|\n", start):
+    elif re.match(r"\\ |\\\w+ *=|\|[^|\n]*\|.*\n\|[ \w|]*\|\n", start):
         form = "ascii.ipac"
     else:
         return [read_text(text)]
@@ -99,7 +99,7 @@ def _parquet(data: bytes) -> Table:
 
 def _fits(data: bytes) -> Iterator[Table]:
     with fits.open(io.BytesIO(data)) as hdus:
-        for hdu in (each for each in hdus if role(each.name).kind != "error"):
+        for hdu in (each for each in hdus if not re.search(OTHER, each.name)):
             if isinstance(hdu, fits.BinTableHDU | fits.TableHDU):
                 yield _of_astropy(astropy_table.Table.read(hdu))
             elif hdu.data is not None and hdu.data.size == max(hdu.data.shape) > 1:

@@ -32,12 +32,15 @@ USUAL_MARKS = np.array([9, 9.9, 9.99, 9.999, 99, 99.9, 99.99, 99.999, 999, 999.9
 SPIKE_NM, SPIKE_SHARE, COARSE_SHARE, FINE_POINTS, SIGMAS = 80.0, 0.25, 0.5, 9, 6.0
 # a run of equal values at an end (np.interp's): least span, points, times the longest other run
 TAIL_NM, TAIL_POINTS, TAIL_RUNS = 22.0, 3, 2
-# distance of a point from the line between its neighbours, relative to the spectrum's median: the
+# distance of a point from the mean of its neighbours, relative to the spectrum's median: the
 # 90% quantile is below 0.065 in 98% of the survey spectra above the threshold
 NOISE, NOISE_QUANTILE = 0.08, 0.9
+# a step between two points, and between the medians of so many nm on both sides, relative to the
+# median and to the scatter of the steps: parts of a spectrum on different scales
+JUMP, JUMP_SIGMAS, JUMP_NM = 0.1, 7.0, 25.0
 SPIKE_IN_BAND = 0.02  # change of a band by the spikes ignored that is worth a note and abstaining
 MARK, SPIKE, FAR, DOUBT = 1, 2, 4, 8  # bits of Bands.touched; predict.answer sets FAR, too
-SCATTER = "neighbouring points differ by more than 8%: smooth the spectrum, or separate several"
+UNSTEADY = "points scatter or jump: smooth the spectrum, or separate its parts or several spectra"
 SEVERAL = 'many wavelengths have two values: several spectra; distinguish them in a column "name"'
 
 
@@ -83,8 +86,7 @@ def to_bands(spectra: Spectra, bands_nm: Sequence[int], width_nm: float = WIDTH_
         for row in np.unique(which):
             out.notes[row] = join(out.notes[row], text)
     out.reflectance[twice], out.notes[twice] = np.nan, SEVERAL
-    if guessed is not None:
-        out.touched[guessed] |= DOUBT
+    out.touched[np.broadcast_to(guessed, n)] |= DOUBT
     return out
 
 
@@ -99,13 +101,11 @@ def _on_one_grid(grid: Floats, reflectance: Floats, bands_nm: Sequence[int], wid
     grid, reflectance, marked = grid[near], reflectance[:, near], marked[:, near]
     spikes = _spikes(grid, reflectance)
     of_all = np.nan_to_num(weights(grid, bands_nm, width_nm))
-    noisy = rows[_noise(grid, reflectance, width_nm) > NOISE]
+    unsteady = _unsteady(grid, reflectance, width_nm)
     out.touched[rows] = np.where(marked @ of_all > 0, MARK, 0) | np.where(
-        spikes @ of_all > SPIKE_IN_BAND, SPIKE, 0)
-    low, high = (each.reduce(reflectance, 1, initial=np.nan) for each in (np.fmin, np.fmax))
-    out.touched[rows[low == high]] |= FAR  # a constant
-    out.touched[noisy] |= DOUBT
-    out.notes[noisy] = [join(note, SCATTER) for note in out.notes[noisy]]
+        spikes @ of_all > SPIKE_IN_BAND, SPIKE, 0) | np.where(unsteady @ of_all > 0, DOUBT, 0)
+    for row in rows[unsteady.any(axis=1)]:
+        out.notes[row] = join(out.notes[row], UNSTEADY)
     whole = ~np.isnan(reflectance) & (spikes == 0)
     patterns, which = np.unique(whole, axis=0, return_inverse=True)
     for i, pattern in enumerate(patterns):
@@ -114,14 +114,19 @@ def _on_one_grid(grid: Floats, reflectance: Floats, bands_nm: Sequence[int], wid
             out.reflectance[rows[these]] = reflectance[np.ix_(these, pattern)] @ own
 
 
-def _noise(grid: Floats, reflectance: Floats, width_nm: float) -> Floats:
-    """How far points of spectra [k, points] scatter; 0 with fewer than 1.7 points to a band."""
+def _unsteady(grid: Floats, reflectance: Floats, width_nm: float) -> npt.NDArray[np.bool_]:
+    """Where spectra [k, points] jump or scatter; nowhere with less than 1.7 points to a band."""
     if len(grid) < 3 or np.median(np.diff(grid)) > 0.6 * width_nm:
-        return np.zeros(len(reflectance))
-    before, at, after = (reflectance[:, i:len(grid) - 2 + i].T for i in range(3))
-    along = (np.diff(grid)[:-1] / (grid[2:] - grid[:-2]))[:, None]
-    off = pd.DataFrame(np.abs(at - before - along * (after - before)))
-    return (off.quantile(NOISE_QUANTILE) / pd.DataFrame(reflectance.T).median()).to_numpy()
+        return np.zeros(reflectance.shape, bool)
+    points = pd.DataFrame(reflectance.T)
+    off = (points - (points.shift() + points.shift(-1)) / 2).abs()
+    noisy = off.quantile(NOISE_QUANTILE) > NOISE * points.median()
+    steps, n = points.diff(), max(round(JUMP_NM / float(np.median(np.diff(grid)))), 2)
+    before = points.rolling(n, min_periods=1).median().shift()
+    after = points[::-1].rolling(n, min_periods=1).median()[::-1]
+    least = np.maximum(JUMP * points.median(), JUMP_SIGMAS * 1.4826 * steps.abs().median())
+    jumps = (steps.abs() > least) & (np.sign(steps) * (after - before) > least)
+    return (jumps | noisy).to_numpy().T
 
 
 def _marks(grid: Floats, reflectance: Floats) -> npt.NDArray[np.bool_]:

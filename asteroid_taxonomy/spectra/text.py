@@ -51,13 +51,16 @@ def read_text(text: str) -> Table:
         elif kind == "prose":
             below += 1  # not counted if it is text below the table
             again = _header_fields(line, separator)
-            if again != names and {"wavelength", "reflectance"} <= {role(n).kind for n in again}:
+            if again != names and len(again) == len(names) and "wavelength" in [
+                    role(name).kind for name in again]:
                 raise NotSpectra(TWO_TABLES)
     if rows and 0 < len(names) < width:
-        first_fields = [_split(row, separator)[0].strip('"') for row in rows]
-        numbers = [int(field) for field in first_fields if field.isdecimal()]
-        if len(set(numbers)) == len(rows) and (min(numbers) <= 1 or not usual_unit(numbers)):
-            names.insert(0, "")  # row names of R and pandas have no header
+        begins = (_split(row, separator)[0].strip('"') for row in rows)
+        numbers = [int(field) for field in begins if field.isdecimal()]
+        if len(set(numbers)) == len(rows):  # row names of R and pandas have no header
+            if min(numbers) > 1 and usual_unit(numbers) and rows[0].lstrip()[0] != '"':
+                raise NotSpectra("has a column more than its header; name all columns")
+            names.insert(0, "")
     names = [name or f"column {i}" for i, name in enumerate((names + [""] * width)[:width], 1)]
     if twice := [name for i, name in enumerate(names) if name in names[:i]]:
         raise NotSpectra(f"has two columns {twice[0][:40]!r}; rename one of them")
@@ -134,7 +137,7 @@ def _header_line(lines: Sequence[str], kinds: Sequence[str], first: int, separat
     for i in sorted(above, key=lambda i: kinds[i] == "units"):
         names = [role(name).kind for name in _header_fields(lines[i], separator)]
         known = {"wavelength", "reflectance"} & set(names)
-        if len(known) == 2 and abs(len(names) - len(own)) <= 3 or len(names) == len(own) and (
+        if len(known) == 2 and -3 <= len(names) - len(own) <= 0 or len(names) == len(own) and (
                 known or names.count("wide") + names.count("bare") >= LEAST_WIDE):
             return i
     way = np.sign(np.diff(nm))
@@ -152,5 +155,6 @@ def _header_fields(line: str, separator: str | None) -> list[str]:
         return [name.strip() for name in names]
     if "," in line or ";" in line:
         return _split(line, "," if "," in line else ";")
-    # a unit in brackets belongs to the word before it
+    # a unit in brackets belongs to the word before it, and "normalized" to the one behind it
+    line = re.sub(r"(?i)\b(relative|normali[sz]ed|norm|mean|spectral) +(?=refl)", r"\1_", line)
     return re.findall(r"[^\s(\[]+(?:\s*[(\[][^()\[\]]*[)\]])?", line)

@@ -23,7 +23,7 @@ from tests.spectra.made_up import GRID, S_LIKE, found
 UNITS = {"nm": (1.0, u.nm), "um": (1000.0, u.um), "angstrom": (0.1, u.AA)}
 ENDINGS = {"csv": "ascii.csv", "ecsv": "ascii.ecsv", "vot": "votable", "parquet": None,
            "fits": "fits", "tbl": "ascii.ipac", "dat": "ascii.fixed_width", "rst": "ascii.rst"}
-FLAT = [1.0] * 15 + [1.01]
+FLAT = [1.0] * 12 + [1.01] * 4
 HEADER = ",".join(["name", *map(str, GRID)])
 
 

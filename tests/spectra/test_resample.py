@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from asteroid_taxonomy.spectra.columns import Spectra
-from asteroid_taxonomy.spectra.resample import DOUBT, FAR, MARK, SCATTER, SPIKE, to_bands
+from asteroid_taxonomy.spectra.resample import DOUBT, MARK, SPIKE, UNSTEADY, to_bands
 from tests.project_fixtures import TOP
 from tests.spectra.made_up import C_LIKE, D_LIKE, GRID, S_LIKE, finer
 
@@ -75,11 +75,6 @@ def test_a_few_equal_values_at_an_end_and_a_constant_are_no_marks():
     assert not any(marked([1.0] * 16) + marked([*C_LIKE[:13], 1.0, 1.0, 1.0]))
 
 
-def test_a_constant_is_unlike_a_reflectance():
-    assert (bands(GRID, [0.1] * 15 + [np.nan]).touched & FAR).all()
-    assert not bands(GRID, [0.1] * 15 + [0.101]).touched.any()
-
-
 @pytest.mark.parametrize("shift", [1, 2.5, 4])
 def test_spectra_sorted_into_one_scatter_and_a_noisy_spectrum_does_not(shift):
     (nm, values), (other_nm, other) = finer(C_LIKE, 5), finer(S_LIKE, 5)
@@ -87,7 +82,17 @@ def test_spectra_sorted_into_one_scatter_and_a_noisy_spectrum_does_not(shift):
     assert not bands(nm, values * noise).touched.any()
     order = np.argsort([*nm, *other_nm + shift])
     both = bands(np.array([*nm, *other_nm + shift])[order], np.array([*values, *other])[order])
-    assert (both.touched & DOUBT).all() and both.notes[0] == SCATTER
+    assert (both.touched[:, 1:] & DOUBT).all() and both.notes[0] == UNSTEADY
+
+
+@pytest.mark.parametrize("factor", [0.7, 0.85, 1.2])
+def test_an_infrared_part_on_another_scale_is_found_and_an_absorption_band_is_not(factor):
+    nm, values = finer(S_LIKE, 5)
+    values *= np.random.default_rng(3).normal(1, 0.005, len(nm))
+    assert not bands(nm, values * (1 - 0.4 * np.exp(-((nm - 930) / 60) ** 2))).touched.any()
+    joined = bands(nm, np.where(nm > 840, factor * values, values))
+    assert joined.notes[0] == UNSTEADY
+    assert np.array(GRID)[joined.touched[0] & DOUBT > 0].tolist() in ([814, 858], [858])
 
 
 def test_missing_values_are_no_marks_and_marks_alone_are():

@@ -9,7 +9,8 @@ const FORMS = [["\t", "."], [";", "."], [",", "."], ["|", "."], [null, "."],
                ["\t", ","], [";", ","], ["|", ","], [null, ","]];
 const COMMENT = /^\s*(#|!|;|\/\/|%)/;
 // as in spectra/resample.py and spectra/columns.py, which say why
-const SAME_NM = 0.01, BEYOND_NM = 5, CONTRADICTION = 1.5, TWICE_FACTOR = 1.02, TWICE_SHARE = 0.12, LEAST_POINTS = 4, NOISE = 0.08;
+const SAME_NM = 0.01, BEYOND_NM = 5, CONTRADICTION = 1.5, TWICE_FACTOR = 1.02, TWICE_SHARE = 0.12, LEAST_POINTS = 4;
+const NOISE = 0.08, JUMP = 0.1, JUMP_SIGMAS = 7, JUMP_NM = 25;
 const HIGH = 5, LOW = 0.05, SPIKE_NM = 80, SPIKE = 0.25, SPIKE_COARSE = 0.5, FINE_POINTS = 9, SPIKE_SIGMA = 6, SPIKE_IN_BAND = 0.02;
 const AROUND_1 = [0.2, 5];
 const USUAL_MARKS = new Set([9, 9.9, 9.99, 9.999, 99, 99.9, 99.99, 99.999, 999, 999.9, 999.99, 999.999,
@@ -73,7 +74,7 @@ function columnsOf({ separator, width, above, rows }, columns) {
   const of = (pattern, not) => names.flatMap((name, i) => (pattern.test(name) && !not.test(name) ? [i] : []));
   const wave = of(/^(wave|lambda|wl|wvl|lam\b|nm|um|µm|micron)/, /width/);
   const reflectance = names.flatMap((name, i) => (isReflectance(name) ? [i] : []));
-  if (Math.abs(names.length - width) <= 1 && wave.length === 1 && reflectance.length === 1)
+  if (names.length === width && wave.length === 1 && reflectance.length === 1)
     return [wave[0], reflectance[0]];
   const named = names.length === width && names.every((name) => !NUMBER["."].test(name));
   if (named || above.some((line) => /wave|lambda|refl/i.test(line)))
@@ -178,13 +179,17 @@ function spikes(grid, values) {
   return off.map((away, i) => (away > limit && !outer(i) ? away : 0));
 }
 
-// how far points scatter around the line between their neighbours; 0 with fewer than two to a band
-function scatterOf(grid, values) {
-  if (grid.length < 3 || median(grid.slice(1).map((nm, i) => nm - grid[i])) > 0.6 * L.width_nm) return 0;
-  const off = sorted(values.slice(1, -1).map((value, i) => Math.abs(value - values[i]
-    - (grid[i + 1] - grid[i]) / (grid[i + 2] - grid[i]) * (values[i + 2] - values[i]))).filter((away) => !Number.isNaN(away)));
-  const at = 0.9 * (off.length - 1), low = off[Math.floor(at)];
-  return (low + (at % 1) * (off[Math.ceil(at)] - low)) / median(positive(values));
+// whether points scatter, or jump from one scale to another; not with less than 1.7 points to a band
+function unsteady(grid, values) {
+  const step = median(grid.slice(1).map((nm, i) => nm - grid[i])), known = (list) => list.filter((v) => !Number.isNaN(v));
+  if (grid.length < 3 || step > 0.6 * L.width_nm) return false;
+  const middle = median(positive(values)), n = Math.max(Math.round(JUMP_NM / step), 2);
+  const off = sorted(known(values.slice(1, -1).map((value, i) => Math.abs(value - (values[i] + values[i + 2]) / 2))));
+  if (off[Math.floor(0.9 * (off.length - 1))] > NOISE * middle) return true;
+  const steps = values.slice(1).map((value, i) => value - values[i]);
+  const least = Math.max(JUMP * middle, JUMP_SIGMAS * 1.4826 * median(known(steps).map(Math.abs)));
+  return steps.some((change, i) => Math.abs(change) > least && Math.sign(change) * (median(known(values.slice(i + 1, i + 1 + n)))
+    - median(known(values.slice(Math.max(0, i + 1 - n), i + 1)))) > least);
 }
 
 // weights of the points that give a band's reflectance, as spectra/resample.py has them; null
@@ -216,8 +221,8 @@ function spectrumIn(text, title) {
   const near = all.map(([nm, value], i) => ({ nm, mark: marks[i], value: marks[i] || !Number.isFinite(value) ? NaN : value }))
     .filter(({ nm }) => nm > bands[0] - gap && nm < bands.at(-1) + gap);
   const grid = near.map(({ nm }) => nm), odd = spikes(grid, near.map(({ value }) => value));
-  if (scatterOf(grid, near.map(({ value }) => value)) > NOISE)
-    throw new Error(`Neighbouring points differ by more than 8%: smooth the spectrum, or separate several; ${COMMAND}.`);
+  if (unsteady(grid, near.map(({ value }) => value)))
+    throw new Error(`The points scatter or jump: smooth the spectrum, or separate its parts or several spectra; ${COMMAND}.`);
   const sound = near.filter(({ value }, i) => !Number.isNaN(value) && !odd[i]), soundGrid = sound.map(({ nm }) => nm);
   const touched = bands.map((nm) => {
     const shares = weights(grid, nm) ?? [];
