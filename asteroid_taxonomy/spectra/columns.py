@@ -67,8 +67,8 @@ REFLECTANCE = set("refl reflec reflect reflectance reflectances reflectivity".sp
 BESIDE = set("relative rel normalised normalized norm scaled spectral spectrum mean average value "
              "factor at to unitless".split())
 # in the name of a spectrum or an extension: errors of another one, or another quantity
-OTHER = (r"(?i)(?:^|[^a-z])(?:e|errs?|errors?|sigma|unc|uncert\w*|std(?:dev)?|rms|noise|snr|"
-           r"mags?|magnitudes?|flux|sun|solar|sky|star|raw|counts?)(?:$|[^a-z])")
+OTHER = (r"(?i)^dr$|(?:^|[^a-z])(?:e|errs?|errors?|sigma|unc|uncert\w*|std(?:dev)?|rms|noise|snr|"
+           r"plusminus|mags?|magnitudes?|flux|sun|solar|sky|star|raw|counts?)(?:$|[^a-z])")
 _UNITS = "|".join(sorted((re.escape(s) for s in SPELLINGS if s != "mu"), key=len, reverse=True))
 WIDE = re.compile(rf"(?P<of>reflectance|refl|ref|r|wavelength|wave|w|band|b|)[\s_]*"
                   rf"(?P<value>\d+([.,]\d+)?)([\s_\[(]*(?P<unit>{_UNITS})[\])]?)?")
@@ -110,7 +110,7 @@ def role(name: str) -> Role:
         return Role("error")
     rest = {w for i, w in enumerate(words)  # 1/reflectance is none
             if w not in SPELLINGS and (w[0].isalpha() or not i)} - BESIDE
-    return Role("reflectance" if rest and rest <= REFLECTANCE else "unknown")
+    return Role("reflectance" if rest and rest <= REFLECTANCE and "^" not in name else "unknown")
 
 
 def usual_unit(wavelengths: Any) -> str | None:
@@ -227,7 +227,9 @@ def _by_position(table: Table, unit: str | None) -> Spectra:
         at = int(few or len(others) > 2 and middle[2] < middle[1] / 2)
     value, rest = others[at], np.array(middle[at + 1:]) / middle[at]
     # an error is smaller than its reflectance, a number of counts far greater
-    if len(rest) > 2 or ((rest >= 0.5) & (rest < 200)).any() or not around_1[at] and any(around_1):
+    steps = np.sign(np.diff(frame[value]))  # of one sign: perhaps wavelengths, too
+    if len(rest) > 2 or ((rest >= 0.5) & (rest < 200)).any() or (
+            not around_1[at] and any(around_1) or len(rest) and abs(steps.sum()) == len(steps)):
         raise NotSpectra(f"has no header, and its columns {', '.join(others[:4])} could be "
                          f"reflectances or errors; {HEADER}")
     ids = [n for n in frame if not _numeric(frame[n])

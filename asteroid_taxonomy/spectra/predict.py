@@ -23,7 +23,6 @@ DOUBTS = {MARK: "values at or below 0 or missing-data markers ignored at",
           SPIKE: "spikes ignored at", FAR: "unlike an asteroid's reflectance at"}
 COLUMNS = ("complex", "confidence", "abstained", "complex_set", "class_name",
            "class_probability", "class_precision", "model", "note")
-
 Objects = npt.NDArray[np.object_]
 
 

@@ -82,7 +82,8 @@ def to_bands(spectra: Spectra, bands_nm: Sequence[int], width_nm: float = WIDTH_
             with np.errstate(all="ignore"):  # numbers that overflow are not classified
                 _on_one_grid(nm[at[0]], reflectance[at], bands_nm, width_nm, rows, out)
     for which, text in ((left_out, "rows without a plausible wavelength were left out"),
-                        (averaged, "values at the same wavelength were averaged")):
+                        (averaged, "values at the same wavelength were averaged"),
+                        (np.flatnonzero((out.touched & DOUBT).any(axis=1)), UNSTEADY)):
         for row in np.unique(which):
             out.notes[row] = join(out.notes[row], text)
     out.reflectance[twice], out.notes[twice] = np.nan, SEVERAL
@@ -104,8 +105,6 @@ def _on_one_grid(grid: Floats, reflectance: Floats, bands_nm: Sequence[int], wid
     unsteady = _unsteady(grid, reflectance, width_nm)
     out.touched[rows] = np.where(marked @ of_all > 0, MARK, 0) | np.where(
         spikes @ of_all > SPIKE_IN_BAND, SPIKE, 0) | np.where(unsteady @ of_all > 0, DOUBT, 0)
-    for row in rows[unsteady.any(axis=1)]:
-        out.notes[row] = join(out.notes[row], UNSTEADY)
     whole = ~np.isnan(reflectance) & (spikes == 0)
     patterns, which = np.unique(whole, axis=0, return_inverse=True)
     for i, pattern in enumerate(patterns):

@@ -36,6 +36,8 @@ def read_text(text: str) -> Table:
     names = [] if header is None else _header_fields(lines[header], separator)
     if kinds[:first if header is None else header].count("row") >= LEAST_WIDE:
         raise NotSpectra(TWO_TABLES)
+    if header is None and re.search("(?i)magnitude|irradiance|flux", "".join(lines[:first])):
+        raise NotSpectra('names another quantity; write the header "wavelength reflectance"')
     rows: list[str] = []
     units: dict[str, str] = {}
     below = left_out = 0
@@ -45,15 +47,14 @@ def read_text(text: str) -> Table:
         if header is not None and not rows and (
                 kind == "units" or kind == "prose" and len(fields) == len(names)):
             units = dict(zip(names, [unit.strip("()[]") for unit in fields], strict=False))
+        elif kind == "prose" and len(again := _header_fields(line, separator)) == len(names) and (
+                again != names and "wavelength" in [role(name).kind for name in again]):
+            raise NotSpectra(TWO_TABLES)
         elif kind == "row" or kind == "prose" and len(fields) == width or kind == "partly":
             rows.append(line)
             width, left_out, below = max(width, len(fields)), left_out + below, 0
         elif kind == "prose":
             below += 1  # not counted if it is text below the table
-            again = _header_fields(line, separator)
-            if again != names and len(again) == len(names) and "wavelength" in [
-                    role(name).kind for name in again]:
-                raise NotSpectra(TWO_TABLES)
     if rows and 0 < len(names) < width:
         begins = (_split(row, separator)[0].strip('"') for row in rows)
         numbers = [int(field) for field in begins if field.isdecimal()]

@@ -90,6 +90,8 @@ CASES = {  # name of the file: content, complexes, a part of the notes
         "OC", "one of several"),
     "orders of each.csv": (text(rows([*GRID[:9], *GRID[7:], *GRID[:9], *GRID[7:]], [
         *S_LIKE[:9], *S_LIKE[7:], *C_LIKE[:9], *C_LIKE[7:]]), ",", header=LONG[1:]), "SC", "aver"),
+    "words.txt": (text([[*r, .01] for r in rows(GRID, S_LIKE)],
+                       header=("wavelength (um) normalized reflectance error",)), "S", ""),
     "preamble.txt": (text(rows(GRID, S_LIKE), above="Asteroid (Number, Name): 99999, Made-up\n"
                           "Observed on (UT): 2000-01-01\nAt observatory: 500\n"), "S", ""),
     "comma.csv": (text(rows(GRID, S_LIKE), ";", ",", header=LONG[1:]), "S", ""),
@@ -266,6 +268,14 @@ def test_a_second_table_of_a_fits_file_and_text_of_arrows_view_type_are_read(tmp
         GRID, S_LIKE, strict=True))]), "could be reflectances or errors; begin it with"),
     ("a.csv", text([[i, *[s] * 9] for i, s in enumerate(S_LIKE)], ",", header=(
         "", *map(str, range(404, 440, 4)))), "column 1, 404, 408"),  # asteroids by number
+    ("a.txt", text(rows(GRID, S_LIKE), above="Relative magnitudes of (677)\n"), "names another"),
+    *[("a.csv", text(rows(GRID, S_LIKE), ",", header=LONG[1:]) + text(rows(
+        GRID, C_LIKE), ",", header=("wavelength", name)), "has more than one table")
+      for name in ("solar_flux", "magnitude")],
+    ("a.txt", text([[nm, nm / 600, r / 20] for nm, r in rows(GRID, S_LIKE)]), "could be reflec"),
+    ("a.txt", text([[i + 1, r] for i, r in enumerate(finer(S_LIKE, 1)[1])]), "from 1 to 631 nm"),
+    ("a.txt", text([[i + 440, nm / 1000, r] for i, (nm, r) in enumerate(zip(
+        *finer(S_LIKE, 1), strict=True))], header=LONG[1:]), "a column more than its header"),
     ("a.csv", text([["1/cm", "none"], *rows(GRID, S_LIKE)], ",", header=LONG[1:]),
      "0.374 to 1.034 1/cm"),
     ("a.csv", text([[*r, r[0]] for r in rows(GRID, S_LIKE)], ",",
@@ -281,8 +291,9 @@ def test_a_file_that_leaves_doubt_gets_a_sentence(tmp_path, name, content, sente
 
 @pytest.mark.parametrize("name", [
     "reflectance_mag", "log(1/reflectance)", "1-reflectance", "1/reflectance", "refl_solar",
-    "solar_reflectance", "magnitudes", "irradiance", "transmittance", "continuum-removed", "A",
-    "Eros", "flux", "reflectance (not solar corrected)", "inverse reflectance", "raw"])
+    "solar_reflectance", "magnitudes", "reflectance^-1", "irradiance", "transmittance", "A",
+    "continuum-removed", "Eros", "flux", "reflectance (not solar corrected)", "raw",
+    "inverse reflectance"])
 def test_a_column_that_is_not_called_reflectance_is_never_above_the_threshold(tmp_path, name):
     (tmp_path / "a.csv").write_bytes(text(VISIBLE, ",", header=("wavelength", name)))
     table = found(tmp_path / "a.csv")
@@ -292,7 +303,7 @@ def test_a_column_that_is_not_called_reflectance_is_never_above_the_threshold(tm
 
 @pytest.mark.parametrize("name", [
     "reflectance", "Relative Reflectance", "norm_refl", "reflectance_spectrum", "Mean reflectance",
-    "Refl. (normalised at 0.55 um)", "spectral reflectivity"])
+    "Refl. (normalised at 0.55 um)", "Normalized_Reflectance(0.55um)", "spectral reflectivity"])
 def test_a_column_called_reflectance_is_one_at_any_scale(tmp_path, name):
     percent = text([[nm, 12 * r] for nm, r in VISIBLE], ",", header=("wavelength", name))
     (tmp_path / "a.csv").write_bytes(percent)

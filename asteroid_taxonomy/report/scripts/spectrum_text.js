@@ -185,7 +185,8 @@ function unsteady(grid, values) {
   if (grid.length < 3 || step > 0.6 * L.width_nm) return false;
   const middle = median(positive(values)), n = Math.max(Math.round(JUMP_NM / step), 2);
   const off = sorted(known(values.slice(1, -1).map((value, i) => Math.abs(value - (values[i] + values[i + 2]) / 2))));
-  if (off[Math.floor(0.9 * (off.length - 1))] > NOISE * middle) return true;
+  const at = 0.9 * (off.length - 1), low = off[Math.floor(at)];
+  if (low + (at % 1) * (off[Math.ceil(at)] - low) > NOISE * middle) return true;
   const steps = values.slice(1).map((value, i) => value - values[i]);
   const least = Math.max(JUMP * middle, JUMP_SIGMAS * 1.4826 * median(known(steps).map(Math.abs)));
   return steps.some((change, i) => Math.abs(change) > least && Math.sign(change) * (median(known(values.slice(i + 1, i + 1 + n)))
