@@ -35,6 +35,7 @@ def with_value(values, at, value):
 FORMS = {
     "two columns": lines(NM, EROS),
     "percent": "wavelength reflectance\n" + lines(NM, EROS * 85),
+    "constant": "wavelength reflectance\n" + lines(NM, [0.5] * 16),
     "418,5;0,80": lines([f"{nm},5" for nm in NM], comma(EROS), separator=";"),
     "Fortran": lines([f"{nm:.3E}".replace("E", "D") for nm in NM / 1000], EROS),
     "418 44 0.80 0.01": lines(NM, [44] * 16, EROS, [0.01] * 16),
@@ -47,12 +48,13 @@ FORMS = {
        for mark in (-9.99, 0, 999)},
     "mark in a band that is not used": lines(NM, with_value(EROS, 0, -9.99)),
     "spike": lines(FINE_NM, with_value(FINE, slice(100, 103), 2.5)),
+    "two spectra sorted into one": lines(np.append(NM, NM + 10)[ORDER],
+                                         np.append(EROS, 2 - EROS)[ORDER]),
+    "infrared on another scale": lines(FINE_NM, np.where(FINE_NM > 800, 0.8 * FINE, FINE)),
     "gap": lines(NM, with_value(EROS, 7, np.nan)),
 }
 LEFT_TO_THE_COMMAND = {
     "two spectra": lines(NM, EROS) + "\n" + lines(NM, 2 - EROS),
-    "two spectra sorted into one": lines(np.append(NM, NM + 10)[ORDER],
-                                         np.append(EROS, 2 - EROS)[ORDER]),
     "overlapping orders of two": lines(*[[*x[:9], *x[7:], *x[:9], *x[7:]] for x in (NM, EROS)]),
     "a spectrum per row": ",".join(map(str, NM)) + "\n" + ",".join(map(str, EROS)),
     "another quantity": "wavelength,log reflectance\n" + lines(NM, EROS, separator=","),

@@ -23,7 +23,7 @@ function decide(probabilities, { threshold, least_probability: least }, snr) {
 function classify({ values, touched, snr }) {
   const whole = models.filter(({ used }) => used.every((j) => Number.isFinite(values[j])));
   const least = models.at(-1)?.used.map((j) => values[j]) ?? [];
-  const rough = median(least.slice(1).map((v, i) => Math.abs(v - least[i]))) > ROUGH;
+  const steps = least.slice(1).map((v, i) => Math.abs(v - least[i])), rough = median(steps) > ROUGH || Math.max(...steps) === 0;
   const leftOut = ({ used }) => [...used, L.wavelengths_nm.indexOf(L.normalised_at_nm)]
     .filter((j) => rough || touched?.[j] || !within(values[j], OF_ASTEROIDS)).sort((a, b) => a - b);
   const model = whole.find((each) => !leftOut(each).length) ?? whole[0];

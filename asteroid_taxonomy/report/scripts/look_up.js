@@ -40,8 +40,8 @@ function verdict(answer, { values, flags, used }) {
   out.push(`Most probable complex: ${answer.complex}.`);
   if (answer.marks.length >= used.length) out.push("Treat it as unknown: the spectrum is too jagged for an asteroid.");
   else if (answer.marks.length) out.push(`Treat it as unknown: at ${listed(answer.marks)} nm, ${many
-    ? "bands that the model uses, missing-data markers or spikes were ignored, or the values are"
-    : "a band that the model uses, a missing-data marker or a spike was ignored, or the value is"} implausible for an asteroid.`);
+    ? "bands that the model uses, missing-data markers or spikes were ignored, or the values jump or are"
+    : "a band that the model uses, a missing-data marker or a spike was ignored, or the value jumps or is"} implausible for an asteroid.`);
   else if (answer.abstained) out.push(`Below the confidence threshold of ${answer.model.threshold}: treat it as unknown.`);
   out.push(answer.set.length > 1 ? `At ${percent(L.coverage)} coverage ${listed(answer.set, "and")} cannot be excluded.`
     : `At ${percent(L.coverage)} coverage only ${answer.set[0]} remains.`);

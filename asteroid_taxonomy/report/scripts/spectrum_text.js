@@ -179,18 +179,18 @@ function spikes(grid, values) {
   return off.map((away, i) => (away > limit && !outer(i) ? away : 0));
 }
 
-// whether points scatter, or jump from one scale to another; not with less than 1.7 points to a band
+// where a spectrum jumps from one scale to another, or scatters; nowhere with less than 1.7 points to a band
 function unsteady(grid, values) {
   const step = median(grid.slice(1).map((nm, i) => nm - grid[i])), known = (list) => list.filter((v) => !Number.isNaN(v));
-  if (grid.length < 3 || step > 0.6 * L.width_nm) return false;
+  if (grid.length < 3 || step > 0.6 * L.width_nm) return values.map(() => false);
   const middle = median(positive(values)), n = Math.max(Math.round(JUMP_NM / step), 2);
   const off = sorted(known(values.slice(1, -1).map((value, i) => Math.abs(value - (values[i] + values[i + 2]) / 2))));
   const at = 0.9 * (off.length - 1), low = off[Math.floor(at)];
-  if (low + (at % 1) * (off[Math.ceil(at)] - low) > NOISE * middle) return true;
-  const steps = values.slice(1).map((value, i) => value - values[i]);
+  if (low + (at % 1) * (off[Math.ceil(at)] - low) > NOISE * middle) return values.map(() => true);
+  const steps = values.map((value, i) => value - values[i - 1]);
   const least = Math.max(JUMP * middle, JUMP_SIGMAS * 1.4826 * median(known(steps).map(Math.abs)));
-  return steps.some((change, i) => Math.abs(change) > least && Math.sign(change) * (median(known(values.slice(i + 1, i + 1 + n)))
-    - median(known(values.slice(Math.max(0, i + 1 - n), i + 1)))) > least);
+  return steps.map((change, i) => Math.abs(change) > least && Math.sign(change) * (
+    median(known(values.slice(i, i + n))) - median(known(values.slice(Math.max(0, i - n), i)))) > least);
 }
 
 // weights of the points that give a band's reflectance, as spectra/resample.py has them; null
@@ -216,18 +216,17 @@ function weights(grid, centre) {
   return out;
 }
 
-// the spectrum on the bands, 1 at normalised_at_nm; touched: where a missing-data marker or a spike was ignored
+// the spectrum on the bands, 1 at normalised_at_nm; touched: where a missing-data marker or a spike was ignored, or it jumps or scatters
 function spectrumIn(text, title) {
   const gap = 1.5 * L.width_nm, bands = L.wavelengths_nm, all = pointsIn(text), marks = marked(all.map(([, value]) => value));
   const near = all.map(([nm, value], i) => ({ nm, mark: marks[i], value: marks[i] || !Number.isFinite(value) ? NaN : value }))
     .filter(({ nm }) => nm > bands[0] - gap && nm < bands.at(-1) + gap);
   const grid = near.map(({ nm }) => nm), odd = spikes(grid, near.map(({ value }) => value));
-  if (unsteady(grid, near.map(({ value }) => value)))
-    throw new Error(`The points scatter or jump: smooth the spectrum, or separate its parts or several spectra; ${COMMAND}.`);
+  const jumps = unsteady(grid, near.map(({ value }) => value));
   const sound = near.filter(({ value }, i) => !Number.isNaN(value) && !odd[i]), soundGrid = sound.map(({ nm }) => nm);
   const touched = bands.map((nm) => {
     const shares = weights(grid, nm) ?? [];
-    return shares.some((share, i) => share > 0 && near[i].mark)
+    return shares.some((share, i) => share > 0 && (near[i].mark || jumps[i]))
       || shares.reduce((sum, share, i) => sum + share * odd[i], 0) > SPIKE_IN_BAND;
   });
   const values = bands.map((nm) => weights(soundGrid, nm)
