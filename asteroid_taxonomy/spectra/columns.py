@@ -91,7 +91,7 @@ class Role(NamedTuple):
 
 
 def role(name: str) -> Role:
-    """Tell from its name what a column holds."""
+    """What a column holds, by its name; a reflectance has no words but REFLECTANCE and BESIDE."""
     lowered = name.strip().lower()[:100]
     if match := WIDE.fullmatch(lowered):
         return Role("wide" if match["of"].startswith("r") else "bare",
