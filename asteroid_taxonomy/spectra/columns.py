@@ -27,12 +27,13 @@ class NotSpectra(Exception):
 
 @dataclass(frozen=True)
 class Table:
-    """A table of a file; `header`: the file names its columns; `note`: what was left out."""
+    """A table; `header`: it names its columns; `sure`: no text suggests another quantity."""
 
     frame: pd.DataFrame
     units: dict[str, str] = field(default_factory=dict)
     header: bool = True
     note: str = ""
+    sure: bool = True
 
 
 class Spectra(NamedTuple):
@@ -61,25 +62,22 @@ IDS = set("sourceid number numbermp name denomination designation object target 
           "asteroid spectrum id file filename desig body date night epoch obs obsdate observation "
           "jd mjd run telescope instrument session visit reference source".split())
 ERRORS = set("err error errors sigma sig std stddev stdev sd unc uncertainty snr flag flags var "
-             "variance rms dr width dev quality num imgs images weight counts fwhm "
-             "bandwidth erefl drefl".split())
+             "variance rms dr drefl width dev quality num imgs images weight counts fwhm".split())
 REFLECTANCE = set("refl reflec reflect reflectance reflectances reflectivity".split())
 BESIDE = set("relative rel normalised normalized norm scaled spectral spectrum mean average value "
              "factor at to unitless".split())
 # in the name of a spectrum or an extension: errors of another one, or another quantity
-OTHER = (r"(?i)^dr$|(?:^|[^a-z])(?:e|errs?|errors?|sigma|unc|uncert\w*|std(?:dev)?|rms|noise|snr|"
-           r"plusminus|mags?|magnitudes?|flux|sun|solar|sky|star|raw|counts?)(?:$|[^a-z])")
+OTHER = (r"(?i)^(?:dr|sd|stat)$|^hd.?\d{4}|(?<![a-z])(?:e|errs?|errors?|sigma|unc|uncert\w*|std|"
+         r"rms|noise|snr|mags?|magnitudes?|flux|sun|solar|sky|star|raw|continuum)(?![a-z])")
 _UNITS = "|".join(sorted((re.escape(s) for s in SPELLINGS if s != "mu"), key=len, reverse=True))
 WIDE = re.compile(rf"(?P<of>reflectance|refl|ref|r|wavelength|wave|w|band|b|)[\s_]*"
                   rf"(?P<value>\d+([.,]\d+)?)([\s_\[(]*(?P<unit>{_UNITS})[\])]?)?")
-FLUX = re.compile(r"(?i)erg|jy|jansky|w/|watt|photon|electron|adu|count|flux|\bdn\b|mag")
+FLUX = re.compile(r"(?i)\blog\b|erg|jy|jansky|w/|watt|photon|electron|adu|count|flux|\bdn\b|mag")
 LEAST_POINTS = 4  # of a spectrum that is distinguished from another one
-FINEST_NM = 0.5  # of a wide table's grid
 # median of the values: of a normalised reflectance; of any other; of what may be no reflectance
 AROUND_1, ANY_SCALE, NO_SCALE = (0.2, 5.0), (0.0, np.inf), (np.inf, np.inf)
 GUESSED = 'to confirm, use the header "wavelength reflectance", and "name" for several spectra'
 EXPECTED = "expected columns wavelength and reflectance, or one per wavelength (374, R_0.55um ...)"
-HEADER = "begin it with a line such as: wavelength reflectance error"
 
 
 class Role(NamedTuple):
@@ -97,7 +95,7 @@ def role(name: str) -> Role:
         return Role("wide" if match["of"].startswith("r") else "bare",
                     SPELLINGS.get(match["unit"] or "", ""),
                     float(match["value"].replace(",", ".")))
-    words = re.findall(r"[a-zµμåλ]+|[\d.]+", lowered)
+    words = re.findall(r"[^\W\d_]+|[\d.]+", lowered)
     if "".join(words) in IDS or words and all(w in IDS for w in words):
         return Role("id")
     unit, stem = "", list(words)
@@ -110,7 +108,8 @@ def role(name: str) -> Role:
         return Role("error")
     rest = {w for i, w in enumerate(words)  # 1/reflectance is none
             if w not in SPELLINGS and (w[0].isalpha() or not i)} - BESIDE
-    return Role("reflectance" if rest and rest <= REFLECTANCE and "^" not in name else "unknown")
+    return Role("reflectance" if rest and rest <= REFLECTANCE and not set(name) & set("^*+=±")
+                else "unknown")
 
 
 def usual_unit(wavelengths: Any) -> str | None:
@@ -163,19 +162,21 @@ def find_spectra(table: Table, unit: str | None) -> Spectra:
     if wavelengths and (len(wide) <= LEAST_POINTS or usual_unit(_positive(frame[wavelengths[0]]))):
         return _long(table, roles, wavelengths[0], unit)
     if len(wide) >= 2:
-        return _wide(frame, wide, unit)
+        return _wide(table, wide, unit)
     raise NotSpectra(f"has the columns {_listed(frame)}; {EXPECTED}")
 
 
-def _wide(frame: pd.DataFrame, wide: dict[str, Role], unit: str | None) -> Spectra:
-    names, n = list(wide), len(frame)
+def _wide(table: Table, wide: dict[str, Role], unit: str | None) -> Spectra:
+    frame, names, n = table.frame, list(wide), len(table.frame)
     grid = np.array([r.value for r in wide.values()])
     grid = grid * factor_to_nm(grid, {r.unit for r in wide.values()}, unit)
     ids = [c for c in frame if role(c).kind == "id"] or [
         c for c in frame if c not in wide and not _numeric(frame[c])]
     bare = any(r.kind == "bare" for r in wide.values())
     others = [c for c in frame if role(c).kind in ("unknown", "wavelength") and _numeric(frame[c])]
-    twice = np.diff(np.sort(grid)).min() < FINEST_NM  # pandas calls a second one 374.1
+    for name in names:
+        refuse_flux(name, table.units.get(name, ""))
+    twice = np.diff(np.sort(grid)).min() < 0.5  # pandas calls a second column 374.1
     if twice or bare and (others and not ids or len(np.unique(np.sign(np.diff(grid)))) > 1):
         raise NotSpectra(f"has the columns {_listed(others[:1] + names)}, not clearly one for "
                          "each wavelength, in order; call them reflectance_374 and so on")
@@ -184,7 +185,7 @@ def _wide(frame: pd.DataFrame, wide: dict[str, Role], unit: str | None) -> Spect
                          "row for each point, with a header")
     return _checked(Spectra(frame[ids], np.repeat(np.arange(n), len(grid)), np.tile(grid, n),
                             _numbers(frame, names).ravel(), [""] * n),
-                    AROUND_1 if bare else ANY_SCALE)
+                    ANY_SCALE if not bare else AROUND_1 if table.sure else NO_SCALE)
 
 
 def _long(table: Table, roles: dict[str, Role], wavelength: str, unit: str | None) -> Spectra:
@@ -231,12 +232,13 @@ def _by_position(table: Table, unit: str | None) -> Spectra:
     if len(rest) > 2 or ((rest >= 0.5) & (rest < 200)).any() or (
             not around_1[at] and any(around_1) or len(rest) and abs(steps.sum()) == len(steps)):
         raise NotSpectra(f"has no header, and its columns {', '.join(others[:4])} could be "
-                         f"reflectances or errors; {HEADER}")
+                         "reflectances or errors; begin it with: wavelength reflectance error")
     ids = [n for n in frame if not _numeric(frame[n])
            and frame.groupby(n)[wavelength].nunique().median() >= LEAST_POINTS]
     to_nm = factor_to_nm(frame[wavelength], [table.units.get(wavelength, "")], unit)
     return _points(frame, ids, wavelength, value, to_nm,
-                   f"no header: {value} was used as the reflectance", AROUND_1)
+                   f"no header: {value} was used as the reflectance",
+                   AROUND_1 if table.sure else NO_SCALE)
 
 
 def _points(frame: pd.DataFrame, ids: list[str], wavelength: str, value: str, to_nm: float,

@@ -156,8 +156,8 @@ class Model:
             if grid.ndim != 2 or given[0].ndim == 0 or reflectance is None:
                 raise ValueError
         except (TypeError, ValueError):
-            raise PipelineError("expected wavelengths and reflectances as numbers, [points] or "
-                                "[n, points], as many of the one as of the other") from None
+            raise PipelineError("expected wavelengths and as many reflectances, [points] or [n, "
+                                "points]; correct the arrays") from None
         try:
             refuse_flux("reflectance", str(getattr(reflectance, "unit", None) or ""))
             if own is not None and unit is None:

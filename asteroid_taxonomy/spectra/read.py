@@ -39,7 +39,7 @@ def read_spectra(path: Path, unit: str | None = None) -> list[Spectra]:
     try:
         with warnings.catch_warnings():  # about files that are not quite to the standard
             warnings.simplefilter("ignore")
-            for table in _tables(path.read_bytes()):
+            for table in _tables(path.read_bytes(), path.stem):
                 try:
                     found.append(find_spectra(table, unit))
                     found[-1].notes[:] = [join(note, table.note) for note in found[-1].notes]
@@ -57,7 +57,7 @@ def read_spectra(path: Path, unit: str | None = None) -> list[Spectra]:
     return found
 
 
-def _tables(data: bytes) -> Iterable[Table]:
+def _tables(data: bytes, name: str) -> Iterable[Table]:
     for magic, packing in PACKED.items():
         if data.startswith(magic):
             data = pa.CompressedInputStream(pa.BufferReader(data), packing).read()
@@ -69,7 +69,8 @@ def _tables(data: bytes) -> Iterable[Table]:
         if re.search(rb"<(\w+:)?STREAM\s[^>]*\bhref", data):
             raise NotSpectra("keeps its rows in another file; give that file instead")
         return [_of_astropy(each.to_table(use_names_over_ids=True))
-                for each in votable.parse(io.BytesIO(data)).iter_tables() if len(each.array)]
+                for each in votable.parse(io.BytesIO(data)).iter_tables()
+                if len(each.array) and not re.search(OTHER, each.name or "")]
     for beginning, problem in REFUSED.items():
         if re.match(beginning, data.lstrip(b"\xef\xbb\xbf \r\n\t")):
             raise NotSpectra(problem)
@@ -86,7 +87,7 @@ def _tables(data: bytes) -> Iterable[Table]:
     elif re.match(r"\\ |\\\w+ *=|\|[^|\n]*\|.*\n\|[ \w|]*\|\n", start):
         form = "ascii.ipac"
     else:
-        return [read_text(text)]
+        return [read_text(text, name)]
     return [_of_astropy(astropy_table.Table.read(text, format=form))]
 
 
@@ -110,7 +111,7 @@ def _one_dimension(hdu: Any) -> Table:
     """A spectrum in an image; wavelengths by CRVAL1, CDELT1, CRPIX1 (FITS standard, 8)."""
     header, values = hdu.header, np.ravel(hdu.data).astype(float)
     kind, unit = (str(header.get(key, "")).strip() for key in ("CTYPE1", "BUNIT"))
-    value = "reflectance" if unit else "value without BUNIT"
+    value = unit if "refl" in unit.lower() else f"flux ({unit or 'no BUNIT'})"
     if "CRVAL1" not in header or kind.upper() not in WAVELENGTHS:
         raise NotSpectra(f"is a one-dimensional spectrum over {kind or 'pixels'}, not over "
                          "wavelengths (CTYPE1, CRVAL1); save it as text, with its wavelengths")

@@ -20,10 +20,8 @@ MAX_GAP_NM = 66.0  # one and a half steps: a spectrum that lacks a band is not b
 BEYOND_NM = 5.0  # PRIMASS ends at 0.900 um, a band is at 902 nm
 SAME_NM = 0.01  # points closer than this are one wavelength, whatever unit they were written in
 CONTRADICTION = 1.5  # two values at one wavelength that differ by this factor are neither
-# several spectra in one: more than this share of wavelengths have values that differ by so much
-TWICE_SHARE, TWICE_FACTOR = 0.12, 1.02
-# missing-data markers are at or below 0, or beyond these times the median of the spectrum: of
-# Gaia DR3's 60,518 spectra none is beyond 0.4 ... 2.7 of it in a band that the classifier uses
+TWICE_SHARE, TWICE_FACTOR = 0.12, 1.02  # of wavelengths, with values so far apart: two spectra
+# missing-data markers: beyond these times the median; used bands of Gaia DR3 are in 0.4 ... 2.7
 LOW, HIGH = 0.05, 5.0
 USUAL_MARKS = np.array([9, 9.9, 9.99, 9.999, 99, 99.9, 99.99, 99.999, 999, 999.9, 999.99, 999.999,
                         9999, 9999.9, 9999.99, 99999, 999999, 1e20, 1e30], np.float32)

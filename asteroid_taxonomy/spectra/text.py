@@ -10,7 +10,7 @@ from itertools import groupby
 import numpy as np
 import pandas as pd
 
-from asteroid_taxonomy.spectra.columns import SPELLINGS, NotSpectra, Table, role, usual_unit
+from asteroid_taxonomy.spectra.columns import OTHER, SPELLINGS, NotSpectra, Table, role, usual_unit
 
 SNIFFED_LINES = 2000
 SCORED_LINES = 300  # of those, for each combination of separator and decimal sign
@@ -24,8 +24,8 @@ COMMENT = re.compile(r"^\s*(#|!|;|//|%)+")
 TWO_TABLES = "has more than one table; save each in a file of its own"
 
 
-def read_text(text: str) -> Table:
-    """Read a table of numbers from plain text; NotSpectra where no line has two numbers."""
+def read_text(text: str, name: str) -> Table:
+    """Read numbers from the text of a file `name`; NotSpectra where no line has two of them."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     sniffed = lines[:SNIFFED_LINES]
     separator, decimal, width = _form(sniffed)
@@ -36,19 +36,20 @@ def read_text(text: str) -> Table:
     names = [] if header is None else _header_fields(lines[header], separator)
     if kinds[:first if header is None else header].count("row") >= LEAST_WIDE:
         raise NotSpectra(TWO_TABLES)
-    if header is None and re.search("(?i)magnitude|irradiance|flux", "".join(lines[:first])):
-        raise NotSpectra('names another quantity; write the header "wavelength reflectance"')
+    above = " ".join(lines[:first if header is None else header]).lower()
+    doubt = re.search(OTHER, name) or re.search("[a-z]{2}", above) and "refl" not in above
     rows: list[str] = []
     units: dict[str, str] = {}
     below = left_out = 0
     for line in lines[first if header is None else header + 1:]:
         line = line.split(" #")[0]
         fields, kind = _split(line, separator), _kind(line, separator, decimal, width)
+        again = _header_fields(line, separator) if kind in ("prose", "comment") else []
         if header is not None and not rows and (
                 kind == "units" or kind == "prose" and len(fields) == len(names)):
             units = dict(zip(names, [unit.strip("()[]") for unit in fields], strict=False))
-        elif kind == "prose" and len(again := _header_fields(line, separator)) == len(names) and (
-                again != names and "wavelength" in [role(name).kind for name in again]):
+        elif len(again) == len(names) and again != names and any(
+                role(name).kind == "wavelength" for name in again):
             raise NotSpectra(TWO_TABLES)
         elif kind == "row" or kind == "prose" and len(fields) == width or kind == "partly":
             rows.append(line)
@@ -63,8 +64,6 @@ def read_text(text: str) -> Table:
                 raise NotSpectra("has a column more than its header; name all columns")
             names.insert(0, "")
     names = [name or f"column {i}" for i, name in enumerate((names + [""] * width)[:width], 1)]
-    if twice := [name for i, name in enumerate(names) if name in names[:i]]:
-        raise NotSpectra(f"has two columns {twice[0][:40]!r}; rename one of them")
     frame = pd.read_csv(
         io.StringIO("\n".join(rows)), sep=separator or r"\s+", header=None, index_col=False,
         names=names, dtype="str", na_values=NULLS, keep_default_na=False, skipinitialspace=True)
@@ -73,7 +72,7 @@ def read_text(text: str) -> Table:
         if role(name).kind != "id":
             frame[name] = _numbers(frame[name], decimal)
     return Table(frame, units, header is not None,
-                 f"{left_out} lines between the rows were left out" if left_out else "")
+                 f"{left_out} lines between the rows were left out" if left_out else "", not doubt)
 
 
 def _numbers(column: pd.Series, decimal: str) -> pd.Series:

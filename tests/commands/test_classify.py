@@ -138,7 +138,7 @@ def refused(path, tmp_path, **options):
     ("wavelength,reflectance", [], "no line with two numbers"),
     (HEADER, [row(["x"] * 16)], "no line with two numbers|and no rows"),
     ("name,class,v", ["a,1,2", "b,2,1"], "has the columns name, class, v; expected"),
-    (HEADER + ",374", [row(FLAT) + ",1"], "two columns '374'"),
+    (HEADER + ",374", [row(FLAT) + ",1"], "Duplicate names"),
     (HEADER + ",374.0", [row(FLAT) + ",1"], "one for each wavelength, in order"),
     ("name,10,20,30,40,50", ["a,1,1,1,1,1"], "set --unit "),
     ("na\x1b[31mme,class,x", ["x,1,2", "y,2,3"], r"na \[31mme"),

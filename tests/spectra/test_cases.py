@@ -92,6 +92,11 @@ CASES = {  # name of the file: content, complexes, a part of the notes
         *S_LIKE[:9], *S_LIKE[7:], *C_LIKE[:9], *C_LIKE[7:]]), ",", header=LONG[1:]), "SC", "aver"),
     "words.txt": (text([[*r, .01] for r in rows(GRID, S_LIKE)],
                        header=("wavelength (um) normalized reflectance error",)), "S", ""),
+    "title.txt": (text(rows(GRID, S_LIKE), above="Relative magnitudes of (677)\n"), "S?", GUESSED),
+    "wide.csv": (b"# normalised fluxes\n" + wide(["a", *C_LIKE]).encode(), "C?", GUESSED),
+    "Sun.txt": (text(rows(GRID, S_LIKE)), "S?", GUESSED),
+    "flux.txt": (text(VISIBLE, above="# Reflectances: flux over that of a star\n"), "S?", GUESSED),
+    "text.txt": (text(VISIBLE, above="# Reflectances: flux over that of a star\n"), "S", "2 was"),
     "preamble.txt": (text(rows(GRID, S_LIKE), above="Asteroid (Number, Name): 99999, Made-up\n"
                           "Observed on (UT): 2000-01-01\nAt observatory: 500\n"), "S", ""),
     "comma.csv": (text(rows(GRID, S_LIKE), ";", ",", header=LONG[1:]), "S", ""),
@@ -189,7 +194,7 @@ def test_fits_tables_and_one_dimensional_spectra_are_read(tmp_path):
     for name in ("image.fits", "a.fits", "row.fits"):
         table = found(tmp_path / name)
         assert table["complex"].tolist() == ["S"]
-        assert table["note"][0].startswith("no header: value without BUNIT") == ("image" in name)
+        assert table["note"][0].startswith("no header: flux (no BUNIT)") == ("image" in name)
         assert "if it is a" not in table["note"][0]
 
 
@@ -253,9 +258,8 @@ def test_a_second_table_of_a_fits_file_and_text_of_arrows_view_type_are_read(tmp
      "reflectances and errors of one"),
     ("a.csv", text([["a", *S_LIKE]], ",", header=("name", *map(str, [433, 951, *GRID[2:]]))),
      "not clearly one for each wavelength, in order"),
-    ("a.csv", text([["a", *S_LIKE, *S_LIKE]], ",", header=(
-        "name", *(f"reflectance_{nm}{end}" for end in ("", ".1") for nm in GRID))),
-     "not clearly one for each wavelength, in order"),
+    ("a.csv", text([["a", *S_LIKE, *S_LIKE]], ",", header=("name", *(
+        f"{nm}{end}" for nm in GRID for end in ("", ".1")))), "not clearly one for each"),
     ("a.json", b'{"wavelength": [374], "reflectance": [1]}', "is JSON or LaTeX, which is not"),
     *[("a.csv", text(rows(GRID, C_LIKE), ",", header=first) + text(rows(
         GRID, S_LIKE) * 2, ",", header=second), "has more than one table") for first, second in (
@@ -268,7 +272,6 @@ def test_a_second_table_of_a_fits_file_and_text_of_arrows_view_type_are_read(tmp
         GRID, S_LIKE, strict=True))]), "could be reflectances or errors; begin it with"),
     ("a.csv", text([[i, *[s] * 9] for i, s in enumerate(S_LIKE)], ",", header=(
         "", *map(str, range(404, 440, 4)))), "column 1, 404, 408"),  # asteroids by number
-    ("a.txt", text(rows(GRID, S_LIKE), above="Relative magnitudes of (677)\n"), "names another"),
     *[("a.csv", text(rows(GRID, S_LIKE), ",", header=LONG[1:]) + text(rows(
         GRID, C_LIKE), ",", header=("wavelength", name)), "has more than one table")
       for name in ("solar_flux", "magnitude")],

@@ -77,7 +77,7 @@ function columnsOf({ separator, width, above, rows }, columns) {
   if (names.length === width && wave.length === 1 && reflectance.length === 1)
     return [wave[0], reflectance[0]];
   const named = names.length === width && names.every((name) => !NUMBER["."].test(name));
-  if (named || above.some((line) => /wave|lambda|refl/i.test(line)))
+  if (named || above.some((line) => /[a-z]{2}/i.test(line)))
     throw new Error(`It is unclear which column is the reflectance; ${COMMAND}, or name the columns wavelength and reflectance.`);
   if (columns.some((column, i) => !column.some(Number.isFinite)
       && rows.some((row) => !NOT_A_NUMBER.has((row[i] ?? "").toLowerCase()))))
