@@ -54,9 +54,9 @@ def test_masked_values_were_not_measured(model):
 
 
 @pytest.mark.parametrize(("wavelengths", "reflectance", "unit", "message"), [
-    (NM, [S_LIKE, C_LIKE[:9]], None, "as numbers"),
-    (NM, np.ones((2, 2, 16)), None, "as numbers"),
-    (None, S_LIKE, None, "as numbers"),
+    (NM, [S_LIKE, C_LIKE[:9]], None, "as many reflectances"),
+    (NM, np.ones((2, 2, 16)), None, "as many reflectances"),
+    (None, S_LIKE, None, "as many reflectances"),
     (NM, S_LIKE * u.Unit("W m-2 um-1"), None, "a flux, not a reflectance"),
     (NM * u.kg, S_LIKE, None, "not convertible"),
     (NM / 7, S_LIKE, None, "of an unknown unit"),
