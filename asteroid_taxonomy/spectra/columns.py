@@ -263,8 +263,8 @@ def _checked(spectra: Spectra, scale: tuple[float, float]) -> Spectra:
     """Say which spectra may be another quantity: by their name, or a median beyond `scale`."""
     values = pd.Series(np.where(spectra.reflectance > 0, spectra.reflectance, np.nan))
     median = values.groupby(spectra.spectrum).median().reindex(range(len(spectra.notes)))
-    errors = [spectra.names[name].astype("str").str.contains(OTHER) for name in spectra.names]
-    guessed = np.logical_or.reduce([median < scale[0], median > scale[1], *errors])
+    other = [spectra.names[name].astype("str").str.contains(OTHER) for name in spectra.names]
+    guessed = np.logical_or.reduce([median < scale[0], median > scale[1], *other])
     notes = [join(n, GUESSED * g) for n, g in zip(spectra.notes, guessed.tolist(), strict=True)]
     return spectra._replace(notes=notes, guessed=guessed)
 
