@@ -66,13 +66,14 @@ ERRORS = set("err error errors sigma sig std stddev stdev sd unc uncertainty snr
 REFLECTANCE = set("refl reflec reflect reflectance reflectances reflectivity".split())
 BESIDE = set("relative rel normalised normalized norm scaled spectral spectrum mean average value "
              "factor at to unitless".split())
-# in the name of a spectrum or an extension: errors of another one, or another quantity
-OTHER = (r"(?i)^(?:dr|sd|stat)$|^hd.?\d{4}|(?<![a-z])(?:e|errs?|errors?|sigma|unc|uncert\w*|std|"
-         r"rms|noise|snr|mags?|magnitudes?|flux|sun|solar|sky|star|raw|continuum)(?![a-z])")
+# in the name of a spectrum or an extension: errors, another quantity, or a solar analogue
+OTHER = (r"(?i)^(?:dr|sd|stat)$|^hd.?\d{4}|^(?:sa|l).?\d+-\d|hyades|16.?cyg|(?<![a-z])(?:e|errs?|"
+         r"errors?|sigma|unc|uncert\w*|std|rms|noise|snr|mags?|magnitudes?|flux|sun|solar|sky|star|"
+         r"raw|continuum)(?![a-z])")
 _UNITS = "|".join(sorted((re.escape(s) for s in SPELLINGS if s != "mu"), key=len, reverse=True))
 WIDE = re.compile(rf"(?P<of>reflectance|refl|ref|r|wavelength|wave|w|band|b|)[\s_]*"
                   rf"(?P<value>\d+([.,]\d+)?)([\s_\[(]*(?P<unit>{_UNITS})[\])]?)?")
-FLUX = re.compile(r"(?i)\blog\b|erg|jy|jansky|w/|watt|photon|electron|adu|count|flux|\bdn\b|mag")
+FLUX = re.compile(r"(?i)\blog\b|dex|erg|jy|jansky|w/|watt|photon|electron|adu|count|flux|dn\b|mag")
 LEAST_POINTS = 4  # of a spectrum that is distinguished from another one
 # median of the values: of a normalised reflectance; of any other; of what may be no reflectance
 AROUND_1, ANY_SCALE, NO_SCALE = (0.2, 5.0), (0.0, np.inf), (np.inf, np.inf)
@@ -227,10 +228,9 @@ def _by_position(table: Table, unit: str | None) -> Spectra:
         few = len(np.unique(_positive(frame[others[0]]))) <= max(2, len(frame) / 2)
         at = int(few or len(others) > 2 and middle[2] < middle[1] / 2)
     value, rest = others[at], np.array(middle[at + 1:]) / middle[at]
-    # an error is smaller than its reflectance, a number of counts far greater
-    steps = np.sign(np.diff(frame[value]))  # of one sign: perhaps wavelengths, too
-    if len(rest) > 2 or ((rest >= 0.5) & (rest < 200)).any() or (
-            not around_1[at] and any(around_1) or len(rest) and abs(steps.sum()) == len(steps)):
+    # an error is smaller than its reflectance, counts are far greater, wavelengths are sorted
+    if len(rest) > 2 or ((rest >= 0.5) & (rest < 200)).any() or not around_1[at] and any(
+            around_1) or len(rest) and len(set(np.sign(np.diff(frame[value])))) == 1:
         raise NotSpectra(f"has no header, and its columns {', '.join(others[:4])} could be "
                          "reflectances or errors; begin it with: wavelength reflectance error")
     ids = [n for n in frame if not _numeric(frame[n])

@@ -119,7 +119,7 @@ def _one_dimension(hdu: Any) -> Table:
     nm = header["CRVAL1"] + pixels * header.get("CDELT1", header.get("CD1_1", 1.0))
     frame = pd.DataFrame({"wavelength": 10.0 ** nm if header.get("DC-FLAG") == 1 else nm,  # IRAF
                           value: values})
-    return Table(frame, {"wavelength": str(header.get("CUNIT1", "")), value: unit}, bool(unit))
+    return Table(frame, {"wavelength": str(header.get("CUNIT1", "")), value: unit})
 
 
 def _of_astropy(table: Any) -> Table:

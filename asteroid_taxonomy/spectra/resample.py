@@ -23,13 +23,12 @@ CONTRADICTION = 1.5  # two values at one wavelength that differ by this factor a
 TWICE_SHARE, TWICE_FACTOR = 0.12, 1.02  # of wavelengths, with values so far apart: two spectra
 # missing-data markers: beyond these times the median; used bands of Gaia DR3 are in 0.4 ... 2.7
 LOW, HIGH = 0.05, 5.0
-USUAL_MARKS = np.array([9, 9.9, 9.99, 9.999, 99, 99.9, 99.99, 99.999, 999, 999.9, 999.99, 999.999,
-                        9999, 9999.9, 9999.99, 99999, 999999, 1e20, 1e30], np.float32)
+USUAL_MARKS = np.array([10.0**n - 10.0**-m for n in range(1, 7) for m in range(4)]  # 9.99, 999
+                       + [1e20, 1e30], np.float32)
 # spikes differ from the running median by this share of it, with fewer points in the window by the
 # second one, and by so many times the scatter of the spectrum around its running median
 SPIKE_NM, SPIKE_SHARE, COARSE_SHARE, FINE_POINTS, SIGMAS = 80.0, 0.25, 0.5, 9, 6.0
-# a run of equal values at an end (np.interp's): least span, points, times the longest other run
-TAIL_NM, TAIL_POINTS, TAIL_RUNS = 22.0, 3, 2
+TAIL_NM, TAIL_POINTS, TAIL_RUNS = 22.0, 3, 2  # equal values at an end: span, least, times others
 # distance of a point from the mean of its neighbours, relative to the spectrum's median: the
 # 90% quantile is below 0.065 in 98% of the survey spectra above the threshold
 NOISE, NOISE_QUANTILE = 0.08, 0.9

@@ -37,7 +37,10 @@ def read_text(text: str, name: str) -> Table:
     if kinds[:first if header is None else header].count("row") >= LEAST_WIDE:
         raise NotSpectra(TWO_TABLES)
     above = " ".join(lines[:first if header is None else header]).lower()
-    doubt = re.search(OTHER, name) or re.search("[a-z]{2}", above) and "refl" not in above
+    text = " ".join(each for each, kind in zip(sniffed, kinds, strict=True)
+                    if kind in ("prose", "comment")).lower()
+    doubt = re.search(OTHER, name) or re.search("[a-z]{2}", above) and "refl" not in above or (
+        re.search(r"\bnot\b|\bmags?\b|magnitude|\blog|1 ?/|inverse|flux|absorb", text))
     rows: list[str] = []
     units: dict[str, str] = {}
     below = left_out = 0
@@ -153,8 +156,6 @@ def _header_fields(line: str, separator: str | None) -> list[str]:
     names = re.split(r"  +|\t", line) if separator is None else _split(line, separator)
     if separator is not None or len(names) > 1:
         return [name.strip() for name in names]
-    if "," in line or ";" in line:
-        return _split(line, "," if "," in line else ";")
     # a unit in brackets belongs to the word before it, and "normalized" to the one behind it
     line = re.sub(r"(?i)\b(relative|normali[sz]ed|norm|mean|spectral) +(?=refl)", r"\1_", line)
-    return re.findall(r"[^\s(\[]+(?:\s*[(\[][^()\[\]]*[)\]])?", line)
+    return re.findall(r"[^\s,;(\[]+(?:\s*[(\[][^()\[\]]*[)\]])?", line)

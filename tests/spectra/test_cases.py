@@ -96,7 +96,9 @@ CASES = {  # name of the file: content, complexes, a part of the notes
     "wide.csv": (b"# normalised fluxes\n" + wide(["a", *C_LIKE]).encode(), "C?", GUESSED),
     "Sun.txt": (text(rows(GRID, S_LIKE)), "S?", GUESSED),
     "flux.txt": (text(VISIBLE, above="# Reflectances: flux over that of a star\n"), "S?", GUESSED),
-    "text.txt": (text(VISIBLE, above="# Reflectances: flux over that of a star\n"), "S", "2 was"),
+    "text.txt": (text(VISIBLE, above="# Reflectances, relative to HD 28099\n"), "S", "2 was"),
+    "SA98-978.txt": (text(VISIBLE) + b"normalised flux, no reflectance yet\n", "S?", GUESSED),
+    "commas.txt": (text(VISIBLE, above="# wavelength (um), Relative reflectance\n"), "S", ""),
     "preamble.txt": (text(rows(GRID, S_LIKE), above="Asteroid (Number, Name): 99999, Made-up\n"
                           "Observed on (UT): 2000-01-01\nAt observatory: 500\n"), "S", ""),
     "comma.csv": (text(rows(GRID, S_LIKE), ";", ",", header=LONG[1:]), "S", ""),
@@ -194,8 +196,7 @@ def test_fits_tables_and_one_dimensional_spectra_are_read(tmp_path):
     for name in ("image.fits", "a.fits", "row.fits"):
         table = found(tmp_path / name)
         assert table["complex"].tolist() == ["S"]
-        assert table["note"][0].startswith("no header: flux (no BUNIT)") == ("image" in name)
-        assert "if it is a" not in table["note"][0]
+        assert table["note"][0].startswith("reflectance taken from flux") == ("image" in name)
 
 
 @pytest.mark.parametrize(("axis", "sentence"), [
