@@ -36,11 +36,11 @@ def read_text(text: str, name: str) -> Table:
     names = [] if header is None else _header_fields(lines[header], separator)
     if kinds[:first if header is None else header].count("row") >= LEAST_WIDE:
         raise NotSpectra(TWO_TABLES)
+    # without names of columns, the text around them has to speak of reflectances and nothing else
     above = " ".join(lines[:first if header is None else header]).lower()
-    text = " ".join(each for each, kind in zip(sniffed, kinds, strict=True)
-                    if kind in ("prose", "comment")).lower()
+    prose = " ".join(a for a, b in zip(sniffed, kinds, strict=True) if b in ("prose", "comment"))
     doubt = re.search(OTHER, name) or re.search("[a-z]{2}", above) and "refl" not in above or (
-        re.search(r"\bnot\b|\bmags?\b|magnitude|\blog|1 ?/|inverse|flux|absorb", text))
+        re.search(r"(?i)\bnot\b|\bmags?\b|magnitude|\blog|1 ?/|inverse|flux|absorb", prose))
     rows: list[str] = []
     units: dict[str, str] = {}
     below = left_out = 0
