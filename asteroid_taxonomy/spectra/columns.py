@@ -190,12 +190,9 @@ def _wide(table: Table, wide: dict[str, Role], unit: str | None) -> Spectra:
 
 
 def _long(table: Table, roles: dict[str, Role], wavelength: str, unit: str | None) -> Spectra:
-    frame, ids = table.frame, []
-    for name, each in roles.items():
-        if each.kind == "id" or each.kind == "unknown" and not _numeric(frame[name]):
-            nm = frame.groupby(name, observed=True)[wavelength]
-            if nm.nunique().median() >= LEAST_POINTS and (each.kind == "id" or nm.ngroups > 1):
-                ids.append(name)  # with fewer wavelengths it names points
+    frame = table.frame
+    ids = _naming(frame, [n for n, r in roles.items() if r.kind == "id" or r.kind == "unknown"
+                          and not _numeric(frame[n]) and frame[n].nunique() > 1], wavelength)
     to_nm = factor_to_nm(frame[wavelength], {roles[wavelength].unit,
                                              table.units.get(wavelength, "")}, unit)
     named = [n for n, r in roles.items() if r.kind == "reflectance"]
@@ -233,12 +230,17 @@ def _by_position(table: Table, unit: str | None) -> Spectra:
             around_1) or len(rest) and len(set(np.sign(np.diff(frame[value])))) == 1:
         raise NotSpectra(f"has no header, and its columns {', '.join(others[:4])} could be "
                          "reflectances or errors; begin it with: wavelength reflectance error")
-    ids = [n for n in frame if not _numeric(frame[n])
-           and frame.groupby(n)[wavelength].nunique().median() >= LEAST_POINTS]
+    ids = _naming(frame, [n for n in frame if not _numeric(frame[n])], wavelength)
     to_nm = factor_to_nm(frame[wavelength], [table.units.get(wavelength, "")], unit)
     return _points(frame, ids, wavelength, value, to_nm,
                    f"no header: {value} was used as the reflectance",
                    AROUND_1 if table.sure else NO_SCALE)
+
+
+def _naming(frame: pd.DataFrame, texts: list[str], nm: str) -> list[str]:
+    """Which columns of `texts` name spectra; with fewer wavelengths for each they name points."""
+    return [n for n in texts
+            if frame.groupby(n, observed=True)[nm].nunique().median() >= LEAST_POINTS]
 
 
 def _points(frame: pd.DataFrame, ids: list[str], wavelength: str, value: str, to_nm: float,

@@ -29,9 +29,7 @@ USUAL_MARKS = np.array([10.0**n - 10.0**-m for n in range(1, 7) for m in range(4
 # second one, and by so many times the scatter of the spectrum around its running median
 SPIKE_NM, SPIKE_SHARE, COARSE_SHARE, FINE_POINTS, SIGMAS = 80.0, 0.25, 0.5, 9, 6.0
 TAIL_NM, TAIL_POINTS, TAIL_RUNS = 22.0, 3, 2  # equal values at an end: span, least, times others
-# distance of a point from the mean of its neighbours, relative to the spectrum's median: the
-# 90% quantile is below 0.065 in 98% of the survey spectra above the threshold
-NOISE, NOISE_QUANTILE = 0.08, 0.9
+NOISE, NOISE_QUANTILE = 0.08, 0.9  # off the mean of the neighbours; 98% of surveys: below 0.065
 # a step between two points, and between the medians of so many nm on both sides, relative to the
 # median and to the scatter of the steps: parts of a spectrum on different scales
 JUMP, JUMP_SIGMAS, JUMP_NM = 0.1, 7.0, 25.0

@@ -24,8 +24,8 @@ COMMENT = re.compile(r"^\s*(#|!|;|//|%)+")
 TWO_TABLES = "has more than one table; save each in a file of its own"
 
 
-def read_text(text: str, name: str) -> Table:
-    """Read numbers from the text of a file `name`; NotSpectra where no line has two of them."""
+def read_text(text: str, stem: str) -> Table:
+    """Read numbers from the text of a file `stem`; NotSpectra where no line has two of them."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     sniffed = lines[:SNIFFED_LINES]
     separator, decimal, width = _form(sniffed)
@@ -39,7 +39,7 @@ def read_text(text: str, name: str) -> Table:
     # without names of columns, the text around them has to speak of reflectances and nothing else
     above = " ".join(lines[:first if header is None else header]).lower()
     prose = " ".join(a for a, b in zip(sniffed, kinds, strict=True) if b in ("prose", "comment"))
-    doubt = re.search(OTHER, name) or re.search("[a-z]{2}", above) and "refl" not in above or (
+    doubt = re.search(OTHER, stem) or re.search("[a-z]{2}", above) and "refl" not in above or (
         re.search(r"(?i)\bnot\b|\bmags?\b|magnitude|\blog|1 ?/|inverse|flux|absorb", prose))
     rows: list[str] = []
     units: dict[str, str] = {}
