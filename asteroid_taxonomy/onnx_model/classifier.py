@@ -193,7 +193,7 @@ def likely_class(reflectance: npt.NDArray[np.floating]) -> tuple[Objects, Floats
 
     None and NaN where the precision is unknown, or the spectrum lacks a band.
     """
-    if not shipped(CLASSES_PATH).exists():
+    if np.isnan(reflectance).all() or not shipped(CLASSES_PATH).exists():
         return np.full(len(reflectance), None), *np.full((2, len(reflectance)), np.nan)
     model = _loaded(shipped(CLASSES_PATH))
     found = model.decide(model.probabilities(reflectance.astype(np.float32)))
